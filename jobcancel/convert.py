@@ -1,0 +1,92 @@
+"""The one cattrs converter: results to and from plain values, and vendors' bodies.
+
+Nothing outside this module imports cattrs, and this module is imported when it is first
+needed: creating a converter takes longer than importing the rest of the package.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from attrs import frozen
+from cattrs import BaseValidationError, transform_error
+from cattrs.gen import make_dict_structure_fn, override
+from cattrs.preconf.json import make_converter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+T = TypeVar("T")
+
+_converter = make_converter()
+
+
+def unstructure(value: object) -> dict[str, Any]:
+    """Return an attrs value as plain values that `json.dumps` takes."""
+    return cast("dict[str, Any]", _converter.unstructure(value))
+
+
+def structure(data: Mapping[str, Any], cls: type[T]) -> T:
+    """Return the `cls` that `unstructure` made `data` from.
+
+    Raises:
+        ValueError: `data` is not such a value; the message names each wrong field.
+    """
+    try:
+        return _converter.structure(data, cls)
+    except BaseValidationError as error:
+        problems = "; ".join(transform_error(error))
+        raise ValueError(f"not a {cls.__name__}: {problems}") from error
+
+
+@frozen(kw_only=True)
+class Said:
+    """What a vendor's reply says, each field None unless it is there and of a usable type."""
+
+    state: str | None = None
+    message: str | None = None
+    code: str | None = None
+    request_id: str | None = None
+    job_id: str | None = None
+    retryable: bool | None = None
+    done: int | None = None
+    total: int | None = None
+
+
+def _word(value: object, _type: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _text(value: object, _type: object) -> str | None:
+    number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if number or isinstance(value, str) else None
+
+
+def _flag(value: object, _type: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _count(value: object, _type: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+_converter.register_structure_hook(
+    Said,
+    make_dict_structure_fn(
+        Said,
+        _converter,
+        state=override(struct_hook=_word),
+        message=override(struct_hook=_word),
+        code=override(struct_hook=_text),
+        request_id=override(struct_hook=_text),
+        job_id=override(struct_hook=_text),
+        retryable=override(struct_hook=_flag),
+        done=override(struct_hook=_count),
+        total=override(struct_hook=_count),
+    ),
+)
+
+
+def said(fields: Mapping[str, object]) -> Said:
+    """Read the fields picked from a vendor's body, whatever their types; never raises."""
+    return _converter.structure(fields, Said)

@@ -1,0 +1,107 @@
+"""The sandbox as one ASGI application: who is asked, what is remembered, where it goes."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount
+
+from jobcancel.sandbox.control import Control
+from jobcancel.sandbox.journal import Received
+from jobcancel.sandbox.keys import KEYS
+from jobcancel.sandbox.pulse import Pulse
+from jobcancel.sandbox.talonic import Talonic
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from jobcancel.sandbox.world import World
+
+_CONTROL = ("", "_sandbox", "favicon.ico")
+"""First path segments of requests that are about the sandbox, and so are not remembered."""
+
+
+_PORT = re.compile(r":\d+$", re.ASCII)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host, as in a URL but without its port, is this computer alone."""
+    name = host.strip("[]").lower()
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
+
+
+class App:
+    """Remembers each request and passes it on with its path as sent.
+
+    The path stays percent-encoded until an endpoint decodes its one segment: an id with an encoded
+    slash is one id.
+
+    Args:
+        world: the sandbox's memory.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._router: ASGIApp = Starlette(
+            routes=[
+                Mount("/pulse", Pulse(world).app()),
+                Mount("/talonic", Talonic(world).app()),
+                Mount("/", Control(world).app()),
+            ]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path: str = scope["raw_path"].decode("ascii")
+        first, _, rest = path.removeprefix("/").partition("/")
+        scope = {**scope, "path": path}
+        if first not in KEYS and not _from_here(scope):
+            refusal = PlainTextResponse("Ask for the sandbox by a loopback name.\n", 403)
+            await refusal(scope, receive, send)
+        elif first in _CONTROL:
+            await self._router(scope, receive, send)
+        else:
+            await self._remembered(scope, receive, send, vendor=first, vendor_path=f"/{rest}")
+
+    async def _remembered(
+        self, scope: Scope, receive: Receive, send: Send, *, vendor: str, vendor_path: str
+    ) -> None:
+        query: str = scope["query_string"].decode("ascii")
+        received = Received(
+            method=scope["method"],
+            path=scope["path"] + (f"?{query}" if query else ""),
+            vendor=vendor if vendor in KEYS else None,
+            status=None,
+            time=self._world.now(),
+            headers=dict(Headers(scope=scope)),
+        )
+        with self._world.lock:
+            number = self._world.journal.add(received)
+        scope["state"].update(
+            request_id=f"req_{number:06d}", received_at=received.time, vendor_path=vendor_path
+        )
+
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                with self._world.lock:
+                    self._world.journal.answered(number, message["status"])
+                headers = MutableHeaders(raw=list(message["headers"]))
+                headers.setdefault("x-request-id", scope["state"]["request_id"])
+                message = {**message, "headers": headers.raw}
+            await send(message)
+
+        await self._router(scope, receive, answer)
+
+
+def _from_here(scope: Scope) -> bool:
+    """Return whether the Host header names this computer: a page elsewhere may not steer us."""
+    host = Headers(scope=scope).get("host", "")
+    return is_loopback(_PORT.sub("", host))

@@ -1,0 +1,150 @@
+"""The sandbox's own pages: the overview for people, and control over HTTP for other programs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from jobcancel.errors import ConfigurationError
+from jobcancel.models import JobState
+from jobcancel.sandbox.faults import Fault
+from jobcancel.sandbox.keys import KEYS
+from jobcancel.sandbox.page import render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+    from jobcancel.sandbox.jobs import SandboxJob
+    from jobcancel.sandbox.world import World
+
+_ELSEWHERE = "Nothing here: Pulse is under /pulse, Talonic under /talonic, the overview at /.\n"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_headers(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())
+
+
+_CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
+    "vendor": (lambda value: isinstance(value, str), "a string"),
+    "job_id": (lambda value: isinstance(value, str), "a string"),
+    "on": (lambda value: isinstance(value, str), "a string"),
+    "times": (lambda value: value is None or type(value) is int, "a whole number, or null"),
+    "status": (lambda value: value is None or type(value) is int, "a whole number, or null"),
+    "body": (lambda value: isinstance(value, str | dict | None), "a string, an object or null"),
+    "headers": (_is_headers, "an object of strings"),
+    "apply": (lambda value: isinstance(value, bool), "true or false"),
+    "drop": (lambda value: isinstance(value, bool), "true or false"),
+    "finish": (lambda value: value in (None, *JobState), "a job state, or null"),
+    "finish_after": (lambda value: value in (None, *JobState), "a job state, or null"),
+    "stall": (_is_number, "seconds"),
+}
+"""Field of a fault in JSON -> whether a value will do, and what will."""
+
+_PLACE = ("vendor", "job_id")
+_STATES = ("finish", "finish_after")
+_PLANNING = (*_PLACE, "on", "times")
+
+
+class Control:
+    """The overview page and what is under `/_sandbox`.
+
+    Args:
+        world: the sandbox's memory.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def app(self) -> Starlette:
+        """Return the application to mount at the root, after the vendors."""
+        return Starlette(
+            routes=[
+                Route("/", self._page),
+                Route("/_sandbox/faults", self._fault, methods=["POST"]),
+                Route("/_sandbox/reset", self._reset, methods=["POST"]),
+                Route("/_sandbox/jobs", self._jobs),
+                Route("/_sandbox/requests", self._requests),
+            ],
+            exception_handlers={HTTPException: _elsewhere},
+        )
+
+    async def _page(self, request: Request) -> Response:
+        with self._world.lock:
+            return HTMLResponse(render(self._world, str(request.base_url).rstrip("/")))
+
+    async def _fault(self, request: Request) -> Response:
+        try:
+            sent = _checked(await request.body())
+            made: dict[str, Any] = {
+                name: JobState(value) if name in _STATES and value is not None else value
+                for name, value in sent.items()
+                if name not in _PLANNING
+            }
+            self._world.plan(
+                sent["vendor"],
+                sent["job_id"],
+                Fault(**made),
+                on=sent.get("on", "cancel"),
+                times=sent.get("times", 1),
+            )
+        except ConfigurationError as error:
+            return JSONResponse({"error": str(error)}, status_code=422)
+        return Response(status_code=204)
+
+    async def _reset(self, _: Request) -> Response:
+        self._world.reset()
+        return Response(status_code=303, headers={"location": "/"})
+
+    async def _jobs(self, _: Request) -> Response:
+        with self._world.lock:
+            jobs = [_job(job) for vendor in KEYS for job in self._world.jobs.of(vendor)]
+        return JSONResponse({"jobs": jobs})
+
+    async def _requests(self, _: Request) -> Response:
+        with self._world.lock:
+            received = self._world.journal.entries()
+        return JSONResponse({"requests": [entry.to_dict() for entry in received]})
+
+
+def _checked(body: bytes) -> dict[str, Any]:
+    try:
+        sent = json.loads(body)
+    except ValueError:
+        raise ConfigurationError("the body must be JSON") from None
+    if not isinstance(sent, dict):
+        raise ConfigurationError("the body must be a JSON object")
+    for name in _PLACE:
+        if name not in sent:
+            raise ConfigurationError(f"{name} is required")
+    for name, value in sent.items():
+        if name not in _CHECKS:
+            raise ConfigurationError(f"no field {name!r}: expected some of {', '.join(_CHECKS)}")
+        fits, expected = _CHECKS[name]
+        if not fits(value):
+            raise ConfigurationError(f"{name} must be {expected}")
+    return sent
+
+
+def _job(job: SandboxJob) -> dict[str, object]:
+    return {
+        "vendor": job.vendor,
+        "job_id": job.job_id,
+        "state": job.state,
+        "created": job.created,
+        "seeded": job.seeded,
+    }
+
+
+async def _elsewhere(_: Request, error: Exception) -> Response:
+    return PlainTextResponse(_ELSEWHERE, cast("HTTPException", error).status_code)

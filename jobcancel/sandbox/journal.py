@@ -1,0 +1,82 @@
+"""The requests that the sandbox received, for tests and for its page. Never shows a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import evolve, field, frozen
+
+KEPT = 1000
+"""How many requests are remembered."""
+
+_HARMLESS = frozenset(
+    {"accept", "accept-encoding", "connection", "content-length", "content-type", "host"}
+    | {"idempotency-key", "user-agent", "x-request-id"}
+)
+"""Headers shown as they are; all others may carry a key, even where none belongs."""
+
+
+def mask(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers with every value hidden that could be a key."""
+    return {name: value if name in _HARMLESS else "***" for name, value in headers.items()}
+
+
+@frozen(kw_only=True)
+class Received:
+    """One request as it came in, and how it was answered.
+
+    Attributes:
+        method: the HTTP method.
+        path: path and query exactly as sent, percent-encoding included.
+        vendor: whom it was for, or None if the path belongs to no vendor.
+        status: the answer's status code; None while there is no HTTP answer (dropped, raw).
+        time: when it came, in seconds since the epoch.
+        headers: the request's headers by lower-case name; masked when shown.
+    """
+
+    method: str
+    path: str
+    vendor: str | None
+    status: int | None
+    time: float
+    headers: Mapping[str, str] = field(hash=False, repr=lambda headers: repr(mask(headers)))
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the request as values for JSON, with keys masked."""
+        return {
+            "method": self.method,
+            "path": self.path,
+            "vendor": self.vendor,
+            "status": self.status,
+            "time": self.time,
+            "headers": mask(self.headers),
+        }
+
+
+class Journal:
+    """The last requests, oldest first, and a running number for each."""
+
+    def __init__(self) -> None:
+        self._entries: dict[int, Received] = {}
+        self._count = 0
+
+    def add(self, received: Received) -> int:
+        """Remember a request; return its number, counted from 1."""
+        self._count += 1
+        self._entries[self._count] = received
+        self._entries.pop(self._count - KEPT, None)
+        return self._count
+
+    def answered(self, number: int, status: int) -> None:
+        """Note the status code of the answer, if the request is still remembered."""
+        if number in self._entries:
+            self._entries[number] = evolve(self._entries[number], status=status)
+
+    def entries(self) -> list[Received]:
+        """Return the remembered requests, oldest first."""
+        return list(self._entries.values())
+
+    def clear(self) -> None:
+        """Forget every request and begin to count anew."""
+        self._entries.clear()
+        self._count = 0

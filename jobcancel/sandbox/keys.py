@@ -1,0 +1,53 @@
+"""The API keys that the sandbox knows, whose they are and what each may do.
+
+They are no secrets: they open nothing but the sandbox.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import frozen
+
+OWN, OTHER = "own", "other"
+"""The two tenants: ours, and the one whose jobs we must not see."""
+
+
+class Standing(Enum):
+    """What a vendor thinks of a key."""
+
+    GOOD = "good"
+    EXPIRED = "expired"
+    LIMITED = "limited"
+    """The key is valid, but lacks the permission to cancel."""
+
+
+@frozen
+class Key:
+    """One API key: its tenant and its standing."""
+
+    tenant: str = OWN
+    standing: Standing = Standing.GOOD
+
+
+MAIN_KEYS = {"pulse": "sandbox-pulse-key", "talonic": "tlnc_sandbox_key"}
+"""Vendor -> the key to use when nothing special is wanted."""
+
+SPENT_KEY = "tlnc_spent_key"
+"""A key whose requests of the day are all used."""
+
+KEYS: dict[str, dict[str, Key]] = {
+    "pulse": {
+        MAIN_KEYS["pulse"]: Key(),
+        "sandbox-pulse-other-key": Key(tenant=OTHER),
+        "sandbox-pulse-expired-key": Key(standing=Standing.EXPIRED),
+        "sandbox-pulse-limited-key": Key(standing=Standing.LIMITED),
+    },
+    "talonic": {
+        MAIN_KEYS["talonic"]: Key(),
+        "tlnc_other_key": Key(tenant=OTHER),
+        "tlnc_limited_key": Key(standing=Standing.LIMITED),
+        SPENT_KEY: Key(),
+    },
+}
+"""Vendor -> key -> what the vendor knows of it."""

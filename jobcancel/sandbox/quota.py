@@ -1,0 +1,121 @@
+"""How many requests a key may send: a token bucket and a daily allowance.
+
+What a vendor answers when the quota is spent is left to `pulse` and `talonic`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from attrs import Attribute, define, evolve, field, frozen
+
+from jobcancel.errors import ConfigurationError
+from jobcancel.sandbox.jobs import DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def _rate(_: object, attribute: Attribute[float | None], value: float | None) -> None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise ConfigurationError(f"{attribute.name}={value!r}: expected a number above 0, or None")
+
+
+def _at_least(least: int) -> Callable[[Any, Attribute[Any], int | None], None]:
+    def check(_: object, attribute: Attribute[int], value: int | None) -> None:
+        if value is not None and value < least:
+            raise ConfigurationError(f"{attribute.name}={value!r}: expected {least} or more")
+
+    return check
+
+
+@frozen(kw_only=True)
+class Quota:
+    """What one key may use.
+
+    Args:
+        per_second: requests per second in the long run; None for no such limit.
+        burst: requests that may come at once; at least 1.
+        per_day: requests per calendar day (UTC); None for no such limit.
+
+    Raises:
+        ConfigurationError: a number is out of its range.
+    """
+
+    per_second: float | None = field(default=None, validator=_rate)
+    burst: int = field(default=1, validator=_at_least(1))
+    per_day: int | None = field(default=None, validator=_at_least(0))
+
+
+@frozen
+class Allowance:
+    """What the quota says to one request.
+
+    Attributes:
+        wait: seconds until a request may pass; 0 if this one passes.
+        limit: requests per day, or None when days are not counted.
+        remaining: requests left today.
+        reset: when the next day begins, in seconds since the epoch.
+        daily: whether it is the day's allowance that refuses.
+    """
+
+    wait: float
+    limit: int | None
+    remaining: int
+    reset: float
+    daily: bool = False
+
+
+@define
+class _Usage:
+    tokens: float
+    at: float
+    day: float
+    today: int = 0
+
+
+class Quotas:
+    """The quotas of all keys, and how much of them is used.
+
+    Args:
+        quotas: key -> quota; a key that is missing has none.
+        now: the clock, in seconds since the epoch.
+    """
+
+    def __init__(self, quotas: Mapping[str, Quota], now: Callable[[], float]) -> None:
+        self._quotas = dict(quotas)
+        self._now = now
+        self._used: dict[str, _Usage] = {}
+
+    def use(self, key: str) -> Allowance | None:
+        """Count one request of `key`; return what its quota says, or None without a quota."""
+        quota = self._quotas.get(key)
+        if quota is None:
+            return None
+        now = self._now()
+        usage = self._usage(key, quota, now)
+        reset = usage.day + DAY
+        remaining = 0 if quota.per_day is None else quota.per_day - usage.today
+        passing = Allowance(0.0, quota.per_day, max(0, remaining - 1), reset)
+        if quota.per_day is not None and remaining < 1:
+            return evolve(passing, wait=reset - now, daily=True)
+        if quota.per_second is not None and usage.tokens < 1:
+            return evolve(passing, wait=(1 - usage.tokens) / quota.per_second, remaining=remaining)
+        usage.tokens -= 1
+        usage.today += 1
+        return passing
+
+    def _usage(self, key: str, quota: Quota, now: float) -> _Usage:
+        day = now - now % DAY
+        usage = self._used.setdefault(key, _Usage(tokens=quota.burst, at=now, day=day))
+        refill = (now - usage.at) * (quota.per_second or 0.0)
+        usage.tokens = min(float(quota.burst), usage.tokens + refill)
+        usage.at = now
+        if usage.day != day:
+            usage.day, usage.today = day, 0
+        return usage
+
+    def clear(self) -> None:
+        """Forget what was used; the quotas stay."""
+        self._used.clear()

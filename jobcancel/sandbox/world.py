@@ -1,0 +1,134 @@
+"""Everything the sandbox remembers, and the lock that guards it.
+
+The server's thread and the test's thread both come here; what they may do is in `server`, `pulse`
+and `talonic`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import uuid
+from typing import TYPE_CHECKING
+
+from jobcancel.errors import ConfigurationError
+from jobcancel.models import JobState
+from jobcancel.sandbox.faults import Fault, FaultQueue, On
+from jobcancel.sandbox.jobs import AT_ONCE, CancelPolicy, JobStore, SandboxJob
+from jobcancel.sandbox.journal import Journal
+from jobcancel.sandbox.keys import KEYS, MAIN_KEYS, SPENT_KEY
+from jobcancel.sandbox.quota import Quota, Quotas
+from jobcancel.sandbox.seeds import SEEDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from starlette.responses import Response
+
+
+def _pulse_id() -> str:
+    return "-".join(secrets.token_hex(3) for _ in range(3))
+
+
+_NEW_ID: dict[str, Callable[[], str]] = {"pulse": _pulse_id, "talonic": lambda: str(uuid.uuid4())}
+_ENDS = (JobState.SUCCEEDED, JobState.FAILED)
+
+
+def check_vendor(vendor: str) -> str:
+    """Return `vendor` if the sandbox plays it.
+
+    Raises:
+        ConfigurationError: it does not.
+    """
+    if vendor not in KEYS:
+        raise ConfigurationError(f"no vendor {vendor!r} here: expected one of {', '.join(KEYS)}")
+    return vendor
+
+
+class World:
+    """The sandbox's memory.
+
+    Args:
+        now: the clock, in seconds since the epoch.
+        pending: seconds that a submitted job waits, unless its submission says otherwise.
+        running: seconds that it then runs.
+        quotas: key -> quota.
+    """
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], float],
+        pending: float,
+        running: float,
+        quotas: Mapping[str, Quota],
+    ) -> None:
+        self.lock = threading.RLock()
+        self.now = now
+        self.jobs = JobStore(now)
+        self.faults = FaultQueue()
+        self.journal = Journal()
+        self.quotas = Quotas({SPENT_KEY: Quota(per_day=0), **quotas}, now)
+        self.replays: dict[tuple[str, str], tuple[float, Response]] = {}
+        self._pending = pending
+        self._running = running
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything that happened and put the seeded jobs and faults in place."""
+        with self.lock:
+            for memory in (self.jobs, self.faults, self.journal, self.quotas, self.replays):
+                memory.clear()
+            for seed in SEEDS:
+                vendor, job_id = seed.situation.vendor, seed.situation.job_id
+                if seed.job is not None:
+                    self.jobs.add(seed.job.build(vendor, job_id, self.now()))
+                for planned in seed.faults:
+                    self.faults.add(
+                        vendor, job_id, planned.fault, on=planned.on, times=planned.times
+                    )
+
+    def submit(
+        self,
+        vendor: str,
+        *,
+        pending: float | None = None,
+        running: float | None = None,
+        ends_as: JobState | str = JobState.SUCCEEDED,
+        key: str | None = None,
+        on_cancel: CancelPolicy = AT_ONCE,
+        documents: int = 12,
+    ) -> SandboxJob:
+        """Create a job; see `Sandbox.submit`."""
+        keys = KEYS[check_vendor(vendor)]
+        key = MAIN_KEYS[vendor] if key is None else key
+        if key not in keys:
+            raise ConfigurationError(
+                f"{vendor!r} has no such key here: expected one of {', '.join(keys)}"
+            )
+        if ends_as not in _ENDS:
+            raise ConfigurationError(f"ends_as={str(ends_as)!r}: expected succeeded or failed")
+        job = SandboxJob(
+            vendor=vendor,
+            job_id=_NEW_ID[vendor](),
+            owner=keys[key].tenant,
+            created=self.now(),
+            pending=self._pending if pending is None else pending,
+            running=self._running if running is None else running,
+            ends_as=JobState(ends_as),
+            on_cancel=on_cancel,
+            documents=documents,
+        )
+        with self.lock:
+            self.jobs.add(job)
+        return job
+
+    def plan(
+        self, vendor: str, job_id: str, fault: Fault, *, on: On = "cancel", times: int | None = 1
+    ) -> None:
+        """Let a coming request meet `fault`; see `Sandbox.fault`."""
+        ends_job = fault.finish is not None or fault.finish_after is not None
+        with self.lock:
+            if ends_job and self.jobs.find(check_vendor(vendor), job_id) is None:
+                raise ConfigurationError(f"the sandbox's {vendor!r} has no job {job_id!r} to end")
+            self.faults.add(check_vendor(vendor), job_id, fault, on=on, times=times)

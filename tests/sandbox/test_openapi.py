@@ -1,0 +1,122 @@
+"""Pulse's part of the sandbox keeps to an OpenAPI document, and serves the vendor's own SDK."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from pulse import Pulse
+from pulse.core.api_error import ApiError
+from schemathesis.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from schemathesis.core.failures import FailureGroup
+from schemathesis.core.result import Ok
+
+from jobcancel.models import JobState
+from jobcancel.sandbox import SITUATIONS, Sandbox, Situation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEMA = schemathesis.openapi.from_path(Path(__file__).with_name("pulse.openapi.yaml"))
+OPERATIONS = {
+    found.ok().label: found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)
+}
+OF_A_JOB = [label for label in OPERATIONS if "{jobId}" in label]
+CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
+
+ODD = {"lost-but-applied", "lost-not-applied", "lost-and-ended", "maintenance", "new-word"}
+ODD |= {"empty-reply"}
+"""Situations that are there to break the documentation."""
+DOCUMENTED = [each for each in SITUATIONS if each.vendor == "pulse" and each.name not in ODD]
+
+
+def send(sandbox: Sandbox, case: schemathesis.Case[Any], key: str | None = None) -> int:
+    with requests.Session() as session:
+        response = case.call_and_validate(
+            base_url=sandbox.base_urls["pulse"],
+            headers={"x-api-key": key or sandbox.api_keys["pulse"]},
+            checks=CHECKS,
+            session=session,
+        )
+    return response.status_code
+
+
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_whatever_is_sent_the_reply_is_documented(sandbox: Sandbox, label: str) -> None:
+    seen = set()
+
+    @settings(
+        max_examples=40,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=OPERATIONS[label].as_strategy())
+    def check(case: schemathesis.Case[Any]) -> None:
+        seen.add(send(sandbox, case))
+
+    check()
+    assert seen
+    assert 500 not in seen
+
+
+@pytest.mark.parametrize("label", OF_A_JOB)
+@pytest.mark.parametrize("situation", DOCUMENTED, ids=lambda situation: situation.name)
+def test_every_documented_situation_has_a_documented_reply(
+    sandbox: Sandbox, label: str, situation: Situation
+) -> None:
+    case = OPERATIONS[label].Case(path_parameters={"jobId": situation.job_id})
+    assert send(sandbox, case, situation.key) in {200, 401, 403, 404, 429, 500}
+
+
+def test_the_document_is_not_vacuous(sandbox: Sandbox) -> None:
+    case = OPERATIONS["GET /job/{jobId}"].Case(path_parameters={"jobId": "sandbox-new-word"})
+    with pytest.raises(FailureGroup, match="archiving"):
+        send(sandbox, case)
+
+
+@pytest.fixture
+def client() -> Iterator[httpx.Client]:
+    with httpx.Client() as client:
+        yield client
+
+
+@pytest.fixture
+def sdk(sandbox: Sandbox, client: httpx.Client) -> Pulse:
+    url, key = sandbox.base_urls["pulse"], sandbox.api_keys["pulse"]
+    return Pulse(api_key=key, base_url=url, httpx_client=client)
+
+
+def test_the_official_sdk_submits_reads_and_cancels(sdk: Pulse, sandbox: Sandbox) -> None:
+    submitted: Any = sdk.extract(file_url="https://x.test/a.pdf", async_=True)
+    job_id: str = submitted.job_id
+    assert sdk.jobs.get_job(job_id=job_id).status == "pending"
+    reply = sdk.jobs.cancel_job(job_id=job_id)
+    assert (reply.job_id, reply.message) == (job_id, "Job cancelled successfully")
+    assert sdk.jobs.get_job(job_id=job_id).status == "canceled"
+    assert sandbox.job("pulse", job_id).state is JobState.CANCELLED
+
+
+def test_the_official_sdk_reads_a_result_and_an_error(sdk: Pulse) -> None:
+    assert sdk.jobs.get_job(job_id="sandbox-completed").result
+    assert isinstance(sdk.jobs.get_job(job_id="sandbox-failed").error, str)
+
+
+def test_the_official_sdk_is_told_when_the_key_is_wrong(
+    sandbox: Sandbox, client: httpx.Client
+) -> None:
+    url, key = sandbox.base_urls["pulse"], "sandbox-pulse-wrong-key"
+    sdk = Pulse(api_key=key, base_url=url, httpx_client=client)
+    with pytest.raises(ApiError) as caught:
+        sdk.jobs.cancel_job(job_id="sandbox-pending")
+    assert caught.value.status_code == 401

@@ -1,0 +1,336 @@
+"""Faults happen when and as often as planned, and to the job they are planned for."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from jobcancel.errors import ConfigurationError
+from jobcancel.models import JobState
+from jobcancel.sandbox import Fault, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+JOB = "sandbox-processing"
+PATH = f"/job/{JOB}"
+
+
+def state(sandbox: Sandbox) -> JobState:
+    return sandbox.job("pulse", JOB).state
+
+
+def connect(sandbox: Sandbox) -> socket.socket:
+    address = urlsplit(sandbox.url)
+    assert address.hostname
+    assert address.port
+    connection = socket.create_connection((address.hostname, address.port), timeout=10)
+    request = f"DELETE /pulse{PATH} HTTP/1.1\r\nhost: localhost\r\nx-api-key: {{}}\r\n\r\n"
+    connection.sendall(request.format(sandbox.api_keys["pulse"]).encode())
+    return connection
+
+
+def read_all(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(1 << 20), b""))
+
+
+def test_an_error_leaves_the_job_alone(pulse: httpx.Client, sandbox: Sandbox) -> None:
+    sandbox.fault("pulse", JOB, Fault(status=500, body={"error": {"code": "GENERAL_001"}}))
+    reply = pulse.delete(PATH)
+    assert (reply.status_code, reply.json()) == (500, {"error": {"code": "GENERAL_001"}})
+    assert state(sandbox) is JobState.RUNNING
+
+
+def test_an_error_may_hide_that_the_job_was_cancelled(
+    pulse: httpx.Client, sandbox: Sandbox
+) -> None:
+    sandbox.fault("pulse", JOB, Fault(status=502, body=b"\x00bad", apply=True))
+    reply = pulse.delete(PATH)
+    assert (reply.status_code, reply.content) == (502, b"\x00bad")
+    assert state(sandbox) is JobState.CANCELLED
+
+
+def test_text_is_sent_with_the_type_it_is_given(pulse: httpx.Client, sandbox: Sandbox) -> None:
+    html = Fault(status=503, body="<p>", headers={"content-type": "text/html", "Retry-After": "9"})
+    sandbox.fault("pulse", JOB, html)
+    sandbox.fault("pulse", JOB, Fault(status=503, body="text"))
+    replies = [pulse.delete(PATH) for _ in range(2)]
+    types = [reply.headers["content-type"] for reply in replies]
+    assert types == ["text/html", "text/plain; charset=utf-8"]
+    assert replies[0].headers["retry-after"] == "9"
+
+
+def test_a_faulty_reply_keeps_its_own_request_id(pulse: httpx.Client, sandbox: Sandbox) -> None:
+    sandbox.fault("pulse", JOB, Fault(status=500, headers={"x-request-id": "mine"}))
+    assert pulse.delete(PATH).headers["x-request-id"] == "mine"
+
+
+def test_a_dropped_connection_has_no_reply(pulse: httpx.Client, sandbox: Sandbox) -> None:
+    sandbox.fault("pulse", JOB, Fault(drop=True))
+    with pytest.raises(httpx.TransportError):
+        pulse.delete(PATH)
+    assert state(sandbox) is JobState.RUNNING
+    assert sandbox.requests[-1].status is None
+
+
+def test_a_reply_may_be_lost_after_the_cancel(pulse: httpx.Client, sandbox: Sandbox) -> None:
+    sandbox.fault("pulse", JOB, Fault(drop=True, apply=True))
+    with pytest.raises(httpx.TransportError):
+        pulse.delete(PATH)
+    assert state(sandbox) is JobState.CANCELLED
+
+
+def test_a_race_lets_the_job_end_first(pulse: httpx.Client, sandbox: Sandbox) -> None:
+    sandbox.fault("pulse", JOB, Fault(finish=JobState.SUCCEEDED))
+    assert pulse.delete(PATH).status_code == 500
+    assert state(sandbox) is JobState.SUCCEEDED
+
+
+def test_a_job_that_has_ended_cannot_end_again(pulse: httpx.Client, sandbox: Sandbox) -> None:
+    sandbox.fault("pulse", "sandbox-failed", Fault(finish=JobState.SUCCEEDED))
+    pulse.delete("/job/sandbox-failed")
+    assert sandbox.job("pulse", "sandbox-failed").state is JobState.FAILED
+
+
+def test_a_job_may_end_right_after_the_answer(pulse: httpx.Client, sandbox: Sandbox) -> None:
+    sandbox.fault("pulse", JOB, Fault(finish_after=JobState.FAILED), on="status")
+    seen = [pulse.get(PATH).json()["status"] for _ in range(2)]
+    assert seen == ["processing", "failed"]
+
+
+def test_a_stalled_request_is_answered_late(pulse: httpx.Client, sandbox: Sandbox) -> None:
+    sandbox.fault("pulse", JOB, Fault(stall=0.01))
+    assert pulse.delete(PATH).status_code == 200
+
+
+def test_a_stalled_request_may_be_applied_before_its_answer(
+    pulse: httpx.Client, sandbox: Sandbox
+) -> None:
+    sandbox.fault("pulse", JOB, Fault(stall=60, apply=True))
+    with pytest.raises(httpx.ReadTimeout):
+        pulse.delete(PATH, timeout=0.05)
+    assert state(sandbox) is JobState.CANCELLED
+
+
+def test_a_stalled_request_is_forgotten_when_its_client_goes(
+    pulse: httpx.Client, sandbox: Sandbox
+) -> None:
+    sandbox.fault("pulse", JOB, Fault(stall=60))
+    with pytest.raises(httpx.ReadTimeout):
+        pulse.delete(PATH, timeout=0.05)
+    assert pulse.get(PATH).json()["status"] == "processing"
+
+
+def test_a_late_real_answer_is_the_one_that_was_applied(
+    pulse: httpx.Client, sandbox: Sandbox
+) -> None:
+    sandbox.fault("pulse", JOB, Fault(stall=0.01, apply=True))
+    assert pulse.delete(PATH).json()["message"] == "Job cancelled successfully"
+
+
+def test_faults_are_met_in_their_order(pulse: httpx.Client, sandbox: Sandbox) -> None:
+    sandbox.fault("pulse", JOB, Fault(status=500), times=2)
+    sandbox.fault("pulse", JOB, Fault(status=503))
+    assert [pulse.delete(PATH).status_code for _ in range(4)] == [500, 500, 503, 200]
+
+
+def test_a_fault_may_last_for_ever(pulse: httpx.Client, sandbox: Sandbox) -> None:
+    sandbox.fault("pulse", JOB, Fault(status=503), times=None)
+    assert {pulse.delete(PATH).status_code for _ in range(5)} == {503}
+
+
+def test_a_fault_waits_for_its_kind_of_request(pulse: httpx.Client, sandbox: Sandbox) -> None:
+    sandbox.fault("pulse", JOB, Fault(status=503), on="status")
+    assert [pulse.delete(PATH).status_code, pulse.get(PATH).status_code] == [200, 503]
+
+
+def test_talonic_meets_faults_too(talonic: httpx.Client, sandbox: Sandbox) -> None:
+    job_id = sandbox.submit("talonic")
+    sandbox.fault("talonic", job_id, Fault(status=418))
+    sandbox.fault("talonic", job_id, Fault(status=419), on="status")
+    seen = talonic.post(f"/v1/jobs/{job_id}/cancel"), talonic.get(f"/v1/jobs/{job_id}")
+    assert [reply.status_code for reply in seen] == [418, 419]
+
+
+def test_a_fault_may_wait_for_a_job_that_is_not_there(
+    pulse: httpx.Client, sandbox: Sandbox
+) -> None:
+    sandbox.fault("pulse", "nowhere", Fault(status=503))
+    assert pulse.delete("/job/nowhere").status_code == 503
+
+
+def test_reset_forgets_faults_and_brings_the_seeded_ones_back(
+    pulse: httpx.Client, sandbox: Sandbox
+) -> None:
+    sandbox.fault("pulse", JOB, Fault(status=503), times=None)
+    assert pulse.delete("/job/sandbox-rate-limited-once").status_code == 429
+    sandbox.reset()
+    assert pulse.delete(PATH).status_code == 200
+    assert pulse.delete("/job/sandbox-rate-limited-once").status_code == 429
+
+
+def test_a_body_may_come_in_pieces(pulse: httpx.Client, sandbox: Sandbox) -> None:
+    pieces = Fault(status=200, chunks=lambda: [b"{", b"}"], interval=0.001)
+    sandbox.fault("pulse", JOB, pieces)
+    assert pulse.delete(PATH).json() == {}
+
+
+def endless(stopped: threading.Event, piece: bytes) -> Callable[[], Iterable[bytes]]:
+    def pieces() -> Iterator[bytes]:
+        try:
+            yield from itertools.repeat(piece)
+        finally:
+            stopped.set()
+
+    return pieces
+
+
+def test_an_endless_body_stops_when_its_reader_goes(pulse: httpx.Client, sandbox: Sandbox) -> None:
+    stopped = threading.Event()
+    sandbox.fault("pulse", JOB, Fault(status=200, chunks=endless(stopped, b"x" * 65_536)))
+    with pulse.stream("DELETE", PATH) as reply:
+        next(reply.iter_raw())
+    assert stopped.wait(10)
+
+
+def test_endless_raw_bytes_stop_when_their_reader_goes(sandbox: Sandbox) -> None:
+    stopped = threading.Event()
+    sandbox.fault("pulse", JOB, Fault(raw=endless(stopped, b"x" * 65_536)))
+    with connect(sandbox) as connection:
+        connection.recv(1)
+    assert stopped.wait(10)
+
+
+@pytest.mark.parametrize("kind", ["chunks", "raw"])
+def test_an_endless_reply_stops_when_the_sandbox_does(kind: str) -> None:
+    stopped = threading.Event()
+    with Sandbox() as sandbox:
+        status = {"chunks": 200, "raw": None}[kind]
+        pieces: Any = {kind: endless(stopped, b"x" * 65_536)}
+        sandbox.fault("pulse", JOB, Fault(status=status, **pieces))
+        connection = connect(sandbox)
+        connection.recv(1)
+    assert stopped.wait(10)
+    connection.close()
+
+
+def test_a_long_pause_does_not_keep_the_sandbox_from_stopping() -> None:
+    started = threading.Event()
+
+    def pieces() -> Iterator[bytes]:
+        started.set()
+        yield b"never sent"
+
+    with Sandbox() as sandbox:
+        sandbox.fault("pulse", JOB, Fault(raw=pieces, interval=3600))
+        connection = connect(sandbox)
+        assert started.wait(10)
+    assert read_all(connection) == b""
+    connection.close()
+
+
+def test_raw_bytes_are_written_as_they_are(sandbox: Sandbox) -> None:
+    sandbox.fault("pulse", JOB, Fault(raw=lambda: [b"HTTP/1.1 200", b" what\r\n"]))
+    with connect(sandbox) as connection:
+        assert read_all(connection) == b"HTTP/1.1 200 what\r\n"
+
+
+def test_raw_bytes_wait_for_their_reader(sandbox: Sandbox) -> None:
+    piece = b"x" * (8 << 20)
+    sandbox.fault("pulse", JOB, Fault(raw=lambda: itertools.repeat(piece, 4)))
+    with connect(sandbox) as connection:
+        assert len(read_all(connection)) == 4 * len(piece)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({"status": 99}, "status=99"),
+        ({"status": 500, "drop": True}, "exclude"),
+        ({"body": "x"}, "need status"),
+        ({"headers": {"a": "b"}}, "need status"),
+        ({"chunks": list}, "need status"),
+        ({"status": 200, "body": "x", "chunks": list}, "exclude"),
+        ({"status": 204, "body": "x"}, "no body"),
+        ({"finish": JobState.RUNNING}, "final state"),
+        ({"stall": -1.0}, "stall=-1.0"),
+        ({"interval": float("nan")}, "interval=nan"),
+    ],
+)
+def test_a_fault_that_cannot_be_is_refused(arguments: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        Fault(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("place", "plan", "problem"),
+    [
+        (("nobody", JOB), {}, "no vendor 'nobody'"),
+        (("pulse", "nowhere"), {}, "no job 'nowhere' to end"),
+        (("pulse", JOB), {"on": "submit"}, "on='submit'"),
+        (("pulse", JOB), {"times": 0}, "times=0"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused(
+    sandbox: Sandbox, place: tuple[str, str], plan: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        sandbox.fault(*place, Fault(finish=JobState.FAILED), **plan)
+
+
+def test_a_fault_can_be_planned_over_http(
+    pulse: httpx.Client, outside: httpx.Client, sandbox: Sandbox
+) -> None:
+    fault = {"status": 500, "body": {"a": 1}, "apply": True, "finish_after": None, "stall": 0}
+    plan = {"vendor": "pulse", "job_id": JOB, "on": "cancel", "times": None, **fault}
+    assert outside.post("/_sandbox/faults", json=plan).status_code == 204
+    assert pulse.delete(PATH).json() == {"a": 1}
+    assert state(sandbox) is JobState.CANCELLED
+
+
+def test_a_race_can_be_planned_over_http(
+    pulse: httpx.Client, outside: httpx.Client, sandbox: Sandbox
+) -> None:
+    outside.post("/_sandbox/faults", json={"vendor": "pulse", "job_id": JOB, "finish": "failed"})
+    pulse.delete(PATH)
+    assert state(sandbox) is JobState.FAILED
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"vendor": None}, "vendor must be a string"),
+        ({"vendor": "nobody", "finish": "failed"}, "no vendor 'nobody'"),
+        ({"raw": "x"}, "no field 'raw'"),
+        ({"status": "500"}, "status must be a whole number"),
+        ({"status": True}, "status must be a whole number"),
+        ({"headers": {"a": 1}}, "headers must be"),
+        ({"finish": "gone"}, "finish must be a job state"),
+        ({"finish": "running"}, "final state"),
+        ({"stall": "1"}, "stall must be seconds"),
+    ],
+)
+def test_a_bad_plan_over_http_is_explained(
+    outside: httpx.Client, change: dict[str, Any], problem: str
+) -> None:
+    plan = {"vendor": "pulse", "job_id": JOB, **change}
+    reply = outside.post("/_sandbox/faults", json=plan)
+    assert reply.status_code == 422
+    assert problem in reply.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [(b"{", "must be JSON"), (b"[]", "a JSON object"), (b"{}", "vendor is required")],
+)
+def test_a_plan_that_is_no_object_is_explained(
+    outside: httpx.Client, body: bytes, problem: str
+) -> None:
+    assert problem in json.loads(outside.post("/_sandbox/faults", content=body).content)["error"]

@@ -1,0 +1,299 @@
+"""The sandbox as people and programs use it: starting, stopping, looking, resetting."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import threading
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+import jobcancel.sandbox
+from jobcancel.errors import ConfigurationError
+from jobcancel.models import JobState
+from jobcancel.sandbox import SITUATIONS, Quota, Sandbox, startup_text
+
+
+def test_the_environment_points_at_the_sandbox(sandbox: Sandbox) -> None:
+    assert sandbox.environ == {
+        "PULSE_API_KEY": "sandbox-pulse-key",
+        "PULSE_BASE_URL": f"{sandbox.url}/pulse",
+        "TALONIC_API_KEY": "tlnc_sandbox_key",
+        "TALONIC_BASE_URL": f"{sandbox.url}/talonic",
+    }
+
+
+def test_both_pulse_providers_share_a_url_and_a_key(sandbox: Sandbox) -> None:
+    assert sandbox.base_urls["pulse"] == sandbox.base_urls["pulse-legacy"]
+    assert sandbox.api_keys["pulse"] == sandbox.api_keys["pulse-legacy"]
+
+
+def test_a_host_that_others_can_reach_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="loopback only"):
+        Sandbox(host="0.0.0.0")  # noqa: S104 - the point of the test
+
+
+def test_a_port_in_use_is_named(sandbox: Sandbox) -> None:
+    port = urlsplit(sandbox.url).port
+    assert port
+    with pytest.raises(ConfigurationError, match=rf"port {port} .* in use"):
+        Sandbox(host="localhost", port=port).__enter__()
+
+
+def test_a_port_that_cannot_be_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="port=70000"):
+        Sandbox(port=70_000)
+
+
+def test_a_sandbox_that_does_not_run_has_no_url() -> None:
+    with pytest.raises(ConfigurationError, match="not running"):
+        _ = Sandbox().url
+
+
+def test_leaving_a_sandbox_that_never_ran_is_nothing() -> None:
+    Sandbox().__exit__(None, None, None)
+
+
+def test_a_running_sandbox_cannot_be_started_again(sandbox: Sandbox) -> None:
+    with pytest.raises(ConfigurationError, match="already running"):
+        sandbox.__enter__()
+
+
+def test_a_sandbox_can_run_again_after_it_stopped() -> None:
+    sandbox = Sandbox()
+    for _ in range(2):
+        with sandbox:
+            assert httpx.get(sandbox.url).status_code == 200
+
+
+def test_a_stopped_sandbox_refuses_connections() -> None:
+    with Sandbox() as sandbox:
+        url = sandbox.url
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this computer has no IPv6")
+def test_ipv6_loopback_will_do() -> None:
+    with Sandbox(host="::1") as sandbox:
+        assert sandbox.url.startswith("http://[::1]:")
+        assert httpx.get(sandbox.url).status_code == 200
+
+
+def test_serving_for_ever_ends_with_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = Sandbox()
+    join = threading.Thread.join
+    interrupts = iter([True])
+    reached = []
+
+    def interrupted(thread: threading.Thread, timeout: float | None = None) -> None:
+        if next(interrupts, False):
+            reached.append(httpx.get(sandbox.url).status_code)
+            raise KeyboardInterrupt
+        join(thread, timeout)
+
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    sandbox.serve_forever()
+    assert reached == [200]
+    with pytest.raises(ConfigurationError):
+        _ = sandbox.url
+
+
+def test_serving_for_ever_goes_on_where_the_block_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Sandbox() as sandbox, monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "join", lambda _: None)
+        sandbox.serve_forever()
+        assert httpx.get(sandbox.url).status_code == 200
+
+
+def test_a_malformed_request_is_not_logged(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = urlsplit(sandbox.url)
+    with (
+        caplog.at_level(logging.WARNING, "uvicorn"),
+        socket.create_connection((address.hostname, address.port), timeout=10) as connection,
+    ):
+        connection.sendall(b"nonsense\r\n\r\n")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 400")
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({"vendor": "nobody"}, "no vendor 'nobody'"),
+        ({"vendor": "pulse", "ends_as": "cancelled"}, "ends_as='cancelled'"),
+        ({"vendor": "pulse", "key": "tlnc_sandbox_key"}, "no such key"),
+    ],
+)
+def test_a_submission_that_cannot_be_is_refused(
+    sandbox: Sandbox, arguments: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        sandbox.submit(**arguments)
+
+
+def test_a_job_that_is_not_there_cannot_be_looked_at(sandbox: Sandbox) -> None:
+    with pytest.raises(ConfigurationError, match="no job 'sandbox-unknown'"):
+        sandbox.job("pulse", "sandbox-unknown")
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"per_second": 0}, {"burst": 0}, {"per_day": -1}, {"per_second": float("inf")}]
+)
+def test_a_quota_that_cannot_be_is_refused(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(arguments))):
+        Quota(**arguments)
+
+
+def test_a_quota_by_the_day_only_has_no_pace() -> None:
+    with Sandbox(quotas={"tlnc_sandbox_key": Quota(per_day=2)}) as sandbox:
+        headers = {"authorization": "Bearer tlnc_sandbox_key"}
+        url = f"{sandbox.base_urls['talonic']}/v1/jobs"
+        assert [httpx.get(url, headers=headers).status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_a_quota_by_the_second_only_has_no_daily_headers() -> None:
+    with Sandbox(quotas={"tlnc_sandbox_key": Quota(per_second=1)}) as sandbox:
+        headers = {"authorization": "Bearer tlnc_sandbox_key"}
+        reply = httpx.get(f"{sandbox.base_urls['talonic']}/v1/jobs", headers=headers)
+        assert "x-ratelimit-limit" not in reply.headers
+
+
+def test_requests_are_remembered_as_sent(pulse: httpx.Client, sandbox: Sandbox) -> None:
+    pulse.get("/job/a%2Fb?x=%20y")
+    received = sandbox.requests[-1]
+    assert (received.method, received.vendor, received.status) == ("GET", "pulse", 404)
+    assert received.path == "/pulse/job/a%2Fb?x=%20y"
+    assert received.headers["x-api-key"] == "sandbox-pulse-key"
+
+
+def test_a_request_to_nobody_is_remembered_and_pointed_the_way(
+    outside: httpx.Client, sandbox: Sandbox
+) -> None:
+    reply = outside.delete("/job/x")
+    assert (reply.status_code, "/pulse" in reply.text) == (404, True)
+    assert sandbox.requests[-1].vendor is None
+
+
+def test_only_the_last_thousand_requests_are_remembered(
+    pulse: httpx.Client, sandbox: Sandbox
+) -> None:
+    for _ in range(1001):
+        pulse.get("/job/x")
+    assert len(sandbox.requests) == 1000
+
+
+def test_a_key_is_shown_nowhere(
+    pulse: httpx.Client, outside: httpx.Client, sandbox: Sandbox
+) -> None:
+    secret = "my-real-key"
+    pulse.get("/job/x", headers={"x-api-key": secret, "authorization": secret, "x-odd": secret})
+    assert secret not in repr(sandbox.requests)
+    assert secret not in outside.get("/_sandbox/requests").text
+    assert secret not in outside.get("/").text
+
+
+def test_looking_at_the_sandbox_is_not_remembered(outside: httpx.Client, sandbox: Sandbox) -> None:
+    for path in ("/", "/_sandbox/jobs", "/_sandbox/requests", "/favicon.ico"):
+        outside.get(path)
+    assert sandbox.requests == []
+
+
+def test_a_request_that_was_reset_away_stays_forgotten() -> None:
+    from jobcancel.sandbox.journal import Journal
+
+    journal = Journal()
+    journal.answered(1, 200)
+    assert journal.entries() == []
+
+
+def test_the_page_shows_what_happened(
+    pulse: httpx.Client, outside: httpx.Client, sandbox: Sandbox
+) -> None:
+    job_id = sandbox.submit("pulse")
+    pulse.delete(f"/job/{job_id}")
+    page = outside.get("/").text
+    assert f"<code>{job_id}</code>" in page
+    assert f"/pulse/job/{job_id}" in page
+    assert f"PULSE_BASE_URL={sandbox.base_urls['pulse']}" in page
+
+
+def test_the_page_escapes_what_it_shows(pulse: httpx.Client, outside: httpx.Client) -> None:
+    pulse.get("/job/'<script>")
+    pulse.get("/job/x?<script>")
+    assert "<script>" not in outside.get("/").text
+
+
+def test_the_page_shows_a_request_without_an_answer(
+    pulse: httpx.Client, outside: httpx.Client
+) -> None:
+    with pytest.raises(httpx.TransportError):
+        pulse.delete("/job/sandbox-lost-not-applied")
+    assert "no answer" in outside.get("/").text
+
+
+def test_the_reset_button_resets(
+    pulse: httpx.Client, outside: httpx.Client, sandbox: Sandbox
+) -> None:
+    pulse.delete("/job/sandbox-pending")
+    reply = outside.post("/_sandbox/reset")
+    assert (reply.status_code, reply.headers["location"]) == (303, "/")
+    assert sandbox.job("pulse", "sandbox-pending").state is JobState.PENDING
+    assert sandbox.requests == []
+
+
+def test_the_jobs_can_be_listed(outside: httpx.Client, sandbox: Sandbox) -> None:
+    job_id = sandbox.submit("talonic")
+    jobs = {job["job_id"]: job for job in outside.get("/_sandbox/jobs").json()["jobs"]}
+    assert (jobs[job_id]["state"], jobs[job_id]["seeded"]) == ("pending", False)
+    assert jobs["sandbox-completed"]["state"] == "succeeded"
+
+
+@pytest.mark.parametrize("path", ["/", "/_sandbox/jobs"])
+@pytest.mark.parametrize("host", ["evil.test", "evil.test:80", "127.0.0.1.evil.test", ""])
+def test_a_page_elsewhere_cannot_steer_the_sandbox(
+    outside: httpx.Client, path: str, host: str
+) -> None:
+    assert outside.get(path, headers={"host": host}).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1", "[::1]:1", "[::1]"])
+def test_loopback_names_are_welcome(outside: httpx.Client, host: str) -> None:
+    assert outside.get("/", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("columns", [80, 100, 200])
+def test_the_startup_text_fits_a_terminal(sandbox: Sandbox, columns: int) -> None:
+    text = startup_text(sandbox, columns)
+    assert max(map(len, text.splitlines())) <= columns
+    assert f"export TALONIC_BASE_URL={sandbox.base_urls['talonic']}" in text
+    for situation in SITUATIONS:
+        assert situation.job_id in text
+
+
+def test_the_names_and_ids_of_situations_are_unique() -> None:
+    assert len({(each.vendor, each.name) for each in SITUATIONS}) == len(SITUATIONS)
+    assert len({(each.vendor, each.job_id) for each in SITUATIONS}) == len(SITUATIONS)
+
+
+def test_the_situations_need_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jobcancel.sandbox.server", None)
+    with pytest.raises(ImportError, match=r"install jobcancel\[sandbox\]"):
+        _ = jobcancel.sandbox.Sandbox
+    assert jobcancel.sandbox.SITUATIONS
+
+
+def test_the_package_has_nothing_else() -> None:
+    name = "Nothing"
+    with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+        getattr(jobcancel.sandbox, name)
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(hasattr(jobcancel.sandbox, name) for name in jobcancel.sandbox.__all__)

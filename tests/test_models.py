@@ -1,0 +1,96 @@
+"""The public values."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import pytest
+from attrs.exceptions import FrozenInstanceError
+
+from jobcancel import (
+    CancelFailed,
+    CancelResult,
+    Job,
+    JobReading,
+    JobState,
+    Outcome,
+    Progress,
+)
+
+RESULT = CancelResult(
+    provider="talonic",
+    job_id="1",
+    outcome=Outcome.CANCELLED,
+    state=JobState.CANCELLED,
+    raw_state="failed",
+    verified=True,
+    message="Cancelled via API",
+    code="job_failed",
+    status_code=200,
+    retry_after=1.5,
+    attempts=1,
+    elapsed=0.25,
+    request_id="req_1",
+    progress=Progress(12, 48),
+    body={"status": "failed", "error": {"code": "job_failed"}, "list": [1, None]},
+)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_only_cancelled_and_already_terminal_jobs_are_stopped(outcome: Outcome) -> None:
+    result = CancelResult(provider="pulse", job_id="1", outcome=outcome)
+    assert (outcome in {Outcome.CANCELLED, Outcome.ALREADY_TERMINAL}) is result.stopped
+
+
+def test_raise_for_outcome_returns_the_result_of_a_stopped_job() -> None:
+    assert RESULT is RESULT.raise_for_outcome()
+
+
+def test_raise_for_outcome_raises_with_the_result_when_the_job_is_not_stopped() -> None:
+    result = CancelResult(
+        provider="pulse", job_id="1", outcome=Outcome.FORBIDDEN, message="not your job"
+    )
+    with pytest.raises(CancelFailed, match="'1' at 'pulse' was not stopped: forbidden: not your"):
+        result.raise_for_outcome()
+
+
+def test_cancel_failed_survives_a_process_pool() -> None:
+    error = CancelFailed(CancelResult(provider="pulse", job_id="1", outcome=Outcome.UNKNOWN))
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert (error.result, str(error)) == (copy.result, str(copy))
+
+
+@pytest.mark.parametrize("state", JobState)
+def test_a_state_is_final_or_active_or_unknown(state: JobState) -> None:
+    assert 1 == [state.final, state.active, state is JobState.UNKNOWN].count(True)
+
+
+def test_a_result_round_trips_through_json() -> None:
+    assert RESULT == CancelResult.from_dict(json.loads(json.dumps(RESULT.to_dict())))
+
+
+def test_a_reading_round_trips_through_json() -> None:
+    reading = JobReading(provider="pulse", job_id="1", problem=Outcome.NOT_FOUND, attempts=1)
+    assert reading == JobReading.from_dict(json.loads(json.dumps(reading.to_dict())))
+
+
+def test_a_dict_that_is_no_result_is_refused_with_every_wrong_field_named() -> None:
+    with pytest.raises(ValueError, match=r"not a CancelResult: .*outcome.*attempts"):
+        CancelResult.from_dict(
+            {"provider": "pulse", "job_id": "1", "outcome": "done", "attempts": "many"}
+        )
+
+
+def test_values_are_frozen_hashable_and_equal_by_value() -> None:
+    with pytest.raises(FrozenInstanceError):
+        RESULT.outcome = Outcome.UNKNOWN  # type: ignore[misc]
+    assert hash(RESULT) == hash(CancelResult.from_dict(RESULT.to_dict()))
+
+
+def test_a_job_keeps_its_own_copy_of_its_params() -> None:
+    params = {"endpoint": "e1"}
+    job = Job("runpod", "1", params)
+    params["endpoint"] = "changed"
+    assert "e1" == job.params["endpoint"]
+    assert {job} == {Job("runpod", "1", {"endpoint": "e1"})}
