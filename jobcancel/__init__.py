@@ -1,0 +1,53 @@
+"""One call cancels an asynchronous job at any vendor and says truthfully what became of it.
+
+from jobcancel import cancel
+
+cancel("pulse", "abc123-def456-ghi789").outcome      # Outcome.CANCELLED
+"""
+
+from __future__ import annotations
+
+# The package of that name is loaded before the function is bound: loading it later, when the
+# first provider is used, would put the package in the function's place.
+import jobcancel.providers  # noqa: F401
+from jobcancel._version import __version__
+from jobcancel.adapter import Adapter
+from jobcancel.client import AsyncCanceller, Canceller, acancel, astatus, cancel, status
+from jobcancel.errors import (
+    BrokenAdapter,
+    CancelFailed,
+    ConfigurationError,
+    JobCancelError,
+    MissingCredential,
+    UnknownProvider,
+)
+from jobcancel.models import CancelResult, Job, JobReading, JobState, Outcome, Progress
+from jobcancel.registry import get_adapter, providers, register
+from jobcancel.tables import HttpAdapter
+
+__all__ = [
+    "Adapter",
+    "AsyncCanceller",
+    "BrokenAdapter",
+    "CancelFailed",
+    "CancelResult",
+    "Canceller",
+    "ConfigurationError",
+    "HttpAdapter",
+    "Job",
+    "JobCancelError",
+    "JobReading",
+    "JobState",
+    "MissingCredential",
+    "Outcome",
+    "Progress",
+    "UnknownProvider",
+    "__version__",
+    "acancel",
+    "astatus",
+    "cancel",
+    "get_adapter",
+    "providers",
+    "register",
+    "status",
+]

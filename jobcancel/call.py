@@ -1,0 +1,134 @@
+"""One call's dealings: what it says to its driver, and what it keeps of time and tries.
+
+Both flows, cancelling and reading, are built on it; what they decide is in `flow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any, TypeAlias, TypeVar
+
+from attrs import define, evolve, field, frozen
+
+from jobcancel.adapter import Adapter, Endpoint, Reading, Request, Response
+from jobcancel.models import Job
+from jobcancel.retry import Clock, Policy, requested_wait
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class Send:
+    """Send `request` and send back what came: a `Response`, `NotSent` or `NoReply`.
+
+    Args:
+        request: what to send.
+        timeout: seconds for the whole exchange, from connecting to the last byte of the body.
+        call: `"cancel"` or `"status"`, for the log.
+        attempt: the how-manieth request of its kind this is, from 1, for the log.
+    """
+
+    request: Request
+    timeout: float
+    call: str
+    attempt: int
+
+
+@frozen
+class Pause:
+    """Wait so many seconds."""
+
+    seconds: float
+
+
+@frozen
+class NotSent:
+    """The request cannot have arrived: there was no connection to send it on."""
+
+    reason: str
+
+
+@frozen
+class NoReply:
+    """The request may have arrived, but no complete reply came back."""
+
+    reason: str
+
+
+Reply: TypeAlias = Response | NotSent | NoReply
+Flow: TypeAlias = Generator[Send | Pause, Any, T]
+
+
+@define
+class Call:
+    """The progress of one call: what both kinds of flow keep and do.
+
+    Attributes:
+        asked: the longest wait that the vendor asked for since the last one, in seconds.
+    """
+
+    adapter: Adapter
+    job: Job
+    policy: Policy
+    endpoint: Endpoint
+    clock: Clock
+    started: float = field(init=False)
+    reads: int = field(init=False, default=0)
+    rests: int = field(init=False, default=0)
+    asked: float | None = field(init=False, default=None)
+
+    @started.default
+    def _now(self) -> float:
+        return self.clock.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
+        return self.clock.monotonic() - self.started
+
+    def in_time(self, wait: float = 0.0) -> bool:
+        """Whether a request can still be begun after `wait` seconds."""
+        return self.elapsed + wait < self.policy.deadline
+
+    def send(self, call: str, request: Request, attempt: int) -> Flow[Reply]:
+        """Send one request; arguments as for `Send`."""
+        # A request that is begun before the deadline gets its whole time: an answer on its
+        # way is worth more than punctuality.
+        timeout = min(self.policy.timeout, self.policy.deadline)
+        reply: Reply = yield Send(request=request, timeout=timeout, call=call, attempt=attempt)
+        return reply
+
+    def understand(self, reply: Reply, read: Callable[[Job, Response], Reading]) -> Reading:
+        """Return what a reply means, a missing one included."""
+        if not isinstance(reply, Response):
+            return Reading(message=reply.reason)
+        reading = read(self.job, reply)
+        if reading.retry_after is None:
+            wait = requested_wait(reply.status_code, reply.headers, self.clock.wall())
+            reading = evolve(reading, retry_after=wait)
+        if reading.retry_after is not None:
+            self.asked = max(reading.retry_after, self.asked or 0.0)
+        return reading
+
+    def read_status(self) -> Flow[Reading]:
+        """Read the job once."""
+        request = self.adapter.status_request(self.job, self.endpoint)
+        if request is None:
+            return Reading(message=f"{self.adapter.title} has no way to read a job")
+        self.reads += 1
+        reply = yield from self.send("status", request, self.reads)
+        return self.understand(reply, self.adapter.read_status)
+
+    def rest(self) -> Flow[bool]:
+        """Wait before the next try; False when there is none left or no time for it."""
+        self.rests += 1
+        if self.rests >= self.policy.attempts:
+            return False
+        wait = self.asked
+        if wait is None:
+            wait = self.policy.backoff(self.rests, self.clock.random())
+        if not self.in_time(wait):
+            return False
+        yield Pause(wait)
+        self.asked = None
+        return self.in_time()

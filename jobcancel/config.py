@@ -1,0 +1,193 @@
+"""Keys and URLs, from arguments, client and environment, checked before anything is sent."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+from jobcancel.adapter import Endpoint
+from jobcancel.errors import ConfigurationError, MissingCredential, WrongType
+from jobcancel.models import Job
+from jobcancel.retry import Policy
+from jobcancel.secret import Secret
+
+if TYPE_CHECKING:
+    from jobcancel.adapter import Adapter
+
+# What a header may hold of a key: visible ASCII (RFC 9110, section 5.5).
+_SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
+
+
+def endpoint(
+    adapter: Adapter,
+    *,
+    api_keys: Mapping[str, str | None],
+    base_urls: Mapping[str, str],
+    api_key: str | None,
+    base_url: str | None,
+    allow_http: bool,
+) -> Endpoint:
+    """Find where an adapter's provider is and the key for it.
+
+    Looked up in this order: the argument, the client's mapping, the environment, and for the
+    URL the adapter's default. A provider that shares another's configuration falls back on it.
+
+    Args:
+        adapter: what knows the vendor.
+        api_keys: the client's keys by provider, hidden.
+        base_urls: the client's base URLs by provider.
+        api_key: the call's own key, hidden.
+        base_url: the call's own base URL.
+        allow_http: whether plain HTTP is allowed to hosts that are not loopback.
+
+    Raises:
+        MissingCredential: there is no key.
+        ConfigurationError: the key or the URL cannot be right.
+    """
+    names = [name for name in (adapter.name, adapter.shares) if name is not None]
+    key, url = api_key, base_url
+    if key is None:
+        key = next((api_keys[name] for name in names if name in api_keys), None)
+    if key is None:
+        key = hidden(os.environ.get(adapter.key_env))
+    if url is None:
+        url = next((base_urls[name] for name in names if name in base_urls), None)
+    if url is None:
+        url = os.environ.get(adapter.url_env, "").strip() or adapter.default_url
+    return Endpoint(
+        base_url=_checked_url(adapter, url, allow_http=allow_http),
+        key=_checked_key(adapter, cast("Secret | None", key)),
+    )
+
+
+def hidden(key: str | None) -> str | None:
+    """Return a key as a `Secret` in a string's place, so that no traceback's locals show it.
+
+    The first thing that every public call does with a key is to hide it; `endpoint` looks at
+    it. It is typed as what the caller gave.
+
+    Raises:
+        WrongType: it is not a string.
+    """
+    if key is None or isinstance(key, Secret):
+        return key
+    if not isinstance(key, str):
+        raise WrongType(f"an API key must be a string, not {type(key).__name__}")
+    return cast("str", Secret(key.strip()))
+
+
+def hidden_keys(keys: Mapping[str, str] | None) -> dict[str, str | None]:
+    """Return a client's keys by provider, each `hidden`."""
+    if keys is None:
+        return {}
+    if not isinstance(keys, Mapping):
+        raise WrongType("api_keys must map providers to keys, such as {'pulse': '...'}")
+    return {name: hidden(keys[name]) for name in keys}
+
+
+def job(adapter: Adapter, job_id: object, params: object) -> Job:
+    """Return the job, its types and the names of its params checked.
+
+    Raises:
+        WrongType: the id or a param is not a string.
+        ConfigurationError: a param is missing or unknown.
+    """
+    if not isinstance(job_id, str):
+        raise WrongType(f"job_id must be a string, not {job_id!r}; pass the vendor's id as text")
+    given = {} if params is None else params
+    if not isinstance(given, Mapping) or not all(
+        isinstance(text, str) for item in given.items() for text in item
+    ):
+        raise WrongType(f"params must map strings to strings, not {params!r}")
+    for name, meaning in adapter.params.items():
+        if name not in given:
+            raise ConfigurationError(f"{adapter.name!r} needs params[{name!r}]: {meaning}")
+    for name in given:
+        if name not in adapter.params:
+            known = ", ".join(map(repr, adapter.params)) or "none"
+            raise ConfigurationError(f"{adapter.name!r} has no param {name!r}; it has {known}")
+    return Job(adapter.name, job_id, given)
+
+
+def policy(timeout: object, deadline: object, verify: object) -> Policy:
+    """Return the policy of a call.
+
+    Raises:
+        WrongType: a time is not a number, or `verify` not a bool.
+        ConfigurationError: a time is not positive and finite.
+    """
+    if not isinstance(verify, bool):
+        raise WrongType(f"verify must be True or False, not {verify!r}")
+    return Policy(
+        timeout=_seconds("timeout", timeout), deadline=_seconds("deadline", deadline), verify=verify
+    )
+
+
+def _seconds(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise WrongType(f"{name} must be a number of seconds, not {value!r}")
+    if not (math.isfinite(value) and value > 0):
+        raise ConfigurationError(f"{name} must be more than 0 seconds and finite, not {value!r}")
+    return float(value)
+
+
+def _checked_key(adapter: Adapter, key: Secret | None) -> Secret:
+    if key is None or not key.reveal():
+        raise MissingCredential(
+            f"no API key for {adapter.name!r}: pass api_key= or set {adapter.key_env}"
+        )
+    if not _SENDABLE.fullmatch(key.reveal()):
+        raise ConfigurationError(
+            f"the API key for {adapter.name!r} has a line break, another control character or a "
+            "character outside ASCII in it; check where it was copied from"
+        )
+    return key
+
+
+def _checked_url(adapter: Adapter, url: str, *, allow_http: bool) -> str:
+    if not isinstance(url, str):
+        raise WrongType(f"base_url must be a string, not {url!r}")
+    wrong = f"the base URL for {adapter.name!r} "
+    right = f"; expected something like {adapter.default_url}"
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or ""), parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"{wrong}is malformed: {error}{right}") from None
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError(f"{wrong}must not hold a user name or password{right}")
+    if parts.scheme not in {"http", "https"} or not url.isprintable() or " " in url:
+        raise ConfigurationError(f"{wrong}is not an http or https URL: {url!r}{right}")
+    if not _is_host(host) or port == 0:
+        raise ConfigurationError(f"{wrong}has no valid host or port: {url!r}{right}")
+    if parts.query or parts.fragment or "?" in url or "#" in url:
+        raise ConfigurationError(f"{wrong}must not have a query or fragment: {url!r}{right}")
+    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
+        raise ConfigurationError(
+            f"{wrong}is plain http to {host}, which would show the key to the network; use "
+            "https, or allow_http=True on the client if you mean it"
+        )
+    return url.rstrip("/")
+
+
+def _is_host(host: str) -> bool:
+    labels = host.removesuffix(".").split(".")
+    return _address(host) is not None or all(map(_LABEL.fullmatch, labels))
+
+
+def _is_loopback(host: str) -> bool:
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None

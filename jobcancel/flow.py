@@ -1,0 +1,288 @@
+"""The decisions: how one job is cancelled, whatever goes wrong on the way.
+
+A flow is a generator. It yields `Send` and `Pause`, is sent back a `Response`, `NotSent` or
+`NoReply` for a `Send` (None for a `Pause`), and returns the result. It does no I/O, so the same
+decisions run under a sync client, an async client and by hand in tests; `drive` pumps it.
+
+A cancel goes through the steps of `steps.STEPS`: each step tells what it met, and the table
+says which step follows. What the words mean is in `steps`; here is how each step is taken.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from attrs import define, evolve, field
+
+from jobcancel.adapter import Reading, Response
+from jobcancel.call import Call, Flow, NotSent, Pause
+from jobcancel.models import CancelResult, JobReading, JobState, Outcome
+from jobcancel.retry import SYSTEM_CLOCK, Clock, Policy
+from jobcancel.steps import STEPS, Met, Step
+
+if TYPE_CHECKING:
+    from jobcancel.adapter import Adapter, Endpoint
+    from jobcancel.models import Job
+
+# Back-off between the status reads that verify an acceptance, in seconds.
+_FIRST_LOOK = 0.2
+_LONGEST_LOOK = 2.0
+
+
+def cancel(
+    adapter: Adapter,
+    job: Job,
+    policy: Policy,
+    endpoint: Endpoint,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    new_key: Callable[[], str] = lambda: str(uuid.uuid4()),
+) -> Flow[CancelResult]:
+    """Cancel one job.
+
+    Args:
+        adapter: what knows the vendor.
+        job: the job.
+        policy: how much time and how many tries there are.
+        endpoint: where the vendor is and the key.
+        clock: where time and chance come from.
+        new_key: makes an idempotency key.
+
+    Returns:
+        what became of it; never raises for what a vendor answers.
+    """
+    call = _Cancel(adapter, job, policy, endpoint, clock, new_key)
+    if (refusal := adapter.refuse(job)) is not None:
+        return call.result(Reading(outcome=Outcome.INVALID, message=refusal))
+    first = Step.GUARD if adapter.destroys_finished else Step.SEND
+    step = first
+    while step is not Step.DONE:
+        met = yield from call.take(step)
+        step = STEPS[step, met]
+        if step is Step.SEND and met is Met.RESTED:
+            step = first
+    return call.result(call.last)
+
+
+def status(
+    adapter: Adapter,
+    job: Job,
+    policy: Policy,
+    endpoint: Endpoint,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Flow[JobReading]:
+    """Read where one job is; arguments as for `cancel`."""
+    call = _Status(adapter, job, policy, endpoint, clock)
+    if (refusal := adapter.refuse(job)) is not None:
+        return call.reading(Reading(outcome=Outcome.INVALID, message=refusal))
+    while (seen := (yield from call.look())) is None:
+        pass
+    return call.reading(seen)
+
+
+@define
+class _Status(Call):
+    """The progress of reading a job's status."""
+
+    def look(self) -> Flow[Reading | None]:
+        """Read the job once; None when it is worth another look."""
+        seen = yield from self.read_status()
+        again = seen.repeat and seen.outcome in {None, Outcome.RATE_LIMITED}
+        if seen.state is None and again and (yield from self.rest()):
+            return None
+        return seen
+
+    def reading(self, last: Reading) -> JobReading:
+        return JobReading(
+            provider=self.job.provider,
+            job_id=self.job.job_id,
+            state=last.state,
+            raw_state=last.raw_state,
+            problem=(last.outcome or Outcome.UNKNOWN) if last.state is None else None,
+            message=last.message,
+            code=last.code,
+            status_code=last.status_code,
+            retry_after=last.retry_after,
+            attempts=self.reads,
+            elapsed=self.elapsed,
+            request_id=last.request_id,
+            progress=last.progress,
+            body=last.body,
+        )
+
+
+@define
+class _Cancel(Call):
+    """The progress of cancelling a job.
+
+    Attributes:
+        key: the idempotency key of the next cancel request.
+        sent: how many cancel requests were sent.
+        applied: whether one of them may have been applied without our knowing.
+        may_repeat: whether the cancel request may be sent again.
+        told: what the last reply to a cancel request meant.
+        seen: what the last status read since then meant, if there was one.
+        last: what the result is made of.
+    """
+
+    new_key: Callable[[], str]
+    key: str = field(init=False)
+    sent: int = field(init=False, default=0)
+    applied: bool = field(init=False, default=False)
+    may_repeat: bool = field(init=False, default=True)
+    told: Reading = field(init=False, default=Reading(message="nothing was sent"))
+    seen: Reading | None = field(init=False, default=None)
+    last: Reading = field(init=False, default=Reading())
+
+    @key.default
+    def _first_key(self) -> str:
+        return self.new_key()
+
+    def take(self, step: Step) -> Flow[Met]:
+        """Take one step and tell what it met."""
+        takes = {
+            Step.GUARD: self.guard,
+            Step.SEND: self.send_cancel,
+            Step.READ: self.settle,
+            Step.WAIT: self.wait,
+            Step.WATCH: self.watch,
+        }
+        return (yield from takes[step]())
+
+    def guard(self) -> Flow[Met]:
+        seen = yield from self.read_status()
+        if self.sent:
+            self.seen = seen
+        else:
+            self.told = seen
+        if seen.final or seen.outcome not in {None, Outcome.RATE_LIMITED}:
+            return self.ended(seen, by_us=self.applied) if seen.final else self.answer(seen)
+        known = seen.state is not None and seen.state.active
+        return Met.ACTIVE if known else Met.UNREADABLE
+
+    def send_cancel(self) -> Flow[Met]:
+        self.sent += 1
+        request = self.adapter.cancel_request(self.job, self.endpoint, self.key)
+        reply = yield from self.send("cancel", request, self.sent)
+        if isinstance(reply, Response):
+            # The same key again would only replay this reply.
+            self.key = self.new_key()
+        told = self.told = self.understand(reply, self.adapter.read_cancel)
+        self.seen = None
+        if isinstance(reply, NotSent):
+            return Met.REFUSAL
+        self.may_repeat = told.repeat
+        self.applied = self.applied or (told.outcome is None and not _refused(told))
+        return self.met(told)
+
+    def met(self, told: Reading) -> Met:
+        """Return what a reply to a cancel request amounts to."""
+        if told.outcome is None:
+            return Met.DOUBT
+        if told.outcome is Outcome.RATE_LIMITED and told.repeat:
+            return Met.REFUSAL
+        if not told.final:
+            doubted = self.policy.verify or self.applied
+            if told.outcome is Outcome.ALREADY_TERMINAL and doubted:
+                return Met.DOUBT
+            if told.outcome in _ACCEPTANCES and self.policy.verify:
+                return Met.ACCEPTANCE
+        return self.answer(told)
+
+    def settle(self) -> Flow[Met]:
+        if not self.in_time():
+            return self.unsettled()
+        seen = self.seen = yield from self.read_status()
+        over = self.told.outcome is Outcome.ALREADY_TERMINAL
+        if seen.final:
+            return self.ended(seen, by_us=self.applied or not over)
+        if seen.state is JobState.CANCELLING:
+            self.told = evolve(seen, outcome=Outcome.CANCELLING)
+            return Met.ACCEPTANCE if self.policy.verify else self.answer(self.told)
+        if seen.state is None or seen.state is JobState.UNKNOWN:
+            return self.answer(self.told) if over and not self.applied else Met.UNREADABLE
+        # A vendor that refuses this job for good is not asked again while the job runs on.
+        return Met.ACTIVE if over or self.may_repeat else self.unsettled()
+
+    def wait(self) -> Flow[Met]:
+        if not (yield from self.rest()):
+            return self.unsettled()
+        return Met.RESTED if self.may_repeat else Met.READ_ON
+
+    def watch(self) -> Flow[Met]:
+        look = _FIRST_LOOK
+        while self.in_time():
+            self.asked = None
+            seen = self.seen = yield from self.read_status()
+            if seen.final:
+                return self.ended(seen)
+            wait = max(look, self.asked or 0.0)
+            if not self.in_time(wait):
+                break
+            yield Pause(wait)
+            look = min(2 * look, _LONGEST_LOOK)
+        return self.unsettled(Outcome.CANCELLING)
+
+    def answer(self, reading: Reading) -> Met:
+        self.last = reading
+        return Met.ANSWER
+
+    def ended(self, seen: Reading, *, by_us: bool = True) -> Met:
+        cancelled = seen.state is JobState.CANCELLED and by_us
+        outcome = Outcome.CANCELLED if cancelled else Outcome.ALREADY_TERMINAL
+        return self.answer(evolve(seen, outcome=outcome))
+
+    def unsettled(self, outcome: Outcome = Outcome.UNKNOWN) -> Met:
+        """End with the last thing that happened, when nothing settles what became of it."""
+        refused = self.told.outcome is Outcome.RATE_LIMITED and not self.applied
+        last = evolve(
+            self.told,
+            outcome=Outcome.RATE_LIMITED if refused else outcome,
+            retry_after=self.asked,
+        )
+        if self.seen is not None:
+            then = (
+                f"its status could not be read: {self.seen.message}"
+                if self.seen.state is None
+                else f"the job was read as {self.seen.raw_state!r}"
+            )
+            last = evolve(
+                last,
+                message=f"{last.message}; {then}",
+                state=self.seen.state,
+                raw_state=self.seen.raw_state,
+            )
+        self.last = last
+        return Met.SPENT
+
+    def result(self, last: Reading) -> CancelResult:
+        return CancelResult(
+            provider=self.job.provider,
+            job_id=self.job.job_id,
+            outcome=last.outcome or Outcome.UNKNOWN,
+            state=last.state,
+            raw_state=last.raw_state,
+            verified=last.final,
+            message=last.message,
+            code=last.code,
+            status_code=last.status_code,
+            retry_after=last.retry_after,
+            attempts=self.sent,
+            elapsed=self.elapsed,
+            request_id=last.request_id,
+            progress=last.progress,
+            body=last.body,
+        )
+
+
+_ACCEPTANCES = frozenset({Outcome.CANCELLED, Outcome.CANCELLING})
+_REQUEST_TIMEOUT = 408
+
+
+def _refused(told: Reading) -> bool:
+    """Whether a reply says that the request was not carried out: a 4xx, but for a time-out."""
+    code = told.status_code
+    return code is not None and code in range(400, 500) and code != _REQUEST_TIMEOUT

@@ -1,0 +1,82 @@
+"""Log events: names with key-values, one per request sent and one per call.
+
+    cancel.sent      one cancel request: what was sent and what came back       DEBUG
+    status.sent      one status read                                            DEBUG
+    cancel.settled   what became of a cancel() call      INFO, WARNING when unknown
+    status.settled   what a status() call found          INFO, WARNING when unknown
+
+They go to structlog when the application configured it, else to the standard library's logger
+`jobcancel`, which is silent until the application adds a handler. (structlog unconfigured
+would print every event to standard output.) Keys are never among the values.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from jobcancel.models import Outcome
+
+if TYPE_CHECKING:
+    from jobcancel.models import CancelResult, JobReading
+
+_logger = logging.getLogger("jobcancel")
+_logger.addHandler(logging.NullHandler())
+
+_METHODS = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warning"}
+
+
+def emit(level: int, event: str, **values: object) -> None:
+    """Log `event` with its values where the application wants to see it.
+
+    Args:
+        level: one of the standard library's levels, such as `logging.DEBUG`.
+        event: the event's name.
+        values: what is to be known of it; those that are None are left out.
+    """
+    known = {name: value for name, value in values.items() if value is not None}
+    # An application that configured structlog has imported it.
+    if (structlog := sys.modules.get("structlog")) is not None and structlog.is_configured():
+        getattr(structlog.get_logger("jobcancel"), _METHODS[level])(event, **known)
+    elif _logger.isEnabledFor(level):
+        from structlog.processors import LogfmtRenderer
+
+        render = LogfmtRenderer(key_order=["event"])
+        # The words of a vendor may hold line breaks and worse: repr() keeps an event one line.
+        plain = {name: _one_line(value) for name, value in known.items()}
+        _logger.log(level, "%s", render(None, "", {"event": event, **plain}))
+
+
+def cancel_settled(result: CancelResult) -> None:
+    """Log how a call to cancel ended."""
+    _settled("cancel.settled", result, result.outcome)
+
+
+def status_settled(reading: JobReading) -> None:
+    """Log how a call to read a job ended."""
+    _settled("status.settled", reading, reading.problem)
+
+
+def _settled(event: str, result: CancelResult | JobReading, outcome: Outcome | None) -> None:
+    emit(
+        logging.WARNING if outcome is Outcome.UNKNOWN else logging.INFO,
+        event,
+        provider=result.provider,
+        job_id=result.job_id,
+        outcome=outcome and outcome.value,
+        state=result.state and result.state.value,
+        attempts=result.attempts,
+        elapsed=round(result.elapsed, 4),
+        status_code=result.status_code,
+        code=result.code,
+        retry_after=result.retry_after,
+        request_id=result.request_id,
+        message=result.message,
+    )
+
+
+def _one_line(value: object) -> object:
+    if isinstance(value, str) and not value.isprintable():
+        return repr(value)
+    return value

@@ -1,0 +1,64 @@
+"""Ids into URLs, and fields out of bodies: the two places where vendors' data is addressed."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# RFC 9110, section 4.1: recipients should support at least 8,000 octets of URI.
+_LONGEST_SEGMENT = 7000
+
+
+def segment(value: str) -> str:
+    """Return `value` percent-encoded into exactly one path segment (RFC 3986, section 3.3).
+
+    Example:
+        >>> segment("a b/ü")
+        'a%20b%2F%C3%BC'
+    """
+    return quote(value, safe="")
+
+
+def refuse_segment(what: str, value: str) -> str | None:
+    """Return why `value` cannot be one path segment, or None when it can.
+
+    Args:
+        what: what it is, for the message, such as `"job id"`.
+        value: any string.
+
+    Example:
+        >>> refuse_segment("job id", "..")
+        "the job id is '..', which would change the path; pass the id that the vendor gave"
+    """
+    if not value.strip():
+        problem = "is empty" if not value else "is blank"
+    elif value in {".", ".."}:
+        problem = f"is {value!r}, which would change the path"
+    elif any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
+        problem = "has a control character or a lone surrogate in it"
+    elif len(segment(value)) > _LONGEST_SEGMENT:
+        problem = f"is too long for a URL ({len(value)} characters)"
+    else:
+        return None
+    return f"the {what} {problem}; pass the id that the vendor gave"
+
+
+def pick(body: Mapping[str, Any], paths: Iterable[str]) -> object:
+    """Return the first value that is there at one of the dotted `paths`, or None.
+
+    Example:
+        >>> pick({"error": {"code": "AUTH_002"}}, ["code", "error.code"])
+        'AUTH_002'
+    """
+    for path in paths:
+        value: object = body
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        if value is not None:
+            return value
+    return None

@@ -1,0 +1,147 @@
+"""What comes before a call: a client's settings, checking the arguments, and its HTTP client.
+
+`client` builds the sync and the async client on it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from attrs import frozen
+
+from jobcancel import config, flow
+from jobcancel.adapter import Adapter, Endpoint
+from jobcancel.errors import ConfigurationError, WrongType
+from jobcancel.models import CancelResult, Job, JobReading
+from jobcancel.registry import get_adapter
+from jobcancel.retry import SYSTEM_CLOCK, Clock, Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from jobcancel.call import Flow
+
+C = TypeVar("C")
+
+
+@frozen
+class Call:
+    """One call, checked: nothing about it can be refused any more."""
+
+    adapter: Adapter
+    job: Job
+    policy: Policy
+    endpoint: Endpoint
+    clock: Clock
+
+    def cancel(self) -> Flow[CancelResult]:
+        """Return the flow that cancels the job."""
+        return flow.cancel(self.adapter, self.job, self.policy, self.endpoint, clock=self.clock)
+
+    def status(self) -> Flow[JobReading]:
+        """Return the flow that reads the job."""
+        return flow.status(self.adapter, self.job, self.policy, self.endpoint, clock=self.clock)
+
+
+class Client(Generic[C]):
+    """What the sync and the async client share: settings, checks, and their HTTP client."""
+
+    _closing: str
+    _new_http_client: Callable[[], C]
+
+    def __init__(
+        self,
+        *,
+        api_keys: Mapping[str, str] | None = None,
+        base_urls: Mapping[str, str] | None = None,
+        timeout: float = 10.0,
+        deadline: float = 30.0,
+        verify: bool = False,
+        http_client: C | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        # One HTTP client a process: after a fork the child opens its own connections.
+        self._own: dict[int, C] = {}
+        self._closed = False
+        # Keys are hidden before anything can raise, so that no traceback's locals show them.
+        keys, api_keys = config.hidden_keys(api_keys), None
+        config.policy(timeout, deadline, verify)
+        if http_client is not None and not hasattr(http_client, self._closing):
+            raise WrongType(f"{type(self).__name__} cannot send with {http_client!r}")
+        self._api_keys = keys
+        self._base_urls = dict(base_urls or {})
+        self._timeout = timeout
+        self._deadline = deadline
+        self._verify = verify
+        self._http_client = http_client
+        self._allow_http = allow_http
+        self._clock = SYSTEM_CLOCK
+
+    # The defaults keep what is needed alive when the interpreter shuts down.
+    def __del__(
+        self,
+        _pid: Callable[[], int] = os.getpid,
+        _warn: Callable[..., None] = warnings.warn,
+    ) -> None:
+        if _pid() in self._own:
+            name = type(self).__name__
+            _warn(f"unclosed {name}; use it in a `with`", ResourceWarning, 2, source=self)
+
+    def http(self) -> C:
+        """Return the HTTP client to send with: the caller's, or this process's own."""
+        if self._http_client is not None:
+            return self._http_client
+        process = os.getpid()
+        if process not in self._own:
+            # Of two threads that come here at once, one client is used and one never opened.
+            self._own.setdefault(process, self._new_http_client())
+        return self._own[process]
+
+    def prepare(
+        self,
+        provider: str,
+        job_id: str,
+        *,
+        params: Mapping[str, str] | None,
+        api_key: str | None,
+        base_url: str | None,
+        timeout: float | None,
+        deadline: float | None,
+        verify: bool | None = None,
+    ) -> Call:
+        """Check the arguments of one call and say what it is."""
+        if self._closed:
+            raise ConfigurationError(f"this {type(self).__name__} is closed; make a new one")
+        adapter = get_adapter(provider)
+        job = config.job(adapter, job_id, params)
+        policy = config.policy(
+            self._timeout if timeout is None else timeout,
+            self._deadline if deadline is None else deadline,
+            self._verify if verify is None else verify,
+        )
+        endpoint = config.endpoint(
+            adapter,
+            api_keys=self._api_keys,
+            base_urls=self._base_urls,
+            api_key=api_key,
+            base_url=base_url,
+            allow_http=self._allow_http,
+        )
+        if adapter.deprecated is not None:
+            message = f"provider {adapter.name!r} is deprecated; use {adapter.deprecated!r}"
+            warnings.warn(message, DeprecationWarning, stacklevel=_callers_level())
+        return Call(adapter, job, policy, endpoint, self._clock)
+
+
+_OURS = {__file__, __file__.replace("prepare.py", "client.py")}
+
+
+def _callers_level() -> int:
+    """Return the `stacklevel` that makes a warning point at the line that called a client."""
+    level, frame = 0, sys._getframe(1)  # noqa: SLF001 - what `warnings` itself counts frames with
+    while frame.f_back is not None and frame.f_code.co_filename in _OURS:
+        level, frame = level + 1, frame.f_back
+    return level + 1

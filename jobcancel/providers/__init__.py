@@ -1,0 +1,1 @@
+"""One file per vendor, all with the same headings; `registry` imports each when it is used."""

@@ -1,0 +1,131 @@
+"""Names to adapters: built in, registered at run time, or brought by an installed plug-in.
+
+Built-in adapters are imported when they are first used. Plug-ins are entry points of the
+group `jobcancel.adapters`, looked at only when a name is not built in: an adapter is handed
+API keys, so none can take a built-in name.
+"""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import cast
+
+from jobcancel.adapter import Adapter
+from jobcancel.errors import BrokenAdapter, ConfigurationError, UnknownProvider, WrongType
+
+GROUP = "jobcancel.adapters"
+
+BUILT_IN = MappingProxyType(
+    {
+        "pulse": "jobcancel.providers.pulse:PULSE",
+        "pulse-legacy": "jobcancel.providers.pulse:PULSE_LEGACY",
+        "talonic": "jobcancel.providers.talonic:TALONIC",
+    }
+)
+
+_registered: dict[str, Adapter] = {}
+
+
+def get_adapter(provider: str) -> Adapter:
+    """Return the adapter of a provider.
+
+    Args:
+        provider: its name, such as `"pulse"`.
+
+    Raises:
+        UnknownProvider: there is none of that name; the message lists the known ones.
+        BrokenAdapter: a plug-in of that name cannot be used; the message names it.
+
+    Example:
+        >>> get_adapter("talonic").title
+        'Talonic'
+    """
+    if not isinstance(provider, str):
+        raise WrongType(f"provider must be a string such as 'pulse', not {provider!r}")
+    if provider in BUILT_IN:
+        return _built_in(provider)
+    if provider in _registered:
+        return _registered[provider]
+    return _plugged_in(provider)
+
+
+def register(adapter: Adapter, *, replace: bool = False) -> None:
+    """Make an adapter known to this process under its name.
+
+    Args:
+        adapter: such as an `HttpAdapter`.
+        replace: whether it may take the place of one that was registered before.
+
+    Raises:
+        ConfigurationError: it is not an adapter, or its name is built in, or registered
+            while `replace` is false.
+    """
+    if not isinstance(adapter, Adapter):
+        raise WrongType(f"not an adapter: {adapter!r}; declare an HttpAdapter")
+    if adapter.name in BUILT_IN:
+        raise ConfigurationError(
+            f"{adapter.name!r} is a built-in provider and cannot be replaced; choose another name"
+        )
+    if not replace and _registered.get(adapter.name, adapter) != adapter:
+        raise ConfigurationError(
+            f"{adapter.name!r} is registered already; pass replace=True to replace it"
+        )
+    _registered[adapter.name] = adapter
+
+
+def providers() -> tuple[str, ...]:
+    """Return the names of all providers, built in, registered and plugged in, in order.
+
+    Plug-ins are named without being imported.
+    """
+    return tuple(sorted({*BUILT_IN, *_registered, *(point.name for point in _entry_points())}))
+
+
+@cache
+def _built_in(provider: str) -> Adapter:
+    module, _, attribute = BUILT_IN[provider].partition(":")
+    return cast("Adapter", getattr(import_module(module), attribute))
+
+
+@cache
+def _entry_points() -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=GROUP))
+
+
+def _plugged_in(provider: str) -> Adapter:
+    points = [point for point in _entry_points() if point.name == provider]
+    if not points:
+        raise UnknownProvider(_unknown(provider))
+    if len(points) > 1:
+        names = " and ".join(sorted(map(_distribution, points)))
+        raise BrokenAdapter(f"{provider!r} is brought by {names}; uninstall all but one of them")
+    return _load(points[0])
+
+
+@cache
+def _load(point: EntryPoint) -> Adapter:
+    origin = f"plug-in {point.name!r} of {_distribution(point)}"
+    try:
+        adapter = point.load()
+    except Exception as error:  # whatever a stranger's module raises on import
+        raise BrokenAdapter(f"{origin} cannot be imported: {error!r}") from error
+    if not isinstance(adapter, Adapter):
+        raise BrokenAdapter(f"{origin} is not an adapter but {adapter!r}")
+    if adapter.name != point.name:
+        raise BrokenAdapter(f"{origin} calls itself {adapter.name!r}; both names must be one")
+    return adapter
+
+
+def _distribution(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+
+
+def _unknown(provider: str) -> str:
+    known = providers()
+    near = difflib.get_close_matches(provider, known, n=1)
+    suggestion = f"; did you mean {near[0]!r}?" if near else "."
+    return f"no provider {provider!r}{suggestion} Known: {', '.join(known)}"

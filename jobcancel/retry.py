@@ -1,0 +1,153 @@
+"""When to try again: the policy of one call, back-off, and reading how long a vendor asks to wait.
+
+It decides nothing about jobs; `flow` does.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import mktime_tz, parsedate_tz
+
+from attrs import frozen
+
+# Numbers in X-RateLimit-Reset above this are a time of day (seconds since 1970), not a wait:
+# 10^9 was in 2001, and a wait of 10^9 seconds would be 31 years.
+_EPOCH = 1e9
+_EPOCH_MILLISECONDS = 1e12
+
+
+@frozen(kw_only=True)
+class Policy:
+    """How much time and how many tries one call has.
+
+    Args:
+        timeout: seconds for one HTTP exchange.
+        deadline: seconds for the whole call, retries and waits included.
+        verify: whether an acceptance is followed by status reads until the job has ended.
+        attempts: how many times the request is sent at the most.
+        first_backoff: seconds that the first back-off takes at the most.
+        longest_backoff: seconds that any back-off takes at the most.
+    """
+
+    timeout: float = 10.0
+    deadline: float = 30.0
+    verify: bool = False
+    attempts: int = 5
+    first_backoff: float = 0.5
+    longest_backoff: float = 8.0
+
+    def backoff(self, retry: int, chance: float) -> float:
+        """Return seconds to wait before retry number `retry` (from 1): full jitter.
+
+        Args:
+            retry: the number of the retry, from 1.
+            chance: a random number in [0, 1).
+        """
+        return chance * float(min(self.longest_backoff, self.first_backoff * 2 ** (retry - 1)))
+
+
+async def _sleep(seconds: float) -> None:
+    import anyio  # comes with httpx; works under asyncio and trio
+
+    await anyio.sleep(seconds)
+
+
+@frozen(kw_only=True)
+class Clock:
+    """Where time and chance come from; tests give their own, and nothing waits.
+
+    Args:
+        monotonic: seconds that never go back, for deadlines.
+        wall: seconds since 1970, for the dates that vendors send.
+        random: a number in [0, 1), for jitter.
+        sleep: waits so many seconds.
+        asleep: the same for async code.
+    """
+
+    monotonic: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    random: Callable[[], float] = random.random
+    sleep: Callable[[float], None] = time.sleep
+    asleep: Callable[[float], Awaitable[None]] = _sleep
+
+
+SYSTEM_CLOCK = Clock()
+
+
+def requested_wait(status_code: int, headers: Mapping[str, str], now: float) -> float | None:
+    """Return how many seconds the vendor asks to wait, or None when it does not say.
+
+    `Retry-After` (RFC 9110, section 10.2.3) and `retry-after-ms` are believed on every reply.
+    The reset headers come along with every reply of some vendors, so they mean a wait only
+    on a 429.
+
+    Args:
+        status_code: of the reply.
+        headers: of the reply, with lower-case names.
+        now: seconds since 1970.
+    """
+    readers = _READERS_429 if status_code == 429 else _READERS  # noqa: PLR2004 - Too Many Requests
+    for name, read in readers:
+        if (value := headers.get(name)) is not None and (wait := read(value, now)) is not None:
+            return max(0.0, wait)
+    return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _milliseconds(text: str, _now: float) -> float | None:
+    number = _number(text)
+    return None if number is None else number / 1000
+
+
+def _seconds_or_date(text: str, now: float) -> float | None:
+    number = _number(text)
+    return _until_http_date(text, now) if number is None else number
+
+
+def _until_http_date(text: str, now: float) -> float | None:
+    """Read any of the three forms of an HTTP date (RFC 9110, section 5.6.7)."""
+    try:
+        parsed = parsedate_tz(text)
+        return None if parsed is None else mktime_tz(parsed) - now
+    except (ValueError, OverflowError):  # such as a year that no calendar has
+        return None
+
+
+def _delta_or_time(text: str, now: float) -> float | None:
+    number = _number(text)
+    if number is None:
+        return _until_iso_time(text, now)
+    if number >= _EPOCH_MILLISECONDS:
+        return number / 1000 - now
+    return number - now if number >= _EPOCH else number
+
+
+def _until_iso_time(text: str, now: float) -> float | None:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+
+
+_READERS: tuple[tuple[str, Callable[[str, float], float | None]], ...] = (
+    ("retry-after-ms", _milliseconds),
+    ("retry-after", _seconds_or_date),
+)
+_READERS_429 = (
+    *_READERS,
+    ("ratelimit-reset", _delta_or_time),
+    ("x-ratelimit-reset", _delta_or_time),
+)

@@ -1,0 +1,40 @@
+"""Fixtures that many tests use."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobcancel.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def _no_keys_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the keys and URLs of whoever runs the tests out of them."""
+    for name in list(os.environ):
+        if name.startswith(("PULSE_", "TALONIC_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def running_sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(running_sandbox: Sandbox) -> Sandbox:
+    """A sandbox as new; one server serves the whole test run."""
+    running_sandbox.reset()
+    return running_sandbox
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Run async tests under both event loops."""
+    return str(request.param)

@@ -1,0 +1,101 @@
+"""Drives a flow by hand: plays the vendor's answers one after the other, without I/O or waiting."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from attrs import define, field
+
+from jobcancel.adapter import Adapter, Endpoint, Response
+from jobcancel.call import Flow, NoReply, NotSent, Pause, Reply, Send
+from jobcancel.flow import cancel, status
+from jobcancel.models import CancelResult, Job, JobReading
+from jobcancel.providers.pulse import PULSE
+from jobcancel.retry import Clock, Policy
+from jobcancel.secret import Secret
+
+T = TypeVar("T")
+
+LOST = NoReply("the connection broke")
+REFUSED = NotSent("could not connect")
+ENDPOINT = Endpoint(base_url="https://vendor.example", key=Secret("sk-very-secret-key"))
+
+
+def reply(status_code: int, body: object = None, **headers: str) -> Response:
+    """A vendor's reply; names of headers with underscores for hyphens."""
+    content = body if isinstance(body, bytes) else b"" if body is None else _json(body)
+    return Response(
+        status_code=status_code,
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+        content=content,
+    )
+
+
+def _json(body: object) -> bytes:
+    return json.dumps(body).encode()
+
+
+@define
+class Hand:
+    """Answers the requests of a flow in order, and keeps what it did."""
+
+    answers: list[Reply]
+    each_takes: float = 0.01
+    chance: float = 0.5
+    now: float = 1000.0
+    did: list[str] = field(init=False, factory=list)
+    sends: list[Send] = field(init=False, factory=list)
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(
+            monotonic=lambda: self.now,
+            wall=lambda: 1_700_000_000.0 + self.now - 1000.0,
+            random=lambda: self.chance,
+        )
+
+    def play(self, flow: Flow[T]) -> T:
+        answer: Reply | None = None
+        while True:
+            try:
+                step = flow.send(answer)
+            except StopIteration as done:
+                assert [] == self.answers, "the flow ended before it asked for these"
+                return done.value  # type: ignore[no-any-return]
+            answer = self._take(step)
+
+    def _take(self, step: Send | Pause) -> Reply | None:
+        if isinstance(step, Pause):
+            self.now += step.seconds
+            self.did.append(f"pause {step.seconds:g}")
+            return None
+        self.now += self.each_takes
+        self.sends.append(step)
+        self.did.append(f"{step.request.method} {urlsplit(step.request.url).path}")
+        return self.answers.pop(0)
+
+
+def play_cancel(
+    *answers: Reply,
+    adapter: Adapter = PULSE,
+    job_id: str = "job-1",
+    hand: Hand | None = None,
+    **policy: Any,
+) -> tuple[CancelResult, list[str]]:
+    """Cancel a job at a vendor that gives these answers; what came of it, and what was done."""
+    hand = hand or Hand(list(answers))
+    job = Job(adapter.name, job_id)
+    result = hand.play(cancel(adapter, job, Policy(**policy), ENDPOINT, clock=hand.clock))
+    return result, hand.did
+
+
+def play_status(
+    *answers: Reply, adapter: Adapter = PULSE, job_id: str = "job-1", **policy: Any
+) -> tuple[JobReading, list[str]]:
+    """Read a job at a vendor that gives these answers; what was read, and what was done."""
+    hand = Hand(list(answers))
+    job = Job(adapter.name, job_id)
+    reading = hand.play(status(adapter, job, Policy(**policy), ENDPOINT, clock=hand.clock))
+    return reading, hand.did

@@ -1,0 +1,292 @@
+"""The clients against the sandbox: one call, its lifetime, its warnings."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+import pytest
+
+from jobcancel import (
+    AsyncCanceller,
+    Canceller,
+    ConfigurationError,
+    JobState,
+    Outcome,
+    acancel,
+    astatus,
+    cancel,
+    client,
+    get_adapter,
+    status,
+    transport,
+)
+from jobcancel.sandbox import Fault
+
+if TYPE_CHECKING:
+    from jobcancel.sandbox import Sandbox
+
+
+PULSE_LEGACY = "'pulse-legacy' is deprecated; use 'pulse'"
+
+
+@pytest.fixture
+def configured(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The sandbox, and the environment set to use it."""
+    for name, value in sandbox.environ.items():
+        monkeypatch.setenv(name, value)
+    return sandbox
+
+
+def options(sandbox: Sandbox, provider: str) -> dict[str, Any]:
+    return {"base_url": sandbox.base_urls[provider], "api_key": sandbox.api_keys[provider]}
+
+
+@pytest.mark.parametrize("provider", ["pulse", "talonic"])
+def test_a_submitted_job_is_cancelled_at_the_vendor(configured: Sandbox, provider: str) -> None:
+    job_id = configured.submit(provider)
+    assert Outcome.CANCELLED is cancel(provider, job_id).outcome
+    assert JobState.CANCELLED is configured.job(provider, job_id).state
+    assert JobState.CANCELLED is status(provider, job_id).state
+
+
+@pytest.mark.anyio
+async def test_a_submitted_job_is_cancelled_from_async_code(configured: Sandbox) -> None:
+    job_id = configured.submit("talonic")
+    assert JobState.PENDING is (await astatus("talonic", job_id)).state
+    assert Outcome.CANCELLED is (await acancel("talonic", job_id)).outcome
+    assert JobState.CANCELLED is configured.job("talonic", job_id).state
+
+
+def test_the_arguments_come_before_the_environment(sandbox: Sandbox) -> None:
+    job_id = sandbox.submit("pulse")
+    result = cancel("pulse", job_id, **options(sandbox, "pulse"), timeout=5, deadline=10)
+    assert Outcome.CANCELLED is result.outcome
+
+
+def test_verify_sees_the_final_state(configured: Sandbox) -> None:
+    job_id = configured.submit("pulse")
+    result = cancel("pulse", job_id, verify=True)
+    assert (Outcome.CANCELLED, JobState.CANCELLED, True) == (
+        result.outcome,
+        result.state,
+        result.verified,
+    )
+
+
+def test_a_clients_settings_are_the_defaults_of_its_calls(sandbox: Sandbox) -> None:
+    job_id = sandbox.submit("pulse")
+    with Canceller(
+        api_keys=sandbox.api_keys, base_urls=sandbox.base_urls, verify=True
+    ) as canceller:
+        assert JobState.PENDING is canceller.status("pulse", job_id).state
+        assert canceller.cancel("pulse", job_id).verified
+
+
+# Deprecation
+
+
+def test_pulse_legacy_warns_once_a_call_at_the_callers_line(configured: Sandbox) -> None:
+    job_id = configured.submit("pulse")
+    with pytest.warns(DeprecationWarning, match=PULSE_LEGACY) as seen:
+        cancel("pulse-legacy", job_id)
+    assert [__file__] == [warning.filename for warning in seen]
+    with pytest.warns(DeprecationWarning, match=PULSE_LEGACY) as seen:
+        status("pulse-legacy", job_id)
+    assert [__file__] == [warning.filename for warning in seen]
+
+
+@pytest.mark.usefixtures("configured")
+def test_a_clients_own_method_warns_at_the_callers_line() -> None:
+    with Canceller() as canceller, pytest.warns(DeprecationWarning, match=PULSE_LEGACY) as seen:
+        canceller.status("pulse-legacy", "unknown")
+    assert [__file__] == [warning.filename for warning in seen]
+
+
+@pytest.mark.anyio
+async def test_an_async_call_warns_at_the_callers_line(configured: Sandbox) -> None:
+    job_id = configured.submit("pulse")
+    with pytest.warns(DeprecationWarning, match=PULSE_LEGACY) as seen:
+        await acancel("pulse-legacy", job_id)
+    assert [__file__] == [warning.filename for warning in seen]
+
+
+# Lifetime
+
+
+def test_a_closed_client_says_so() -> None:
+    canceller = Canceller(api_keys={"pulse": "k"})
+    canceller.close()
+    canceller.close()
+    with pytest.raises(ConfigurationError, match="this Canceller is closed; make a new one"):
+        canceller.cancel("pulse", "1")
+
+
+@pytest.mark.anyio
+async def test_a_closed_async_client_says_so() -> None:
+    canceller = AsyncCanceller(api_keys={"pulse": "k"})
+    await canceller.aclose()
+    with pytest.raises(ConfigurationError, match="this AsyncCanceller is closed"):
+        await canceller.status("pulse", "1")
+
+
+def test_a_client_that_is_forgotten_unclosed_warns(sandbox: Sandbox) -> None:
+    canceller = Canceller()
+    canceller.status("pulse", "1", **options(sandbox, "pulse"))
+    http_client = canceller.http()
+    with pytest.warns(ResourceWarning, match="unclosed Canceller; use it in a `with`"):
+        del canceller
+    http_client.close()
+
+
+def test_a_client_that_sent_nothing_needs_no_closing() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Canceller()
+        gc.collect()
+
+
+def test_what_is_no_http_client_is_refused() -> None:
+    with pytest.raises(TypeError, match="Canceller cannot send with 'https'"):
+        Canceller(http_client="https")  # type: ignore[arg-type]
+    with (
+        httpx.Client() as sync,
+        pytest.raises(TypeError, match="AsyncCanceller cannot send with"),
+    ):
+        AsyncCanceller(http_client=sync)  # type: ignore[arg-type]
+
+
+def test_many_threads_share_one_client_and_each_gets_its_own_answer(sandbox: Sandbox) -> None:
+    job_ids = [sandbox.submit("talonic") for _ in range(64)]
+    with (
+        Canceller(api_keys=sandbox.api_keys, base_urls=sandbox.base_urls) as canceller,
+        ThreadPoolExecutor(32) as pool,
+    ):
+        results = list(pool.map(lambda job_id: canceller.cancel("talonic", job_id), job_ids))
+    assert [(job_id, Outcome.CANCELLED) for job_id in job_ids] == [
+        (result.body["id"] if result.body else None, result.outcome) for result in results
+    ]
+
+
+def test_two_threads_that_come_first_at_once_use_one_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    both_are_here = threading.Barrier(2)
+
+    def slow() -> httpx.Client:
+        both_are_here.wait(5)
+        return transport.new_client()
+
+    canceller = Canceller()
+    monkeypatch.setattr(canceller, "_new_http_client", slow)
+    with canceller, ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: canceller.http(), range(2))
+        assert first is second
+
+
+@pytest.mark.usefixtures("configured")
+def test_the_module_level_calls_keep_one_client_warm() -> None:
+    for _ in range(2):
+        status("pulse", "unknown")
+    assert [os.getpid()] == list(client._shared._own)
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("configured")
+async def test_the_async_module_level_calls_keep_one_client_for_the_loop() -> None:
+    await astatus("pulse", "unknown")
+    warm = await client._loops_own()
+    await acancel("pulse", "unknown")
+    assert warm is await client._loops_own()
+
+
+@pytest.mark.usefixtures("configured")
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_loops_client_is_closed_when_the_loop_ends(backend: str) -> None:
+    async def run() -> AsyncCanceller:
+        await astatus("pulse", "unknown")
+        return await client._loops_own()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        used = anyio.run(run, backend=backend)
+        gc.collect()
+    assert used._closed
+
+
+def wait_for_a_request(sandbox: Sandbox) -> None:
+    until = time.monotonic() + 10
+    while not sandbox.requests and time.monotonic() < until:
+        time.sleep(0.01)
+
+
+def test_cancelling_a_task_leaves_the_client_usable(configured: Sandbox) -> None:
+    job_id = configured.submit("pulse")
+    configured.fault("pulse", job_id, Fault(stall=30.0))
+
+    async def run() -> Outcome:
+        async with AsyncCanceller() as canceller:
+            task = asyncio.create_task(canceller.cancel("pulse", job_id))
+            await anyio.to_thread.run_sync(wait_for_a_request, configured)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return (await canceller.cancel("pulse", job_id)).outcome
+
+    assert Outcome.CANCELLED is asyncio.run(run())
+
+
+SILENT_EXIT = """
+import asyncio, sys
+from jobcancel import acancel, cancel
+assert cancel("pulse", "unknown").outcome == "not-found"
+assert asyncio.run(acancel("pulse", "unknown")).outcome == "not-found"
+"""
+
+
+def test_the_interpreter_exits_silently_with_the_shared_client_warm(sandbox: Sandbox) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error::ResourceWarning", "-c", SILENT_EXIT],
+        env={**os.environ, **sandbox.environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, "", "") == (done.returncode, done.stdout, done.stderr)
+
+
+FORKED = """
+import os, sys
+from jobcancel import cancel
+cancel("pulse", "unknown")
+child = os.fork()
+outcome = cancel("pulse", "unknown").outcome
+if child:
+    sys.exit(os.waitpid(child, 0)[1] or outcome != "not-found")
+os._exit(outcome != "not-found")
+"""
+
+
+def test_the_shared_client_survives_a_fork(sandbox: Sandbox) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED],
+        env={**os.environ, **sandbox.environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+def test_a_job_at_a_provider_that_needs_none_has_no_params() -> None:
+    assert {} == get_adapter("pulse").params

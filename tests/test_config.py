@@ -1,0 +1,230 @@
+"""Bad input gets a clear error, and nothing is sent."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+import httpx
+import pytest
+from attrs import evolve
+
+from jobcancel import (
+    Canceller,
+    ConfigurationError,
+    JobCancelError,
+    MissingCredential,
+    Outcome,
+    cancel,
+    config,
+    status,
+)
+from jobcancel.providers.pulse import PULSE, PULSE_LEGACY
+from jobcancel.providers.talonic import TALONIC
+
+KEY = "sk-very-secret-key"
+
+
+def find(adapter: Any = PULSE, **given: Any) -> Any:
+    settings = {
+        "api_keys": {},
+        "base_urls": {},
+        "api_key": KEY,
+        "base_url": None,
+        "allow_http": False,
+        **given,
+    }
+    settings["api_key"] = config.hidden(settings["api_key"])
+    settings["api_keys"] = config.hidden_keys(settings["api_keys"])
+    return config.endpoint(adapter, **settings)
+
+
+# Where the key and the URL come from
+
+
+def test_the_argument_comes_before_the_client_and_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PULSE_API_KEY", "from the environment")
+    monkeypatch.setenv("PULSE_BASE_URL", "https://environment.example")
+    client = {
+        "api_keys": {"pulse": "from the client"},
+        "base_urls": {"pulse": "https://client.example"},
+    }
+    argument = find(**client, api_key="argument", base_url="https://argument.example")
+    assert ("argument", "https://argument.example") == (argument.key.reveal(), argument.base_url)
+    mapped = find(**client, api_key=None)
+    assert ("from the client", "https://client.example") == (mapped.key.reveal(), mapped.base_url)
+    read = find(api_key=None)
+    assert ("from the environment", "https://environment.example") == (
+        read.key.reveal(),
+        read.base_url,
+    )
+
+
+def test_without_a_url_the_vendors_own_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TALONIC_BASE_URL", " ")
+    assert "https://api.talonic.com" == find(TALONIC).base_url
+
+
+def test_pulse_legacy_shares_the_configuration_of_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = find(
+        PULSE_LEGACY,
+        api_key=None,
+        api_keys={"pulse": "key"},
+        base_urls={"pulse": "https://pulse.example"},
+    )
+    assert ("key", "https://pulse.example") == (shared.key.reveal(), shared.base_url)
+    monkeypatch.setenv("PULSE_API_KEY", "other")
+    assert "other" == find(PULSE_LEGACY, api_key=None).key.reveal()
+
+
+def test_white_space_around_a_key_is_stripped() -> None:
+    assert "key" == find(api_key=" key\n").key.reveal()
+
+
+@pytest.mark.parametrize("given", [{"api_key": None}, {"api_key": ""}, {"api_key": " \n"}])
+def test_a_missing_key_names_the_environment_variable(given: dict[str, Any]) -> None:
+    with pytest.raises(MissingCredential) as caught:
+        find(**given)
+    assert "no API key for 'pulse': pass api_key= or set PULSE_API_KEY" == str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["sk-very\nsecret", "sk-very\rsecret", "sk\x00", "sk-vérý", "a\tb"])
+def test_a_key_that_no_header_can_hold_is_a_configuration_error(key: str) -> None:
+    with pytest.raises(ConfigurationError, match="has a line break, another control character"):
+        find(api_key=key)
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8000", "http://127.0.0.2/x", "http://[::1]:80"])
+def test_plain_http_is_fine_to_loopback(url: str) -> None:
+    assert url == find(base_url=url).base_url
+
+
+def test_plain_http_elsewhere_needs_to_be_meant() -> None:
+    url = "http://vendor.example"
+    with pytest.raises(ConfigurationError, match=r"plain http to vendor\.example.*allow_http=True"):
+        find(base_url=url)
+    assert url == find(base_url=url, allow_http=True).base_url
+
+
+def test_a_base_url_may_carry_a_path_prefix() -> None:
+    assert "https://gw.example/a/b" == find(base_url="https://gw.example/a/b/").base_url
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("", "is not an http or https URL: ''"),
+        ("api.runpulse.com", "is not an http or https URL"),
+        ("ftp://vendor.example", "is not an http or https URL"),
+        ("https://vendor.example/a b", "is not an http or https URL"),
+        ("https://vendor.example/\n", "is not an http or https URL"),
+        ("https://", "has no valid host or port"),
+        ("https://vendor..example", "has no valid host or port"),
+        ("https://-vendor.example", "has no valid host or port"),
+        ("https://vendör.example", "has no valid host or port"),
+        ("https://vendor.example:0", "has no valid host or port"),
+        ("https://vendor.example:port", "is malformed"),
+        ("https://[::1", "is malformed"),
+        ("https://user:word@vendor.example", "must not hold a user name or password"),
+        ("https://vendor.example?a=b", "must not have a query or fragment"),
+        ("https://vendor.example/#", "must not have a query or fragment"),
+    ],
+)
+def test_a_malformed_base_url_is_a_configuration_error(url: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        find(base_url=url)
+    assert f"the base URL for 'pulse' {problem}" in str(caught.value)
+    assert "expected something like https://api.runpulse.com" in str(caught.value)
+
+
+# What the public calls make of wrong arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"job_id": 7}, "job_id must be a string, not 7"),
+        ({"job_id": None}, "job_id must be a string, not None"),
+        ({"job_id": b"x"}, "job_id must be a string, not b'x'"),
+        ({"params": "x"}, "params must map strings to strings, not 'x'"),
+        ({"params": {"a": 1}}, "params must map strings to strings"),
+        ({"api_key": 7}, "an API key must be a string, not int"),
+        ({"base_url": 7}, "base_url must be a string, not 7"),
+        ({"timeout": "10"}, "timeout must be a number of seconds, not '10'"),
+        ({"deadline": True}, "deadline must be a number of seconds, not True"),
+        ({"verify": "yes"}, "verify must be True or False, not 'yes'"),
+    ],
+)
+def test_an_argument_of_the_wrong_type_is_a_type_error_too(
+    arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TypeError) as caught:
+        cancel("pulse", **{"job_id": "1", "api_key": KEY, **arguments})
+    assert isinstance(caught.value, ConfigurationError)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["timeout", "deadline"])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
+def test_a_time_that_is_not_positive_and_finite_is_refused(name: str, seconds: float) -> None:
+    with pytest.raises(ConfigurationError, match=f"{name} must be more than 0 seconds and finite"):
+        cancel("pulse", "1", api_key=KEY, **{name: seconds})  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=name):
+        Canceller(**{name: seconds})  # type: ignore[arg-type]
+
+
+def test_a_missing_param_is_named_with_its_meaning() -> None:
+    adapter = evolve(PULSE, params={"endpoint": "the endpoint's id"})
+    with pytest.raises(ConfigurationError, match=r"needs params\['endpoint'\]: the endpoint's id"):
+        config.job(adapter, "1", None)
+    assert {"endpoint": "e"} == config.job(adapter, "1", {"endpoint": "e"}).params
+
+
+def test_a_param_that_the_vendor_has_not_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="'pulse' has no param 'endpoint'; it has none"):
+        cancel("pulse", "1", params={"endpoint": "e"}, api_key=KEY)
+
+
+def test_keys_by_provider_must_be_a_mapping() -> None:
+    with pytest.raises(TypeError, match="api_keys must map providers to keys"):
+        Canceller(api_keys=KEY)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: cancel("pulse", 7, api_key=KEY),  # type: ignore[arg-type]
+        lambda: status("pulse", "1", api_key=KEY, timeout=-1),
+        lambda: cancel("pulse", "1", api_key=KEY + "\nmore"),
+        lambda: cancel("plse", "1", api_key=KEY),
+        lambda: cancel("pulse", "1", api_key=KEY, base_url="http://vendor.example"),
+        lambda: Canceller(api_keys={"pulse": KEY}, timeout=-1),
+        lambda: Canceller(api_keys={"pulse": KEY + "\nmore"}).cancel("pulse", "1"),
+    ],
+)
+def test_no_error_shows_the_key_even_with_the_locals_of_our_frames(call: Any) -> None:
+    with pytest.raises(JobCancelError) as caught:
+        call()
+    ours = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    shown = [f"{frame.locals}" for frame in ours.stack if "/jobcancel/" in frame.filename]
+    assert shown != []
+    assert not any(KEY in text for text in [*shown, str(caught.value)])
+
+
+def test_no_broken_connection_shows_the_key_even_with_the_locals_of_our_frames() -> None:
+    frames: list[str] = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        stack = traceback.StackSummary.extract(
+            traceback.walk_stack(None), capture_locals=True, lookup_lines=False
+        )
+        frames.extend(f"{frame.locals}" for frame in stack if "/jobcancel/" in frame.filename)
+        raise httpx.ConnectError("refused", request=request)
+
+    http_client = httpx.Client(transport=httpx.MockTransport(refuse))
+    with Canceller(api_keys={"pulse": KEY}, http_client=http_client, deadline=0.01) as canceller:
+        assert Outcome.UNKNOWN is canceller.cancel("pulse", "1").outcome
+    assert frames != []
+    assert not any(KEY in text for text in frames)

@@ -1,0 +1,435 @@
+"""The drivers over real sockets: one exchange, sync and async, and whatever happens to it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import os
+import socket
+import ssl
+import threading
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import anyio
+import httpx
+import httpx2
+import pytest
+import trustme
+
+from jobcancel import (
+    AsyncCanceller,
+    Canceller,
+    CancelResult,
+    JobState,
+    Outcome,
+    drive,
+    transport,
+)
+from jobcancel.retry import Clock
+from tests.wire import Behaviour, Wire, answer, drip, raw, reset, silence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEY = "sk-very-secret-key"
+SUCCESS = json.dumps({"job_id": "1", "message": "Job cancelled successfully"}).encode()
+ACCEPT = answer(body=SUCCESS)
+CANCELLED = answer(body=b'{"job_id": "1", "status": "canceled"}')
+
+Cancel: TypeAlias = Callable[..., CancelResult]
+
+
+async def _no_wait(_: float) -> None:
+    return None
+
+
+# Back-off takes no time here; time-outs are real.
+IMPATIENT = Clock(sleep=lambda _: None, asleep=_no_wait)
+
+
+def cancel_sync(base_url: str, http_client: Any = None, **options: Any) -> CancelResult:
+    with Canceller(
+        api_keys={"pulse": KEY}, base_urls={"pulse": base_url}, http_client=http_client
+    ) as canceller:
+        canceller._clock = IMPATIENT
+        return canceller.cancel("pulse", "1", **options)
+
+
+def cancel_async(base_url: str, backend: str = "asyncio", **options: Any) -> CancelResult:
+    async def run() -> CancelResult:
+        async with AsyncCanceller(
+            api_keys={"pulse": KEY}, base_urls={"pulse": base_url}
+        ) as canceller:
+            canceller._clock = IMPATIENT
+            return await canceller.cancel("pulse", "1", **options)
+
+    return anyio.run(run, backend=backend)
+
+
+def cancel_trio(base_url: str, **options: Any) -> CancelResult:
+    return cancel_async(base_url, "trio", **options)
+
+
+@pytest.fixture(params=[cancel_sync, cancel_async, cancel_trio])
+def cancel(request: pytest.FixtureRequest) -> Cancel:
+    made: Cancel = request.param
+    return made
+
+
+def paths(wire: Wire) -> list[bytes]:
+    return [b" ".join(request.split(b" ")[:2]) for request in wire.requests]
+
+
+DELETE, GET = b"DELETE /job/1", b"GET /job/1"
+
+
+def test_one_request_goes_out_with_its_headers_and_no_body(cancel: Cancel) -> None:
+    with Wire([ACCEPT]) as wire:
+        result = cancel(wire.url)
+    assert (Outcome.CANCELLED, 1, [DELETE]) == (result.outcome, result.attempts, paths(wire))
+    request = wire.requests[0].lower()
+    assert f"x-api-key: {KEY}".encode() in request
+    assert b"accept: application/json" in request
+    assert b"user-agent: jobcancel/" in request
+
+
+def test_a_bearer_key_and_an_empty_post_go_out_as_such() -> None:
+    with Wire([answer("404 Not Found")]) as wire, Canceller() as canceller:
+        canceller.cancel("talonic", "1", api_key=KEY, base_url=wire.url + "/prefix/")
+    request = wire.requests[0].lower()
+    assert request.startswith(b"post /prefix/v1/jobs/1/cancel http/1.1")
+    assert f"authorization: bearer {KEY}".encode() in request
+    assert b"content-length: 0" in request
+
+
+# Faults
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (reset, "the connection broke"),
+        (raw(), "the connection broke"),
+        (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"), "the connection broke"),
+        (raw(b"this is not HTTP\r\n\r\n"), "the connection broke"),
+        (silence, "no complete reply within 0.2 seconds"),
+        (drip(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b" "), "no complete reply"),
+        (drip(b"HTTP/1.1 200 OK\r\n", b"X-Endless: more\r\n"), "no complete reply"),
+    ],
+)
+def test_a_lost_reply_is_settled_by_the_status(
+    cancel: Cancel, fault: Behaviour, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="jobcancel")
+    with Wire([fault, CANCELLED]) as wire:
+        result = cancel(wire.url, timeout=0.2)
+    assert (Outcome.CANCELLED, JobState.CANCELLED, True) == (
+        result.outcome,
+        result.state,
+        result.verified,
+    )
+    assert [DELETE, GET] == paths(wire)
+    assert any(why in message for message in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        silence,
+        drip(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b" "),
+        drip(b"HTTP/1.1 200 OK\r\n", b"X-Endless: more\r\n"),
+        drip(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", b" " * 9000, 0.0001),
+    ],
+)
+def test_no_server_holds_a_call_longer_than_its_deadline_and_one_exchange(
+    cancel: Cancel, fault: Behaviour
+) -> None:
+    began = time.monotonic()
+    with Wire([fault] * 20) as wire:
+        result = cancel(wire.url, timeout=0.2, deadline=0.3)
+    assert Outcome.UNKNOWN is result.outcome
+    assert "no complete reply within 0.2 seconds" in result.message
+    assert result.elapsed <= 0.5 + 0.3  # the scheduler's, on a busy machine
+    assert time.monotonic() - began < 5
+
+
+def test_a_refused_connection_is_known_not_to_have_been_sent(cancel: Cancel) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    result = cancel(f"http://127.0.0.1:{port}")
+    assert (Outcome.UNKNOWN, 5) == (result.outcome, result.attempts)
+    assert result.message.startswith("could not connect (ConnectError: ")
+
+
+def test_a_host_that_has_no_address_is_known_not_to_have_been_sent(cancel: Cancel) -> None:
+    result = cancel("https://no-such-host.invalid", timeout=2, deadline=5)
+    assert Outcome.UNKNOWN is result.outcome
+    assert result.message.startswith("could not connect")
+
+
+def test_a_server_that_speaks_no_tls_is_known_not_to_have_been_sent(cancel: Cancel) -> None:
+    with Wire([], greeting=b"220 no TLS here\r\n") as wire:
+        result = cancel(wire.url.replace("http:", "https:"))
+    assert (Outcome.UNKNOWN, []) == (result.outcome, wire.requests)
+    assert result.message.startswith("could not connect")
+
+
+def test_a_redirect_is_not_followed(cancel: Cancel) -> None:
+    with (
+        Wire([]) as elsewhere,
+        Wire([answer("307 Temporary", headers=(f"Location: {elsewhere.url}/job/1",))]) as wire,
+    ):
+        result = cancel(wire.url)
+    assert (Outcome.UNKNOWN, 307, 0) == (
+        result.outcome,
+        result.status_code,
+        elsewhere.connections,
+    )
+    assert "HTTP 307: a redirect, which is never followed" == result.message
+
+
+# Bodies
+
+
+@pytest.mark.parametrize(
+    ("encoding", "compress"),
+    [("gzip", gzip.compress), ("deflate", zlib.compress), ("identity", bytes)],
+)
+def test_a_compressed_body_is_read(
+    cancel: Cancel, encoding: str, compress: Callable[[bytes], bytes]
+) -> None:
+    headers = (f"Content-Encoding: {encoding}",)
+    with Wire([answer(body=compress(SUCCESS), headers=headers)]) as wire:
+        assert Outcome.CANCELLED is cancel(wire.url).outcome
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "problem"),
+    [
+        (b"[" + b" " * (17 * 2**20), "identity", "a body of more than 16 MiB"),
+        (gzip.compress(bytes(400 * 2**20), 9), "gzip", "a body of more than 16 MiB"),
+        (b"not gzip", "gzip", "a compressed body that is broken"),
+        (SUCCESS, "br", "a body in the encoding 'br', which was not asked for"),
+    ],
+)
+def test_a_body_that_cannot_be_read_settles_nothing(
+    cancel: Cancel, body: bytes, encoding: str, problem: str
+) -> None:
+    huge = answer(body=body, headers=(f"Content-Encoding: {encoding}",))
+    running = answer(body=b'{"job_id": "1", "status": "processing"}')
+    with Wire([huge, running] * 5) as wire:
+        tracemalloc.start()
+        result = cancel(wire.url, deadline=60)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert (Outcome.UNKNOWN, JobState.RUNNING) == (result.outcome, result.state)
+    assert problem in result.message
+    assert peak < 64 * 2**20
+
+
+def test_a_body_of_five_megabytes_is_read(cancel: Cancel) -> None:
+    body = json.dumps({"job_id": "1", "status": "completed", "result": "x" * 5_000_000}).encode()
+    with Wire([reset, answer(body=body)]) as wire:
+        result = cancel(wire.url)
+    assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED) == (result.outcome, result.state)
+
+
+def test_a_key_that_the_vendor_quotes_is_in_no_result(cancel: Cancel) -> None:
+    body = json.dumps({"error": {"message": f"Invalid key {KEY}", "code": KEY}}).encode()
+    refusal = answer("401 Unauthorized", body=body, headers=(f"X-Request-Id: {KEY}",))
+    with Wire([refusal]) as wire:
+        result = cancel(wire.url)
+    assert "Invalid key [redacted]" == result.message
+    assert KEY not in json.dumps(result.to_dict())
+
+
+# Clients
+
+
+def test_connections_are_kept_between_calls() -> None:
+    with Wire([ACCEPT] * 3) as wire, Canceller(api_keys={"pulse": KEY}) as canceller:
+        for _ in range(3):
+            canceller.cancel("pulse", "1", base_url=wire.url)
+    assert 1 == wire.connections
+
+
+def test_a_kept_connection_that_the_server_closed_is_not_used_again() -> None:
+    closed = threading.Event()
+
+    def answer_and_close(connection: socket.socket, request: bytes) -> None:
+        ACCEPT(connection, request)
+        connection.shutdown(socket.SHUT_RDWR)
+        closed.set()
+
+    with Wire([answer_and_close, ACCEPT]) as wire, Canceller(api_keys={"pulse": KEY}) as canceller:
+        first = canceller.cancel("pulse", "1", base_url=wire.url)
+        assert closed.wait(10)
+        second = canceller.cancel("pulse", "1", base_url=wire.url)
+    assert (Outcome.CANCELLED, Outcome.CANCELLED, 2) == (
+        first.outcome,
+        second.outcome,
+        wire.connections,
+    )
+
+
+def test_cookies_of_one_key_do_not_go_along_with_another() -> None:
+    cookie = answer(body=SUCCESS, headers=("Set-Cookie: session=of-key-one",))
+    with Wire([cookie, cookie]) as wire, Canceller(base_urls={"pulse": wire.url}) as canceller:
+        canceller.cancel("pulse", "1", api_key="key one")
+        canceller.cancel("pulse", "1", api_key="key two")
+    assert b"of-key-one" not in wire.requests[1]
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_a_client_of_ones_own_is_used_and_left_open(library: Any) -> None:
+    with Wire([ACCEPT, reset, CANCELLED, silence, CANCELLED]) as wire, library.Client() as own:
+        results = [cancel_sync(wire.url, http_client=own, timeout=0.2) for _ in range(3)]
+        assert not own.is_closed
+    assert [Outcome.CANCELLED] * 3 == [result.outcome for result in results]
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_an_async_client_of_ones_own_is_used_and_left_open(library: Any) -> None:
+    async def run(url: str) -> list[CancelResult]:
+        async with (
+            library.AsyncClient() as own,
+            AsyncCanceller(http_client=own, api_keys={"pulse": KEY}) as canceller,
+        ):
+            results = [await canceller.cancel("pulse", "1", base_url=url) for _ in range(2)]
+            assert not own.is_closed
+            return results
+
+    with Wire([ACCEPT, reset, CANCELLED]) as wire:
+        results = anyio.run(run, wire.url)
+    assert [Outcome.CANCELLED] * 2 == [result.outcome for result in results]
+
+
+def test_a_transport_that_has_the_body_at_hand_will_do_sync_and_async() -> None:
+    def accept(_: object) -> httpx.Response:
+        return httpx.Response(200, content=SUCCESS)
+
+    at_hand = httpx.MockTransport(accept)
+    result = cancel_sync("https://vendor.example", http_client=httpx.Client(transport=at_hand))
+    assert Outcome.CANCELLED is result.outcome
+
+    async def run() -> CancelResult:
+        own = httpx.AsyncClient(transport=at_hand)
+        async with own, AsyncCanceller(http_client=own, api_keys={"pulse": KEY}) as canceller:
+            return await canceller.cancel("pulse", "1")
+
+    assert Outcome.CANCELLED is anyio.run(run).outcome
+
+
+def test_a_subclass_of_a_client_is_told_by_its_base() -> None:
+    class Own(httpx.Client):
+        pass
+
+    with Own() as own:
+        assert drive._library(own) is httpx
+
+
+def test_a_bug_in_a_transport_is_not_taken_for_a_vendors_answer() -> None:
+    def bug(_: object) -> httpx.Response:
+        raise ZeroDivisionError
+
+    http_client = httpx.Client(transport=httpx.MockTransport(bug))
+    with pytest.raises(ZeroDivisionError):
+        cancel_sync("https://vendor.example", http_client=http_client)
+
+
+# TLS and proxies
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLContext]:
+    """A server's TLS context, whose certificate our clients trust."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    transport._tls_context.cache_clear()
+    yield context
+    transport._tls_context.cache_clear()
+
+
+def test_a_job_is_cancelled_over_tls(cancel: Cancel, tls: ssl.SSLContext) -> None:
+    with Wire([ACCEPT], tls=tls) as wire:
+        assert Outcome.CANCELLED is cancel(wire.url).outcome
+
+
+def test_a_certificate_that_is_not_trusted_gets_no_request(
+    cancel: Cancel, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with Wire([], tls=tls) as wire:
+        result = cancel(wire.url)
+    assert (Outcome.UNKNOWN, []) == (result.outcome, wire.requests)
+    assert "CERTIFICATE_VERIFY_FAILED" in result.message
+
+
+def test_a_proxy_from_the_environment_is_used(
+    cancel: Cancel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Wire([answer("200 Connection established")] * 5) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        assert (
+            Outcome.UNKNOWN is cancel("https://vendor.example", timeout=0.1, deadline=0.2).outcome
+        )
+    assert proxy.requests[0].startswith(b"CONNECT vendor.example:443 ")
+    assert not any(KEY.encode() in request for request in proxy.requests)
+
+
+def test_a_proxy_that_refuses_is_known_not_to_have_sent(
+    cancel: Cancel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Wire([answer("403 Forbidden")] * 5) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        result = cancel("https://vendor.example")
+    assert (Outcome.UNKNOWN, 5) == (result.outcome, len(proxy.requests))
+    assert "could not connect (ProxyError: 403 Forbidden)" == result.message
+
+
+def test_a_server_on_this_machine_is_not_sought_through_a_proxy(
+    cancel: Cancel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Wire([ACCEPT]) as wire, Wire([]) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        assert Outcome.CANCELLED is cancel(wire.url).outcome
+    assert 0 == proxy.connections
+
+
+# The log of the wire
+
+
+def test_each_exchange_is_logged_with_what_came_of_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="jobcancel")
+    with Wire([reset, CANCELLED]) as wire:
+        cancel_sync(wire.url)
+    lost, read, settled = (record.getMessage() for record in caplog.records)
+    assert lost.startswith("event=cancel.sent provider=pulse job_id=1 attempt=1 method=DELETE")
+    assert 'fault="the connection broke before the reply was complete' in lost
+    assert "event=status.sent" in read
+    assert "status_code=200" in read
+    assert "event=cancel.settled" in settled
+    assert "outcome=cancelled" in settled
+    assert KEY not in caplog.text
+
+
+def test_the_child_of_a_fork_opens_its_own_connection() -> None:
+    with Wire([ACCEPT] * 2) as wire, Canceller(api_keys={"pulse": KEY}) as canceller:
+        canceller.cancel("pulse", "1", base_url=wire.url)
+        child = os.fork()
+        if child == 0:  # pragma: no cover - runs in the child
+            outcome = canceller.cancel("pulse", "1", base_url=wire.url).outcome
+            os._exit(0 if outcome is Outcome.CANCELLED else 1)
+        _, status = os.waitpid(child, 0)
+    assert (0, 2) == (status, wire.connections)

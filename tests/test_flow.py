@@ -1,0 +1,524 @@
+"""The decisions, rule by rule, driven by hand: no client, no socket, no waiting."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import asdict, evolve
+
+from jobcancel.flow import cancel
+from jobcancel.models import Job, JobState, Outcome
+from jobcancel.providers.pulse import PULSE
+from jobcancel.providers.talonic import TALONIC
+from jobcancel.retry import Policy
+from jobcancel.steps import STEPS, Met, Step
+from jobcancel.tables import HttpAdapter
+from tests.hand import ENDPOINT, LOST, REFUSED, Hand, play_cancel, play_status, reply
+
+ACCEPTED = reply(200, {"job_id": "job-1", "message": "Job cancelled successfully"})
+FAILURE = reply(500, {"error": {"code": "GENERAL_001", "message": "could not be cancelled"}})
+CONFLICT = reply(409, {"statusCode": 409, "code": "CONFLICT", "message": "already completed"})
+GARBAGE = reply(200, b"<html>")
+
+if TYPE_CHECKING:
+    from jobcancel.adapter import Reading, Response
+    from jobcancel.call import Reply
+
+UUID = "00000000-0000-4000-8000-000000000001"
+DELETE = "DELETE /job/job-1"
+GET = "GET /job/job-1"
+
+# Half of what full jitter allows: 0.5, 1, 2, 4 seconds.
+BACKOFFS = ["pause 0.25", "pause 0.5", "pause 1", "pause 2"]
+
+
+def read(word: str) -> Response:
+    return reply(200, {"job_id": "job-1", "status": word})
+
+
+DESTROYER = evolve(PULSE, name="destroyer", destroys_finished=True)
+BLIND = evolve(PULSE, name="blind", title="Blind", status=None)
+
+
+# Rules 1 to 3: one request when the reply settles it, else the status is read
+
+
+def test_a_documented_success_is_cancelled_after_one_request() -> None:
+    result, did = play_cancel(ACCEPTED)
+    assert (Outcome.CANCELLED, False, None, [DELETE]) == (
+        result.outcome,
+        result.verified,
+        result.state,
+        did,
+    )
+
+
+def test_a_job_id_that_cannot_be_sent_is_invalid_and_nothing_is_sent() -> None:
+    result, did = play_cancel(job_id="..")
+    assert (Outcome.INVALID, 0, []) == (result.outcome, result.attempts, did)
+
+
+@pytest.mark.parametrize(
+    ("unsettled", "why"),
+    [
+        (FAILURE, "500"),
+        (LOST, "no reply"),
+        (GARBAGE, "not JSON"),
+        (reply(200), "empty"),
+        (reply(204), "no content"),
+        (reply(200, ["a list"]), "not an object"),
+        (reply(200, {"job_id": "job-1", "message": "Job already completed"}), "other message"),
+        (reply(200, {"job_id": "job-2", "message": "Job cancelled successfully"}), "other job"),
+        (reply(409, {"error": {"message": "undocumented"}}), "undocumented code"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("word", "outcome", "state"),
+    [
+        ("canceled", Outcome.CANCELLED, JobState.CANCELLED),
+        ("completed", Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED),
+        ("failed", Outcome.ALREADY_TERMINAL, JobState.FAILED),
+        ("expired", Outcome.ALREADY_TERMINAL, JobState.EXPIRED),
+    ],
+)
+def test_an_unsettled_reply_is_settled_by_the_jobs_final_state(
+    unsettled: Reply, why: str, word: str, outcome: Outcome, state: JobState
+) -> None:
+    result, did = play_cancel(unsettled, read(word))
+    assert (outcome, state, word, True, [DELETE, GET]) == (
+        result.outcome,
+        result.state,
+        result.raw_state,
+        result.verified,
+        did,
+    ), why
+
+
+def test_a_job_still_active_after_an_unsettled_reply_is_cancelled_again_after_back_off() -> None:
+    result, did = play_cancel(FAILURE, read("processing"), ACCEPTED)
+    assert (Outcome.CANCELLED, 2) == (result.outcome, result.attempts)
+    assert [DELETE, GET, "pause 0.25", DELETE] == did
+
+
+def test_an_unreadable_status_is_no_reason_to_guess() -> None:
+    result, did = play_cancel(LOST, FAILURE, FAILURE, read("canceled"))
+    assert Outcome.CANCELLED is result.outcome
+    assert [DELETE, GET, "pause 0.25", DELETE, GET] == did
+
+
+def test_an_unknown_status_word_is_kept_and_settles_nothing() -> None:
+    result, _ = play_cancel(FAILURE, read("archiving"), attempts=1)
+    assert (Outcome.UNKNOWN, JobState.UNKNOWN, "archiving", False) == (
+        result.outcome,
+        result.state,
+        result.raw_state,
+        result.verified,
+    )
+
+
+def test_a_job_seen_cancelling_after_a_lost_reply_is_cancelling() -> None:
+    adapter = evolve(PULSE, states={**PULSE.states, "stopping": JobState.CANCELLING})
+    result, _ = play_cancel(LOST, read("stopping"), adapter=adapter)
+    assert (Outcome.CANCELLING, False) == (result.outcome, result.verified)
+
+
+def test_an_undocumented_refusal_of_a_running_job_is_not_repeated() -> None:
+    result, did = play_cancel(reply(409, {"error": {"message": "no"}}), read("processing"))
+    assert (Outcome.UNKNOWN, JobState.RUNNING) == (result.outcome, result.state)
+    assert "no; the job was read as 'processing'" == result.message
+    assert [DELETE, GET] == did
+
+
+def test_after_an_undocumented_refusal_only_the_status_is_read_again() -> None:
+    result, did = play_cancel(reply(409), LOST, read("completed"))
+    assert Outcome.ALREADY_TERMINAL is result.outcome
+    assert [DELETE, GET, "pause 0.25", GET] == did
+
+
+def test_a_vendor_without_a_status_request_is_asked_to_cancel_again() -> None:
+    result, did = play_cancel(FAILURE, ACCEPTED, adapter=BLIND)
+    assert (Outcome.CANCELLED, [DELETE, "pause 0.25", DELETE]) == (result.outcome, did)
+
+
+# Rule 4: "already over" after our cancel may have been applied
+
+
+def test_already_over_stands_when_nothing_of_ours_went_before() -> None:
+    result, did = play_cancel(CONFLICT, adapter=TALONIC, job_id=UUID)
+    assert (Outcome.ALREADY_TERMINAL, None, False) == (
+        result.outcome,
+        result.state,
+        result.verified,
+    )
+    assert [f"POST /v1/jobs/{UUID}/cancel"] == did
+
+
+@pytest.mark.parametrize("first", [LOST, reply(502, b"<html>"), reply(408), GARBAGE])
+def test_already_over_after_a_lost_cancel_was_ours_if_the_job_is_cancelled(first: Reply) -> None:
+    cancelled = reply(
+        200, {"id": UUID, "status": "failed", "error": {"message": "Cancelled via API"}}
+    )
+    result, did = play_cancel(first, LOST, CONFLICT, cancelled, adapter=TALONIC, job_id=UUID)
+    assert (Outcome.CANCELLED, True, 2) == (result.outcome, result.verified, result.attempts)
+    assert 5 == len(did)
+
+
+def test_already_over_after_a_lost_cancel_is_not_ours_if_the_job_completed() -> None:
+    done = reply(200, {"id": UUID, "status": "complete"})
+    result, _ = play_cancel(LOST, LOST, CONFLICT, done, adapter=TALONIC, job_id=UUID)
+    assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED) == (result.outcome, result.state)
+
+
+def test_already_over_after_a_lost_cancel_and_no_readable_status_is_unknown() -> None:
+    answers: list[Reply] = [LOST, LOST, CONFLICT, *[LOST] * 4]
+    result, did = play_cancel(*answers, adapter=TALONIC, job_id=UUID)
+    assert (Outcome.UNKNOWN, 2) == (result.outcome, result.attempts)
+    assert "already completed; its status could not be read: the connection broke" == result.message
+    assert 2 == sum(step.startswith("POST") for step in did)
+
+
+def test_already_over_stands_when_verifying_finds_no_readable_status() -> None:
+    result, _ = play_cancel(CONFLICT, LOST, adapter=TALONIC, job_id=UUID, verify=True)
+    assert (Outcome.ALREADY_TERMINAL, None) == (result.outcome, result.state)
+
+
+def test_verifying_already_over_tells_how_the_job_ended() -> None:
+    cancelled = reply(200, {"id": UUID, "status": "cancelled"})
+    result, _ = play_cancel(CONFLICT, cancelled, adapter=TALONIC, job_id=UUID, verify=True)
+    assert (Outcome.ALREADY_TERMINAL, JobState.CANCELLED, True) == (
+        result.outcome,
+        result.state,
+        result.verified,
+    )
+
+
+def test_already_over_of_a_job_that_is_read_as_running_is_read_again() -> None:
+    running, done = (reply(200, {"id": UUID, "status": word}) for word in ("processing", "failed"))
+    result, did = play_cancel(CONFLICT, running, done, adapter=TALONIC, job_id=UUID, verify=True)
+    assert (Outcome.ALREADY_TERMINAL, JobState.FAILED) == (result.outcome, result.state)
+    assert 1 == sum(step.startswith("POST") for step in did)
+
+
+# Rule 5: waiting
+
+
+def test_a_rate_limit_is_waited_out_as_long_as_asked() -> None:
+    result, did = play_cancel(reply(429, retry_after="7"), ACCEPTED)
+    assert (Outcome.CANCELLED, [DELETE, "pause 7", DELETE]) == (result.outcome, did)
+
+
+def test_a_rate_limit_that_would_pass_the_deadline_is_not_waited_out() -> None:
+    result, did = play_cancel(reply(429, retry_after="3600"))
+    assert (Outcome.RATE_LIMITED, 3600.0, 429) == (
+        result.outcome,
+        result.retry_after,
+        result.status_code,
+    )
+    assert [DELETE] == did
+
+
+def test_a_rate_limit_without_a_time_is_backed_off_from() -> None:
+    result, did = play_cancel(*[reply(429)] * 5)
+    assert (Outcome.RATE_LIMITED, None, 5) == (result.outcome, result.retry_after, result.attempts)
+    assert BACKOFFS == [step for step in did if step.startswith("pause")]
+
+
+def test_a_rate_limit_that_must_not_be_retried_is_not() -> None:
+    result, did = play_cancel(
+        reply(429, {"code": "RATE_LIMITED", "retryable": False}), adapter=TALONIC, job_id=UUID
+    )
+    assert (Outcome.RATE_LIMITED, 1) == (result.outcome, len(did))
+
+
+def test_a_rate_limit_after_a_cancel_that_may_have_been_applied_is_unknown() -> None:
+    result, _ = play_cancel(LOST, LOST, reply(429, retry_after="3600"))
+    assert (Outcome.UNKNOWN, 3600.0) == (result.outcome, result.retry_after)
+
+
+def test_a_busy_server_is_asked_again_no_sooner_than_it_says() -> None:
+    result, did = play_cancel(reply(503, retry_after="5"), read("pending"), ACCEPTED)
+    assert (Outcome.CANCELLED, [DELETE, GET, "pause 5", DELETE]) == (result.outcome, did)
+
+
+def test_a_longer_wait_asked_by_the_status_read_counts() -> None:
+    _, did = play_cancel(reply(503, retry_after="2"), reply(429, retry_after="9"), ACCEPTED)
+    assert [DELETE, GET, "pause 9", DELETE] == did
+
+
+def test_a_server_error_that_must_not_be_retried_is_not() -> None:
+    final = reply(500, {"statusCode": 500, "code": "INTERNAL_ERROR", "retryable": False})
+    running = reply(200, {"id": UUID, "status": "processing"})
+    result, did = play_cancel(final, running, adapter=TALONIC, job_id=UUID)
+    assert (Outcome.UNKNOWN, JobState.RUNNING) == (result.outcome, result.state)
+    assert 1 == sum(step.startswith("POST") for step in did)
+
+
+def test_a_vendor_that_cannot_be_connected_to_is_tried_again_without_reading() -> None:
+    result, did = play_cancel(REFUSED, ACCEPTED)
+    assert (Outcome.CANCELLED, [DELETE, "pause 0.25", DELETE]) == (result.outcome, did)
+
+
+def test_already_over_after_a_request_that_was_never_sent_stands() -> None:
+    result, _ = play_cancel(REFUSED, CONFLICT, adapter=TALONIC, job_id=UUID)
+    assert (Outcome.ALREADY_TERMINAL, None) == (result.outcome, result.state)
+
+
+@pytest.mark.parametrize(
+    ("status_code", "outcome"),
+    [
+        (401, Outcome.UNAUTHORIZED),
+        (403, Outcome.FORBIDDEN),
+        (404, Outcome.NOT_FOUND),
+        (302, Outcome.UNKNOWN),
+    ],
+)
+def test_a_refusal_is_final_at_once(status_code: int, outcome: Outcome) -> None:
+    result, did = play_cancel(reply(status_code))
+    assert (outcome, False, [DELETE]) == (result.outcome, result.stopped, did)
+
+
+# Rule 6: verify
+
+
+def test_verify_reads_the_job_until_it_is_cancelled() -> None:
+    result, did = play_cancel(
+        ACCEPTED, read("processing"), LOST, read("archiving"), read("canceled"), verify=True
+    )
+    assert (Outcome.CANCELLED, True) == (result.outcome, result.verified)
+    assert [DELETE, GET, "pause 0.2", GET, "pause 0.4", GET, "pause 0.8", GET] == did
+
+
+def test_verify_tells_that_the_job_completed_despite_the_acceptance() -> None:
+    result, _ = play_cancel(ACCEPTED, read("completed"), verify=True)
+    assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED) == (result.outcome, result.state)
+
+
+def test_verify_ends_as_cancelling_when_the_deadline_comes_first() -> None:
+    result, did = play_cancel(ACCEPTED, *[read("processing")] * 5, verify=True, deadline=5)
+    assert (Outcome.CANCELLING, JobState.RUNNING, False) == (
+        result.outcome,
+        result.state,
+        result.stopped,
+    )
+    assert ["pause 0.2", "pause 0.4", "pause 0.8", "pause 1.6"] == [
+        step for step in did if step.startswith("pause")
+    ]
+
+
+def test_verify_backs_off_to_two_seconds_and_no_further() -> None:
+    _, did = play_cancel(ACCEPTED, *[read("processing")] * 7, read("canceled"), verify=True)
+    assert ["pause 1.6", "pause 2", "pause 2", "pause 2"] == [
+        step for step in did if step.startswith("pause")
+    ][3:]
+
+
+def test_verify_waits_as_long_as_the_status_read_is_told_to() -> None:
+    _, did = play_cancel(ACCEPTED, reply(429, retry_after="3"), read("canceled"), verify=True)
+    assert [DELETE, GET, "pause 3", GET] == did
+
+
+def test_verify_reads_nothing_after_the_deadline() -> None:
+    result, did = play_cancel(hand=Hand([ACCEPTED], each_takes=31), verify=True)
+    assert (Outcome.CANCELLING, [DELETE]) == (result.outcome, did)
+
+
+def test_verify_stops_when_a_read_uses_up_the_time() -> None:
+    hand = Hand([ACCEPTED, read("processing"), read("processing")], each_takes=14)
+    result, _ = play_cancel(hand=hand, verify=True)
+    assert Outcome.CANCELLING is result.outcome
+
+
+def test_verify_reads_no_more_when_the_reply_itself_shows_the_end() -> None:
+    shown = reply(200, {"id": UUID, "status": "cancelled"})
+    result, did = play_cancel(shown, adapter=TALONIC, job_id=UUID, verify=True)
+    assert (Outcome.CANCELLED, True, 1) == (result.outcome, result.verified, len(did))
+
+
+def test_verify_watches_a_job_that_was_seen_cancelling() -> None:
+    adapter = evolve(PULSE, states={**PULSE.states, "stopping": JobState.CANCELLING})
+    result, _ = play_cancel(LOST, read("stopping"), read("canceled"), adapter=adapter, verify=True)
+    assert (Outcome.CANCELLED, True) == (result.outcome, result.verified)
+
+
+# Rule 7: out of attempts or time
+
+
+def test_out_of_attempts_is_unknown_with_the_last_thing_that_happened() -> None:
+    result, did = play_cancel(*[FAILURE, read("processing")] * 5)
+    assert (Outcome.UNKNOWN, 5) == (result.outcome, result.attempts)
+    assert "could not be cancelled; the job was read as 'processing'" == result.message
+    assert BACKOFFS == [step for step in did if step.startswith("pause")]
+
+
+def test_out_of_attempts_to_connect_is_unknown() -> None:
+    result, _ = play_cancel(*[REFUSED] * 5)
+    assert (Outcome.UNKNOWN, "could not connect") == (result.outcome, result.message)
+
+
+def test_no_status_is_read_after_the_deadline() -> None:
+    result, did = play_cancel(hand=Hand([LOST], each_takes=31))
+    assert (Outcome.UNKNOWN, [DELETE]) == (result.outcome, did)
+
+
+def test_a_back_off_that_would_pass_the_deadline_is_not_begun() -> None:
+    result, did = play_cancel(hand=Hand([LOST, LOST], each_takes=0.45), deadline=1)
+    assert (Outcome.UNKNOWN, [DELETE, GET]) == (result.outcome, did)
+
+
+def test_an_exchange_takes_no_longer_than_the_whole_call() -> None:
+    hand = Hand([ACCEPTED])
+    play_cancel(hand=hand, timeout=10, deadline=2)
+    assert [2] == [send.timeout for send in hand.sends]
+
+
+# Rule 8: verbs that destroy a finished job's output
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome"),
+    [("completed", Outcome.ALREADY_TERMINAL), ("canceled", Outcome.ALREADY_TERMINAL)],
+)
+def test_a_destroying_verb_is_not_sent_to_a_finished_job(word: str, outcome: Outcome) -> None:
+    result, did = play_cancel(read(word), adapter=DESTROYER)
+    assert (outcome, True, 0, [GET]) == (result.outcome, result.verified, result.attempts, did)
+
+
+def test_a_destroying_verb_is_sent_to_a_job_seen_running() -> None:
+    result, did = play_cancel(read("processing"), ACCEPTED, adapter=DESTROYER)
+    assert (Outcome.CANCELLED, [GET, DELETE]) == (result.outcome, did)
+
+
+def test_a_destroying_verb_is_not_sent_again_without_another_look() -> None:
+    result, did = play_cancel(read("processing"), REFUSED, read("completed"), adapter=DESTROYER)
+    assert (Outcome.ALREADY_TERMINAL, [GET, DELETE, "pause 0.25", GET]) == (result.outcome, did)
+
+
+def test_a_destroying_verb_that_was_applied_unheard_is_cancelled() -> None:
+    result, _ = play_cancel(
+        read("processing"), LOST, LOST, LOST, read("canceled"), adapter=DESTROYER
+    )
+    assert (Outcome.CANCELLED, 1) == (result.outcome, result.attempts)
+
+
+def test_a_destroying_verb_is_never_sent_while_the_status_is_unreadable() -> None:
+    answers: list[Reply] = [LOST, read("archiving"), reply(500), LOST, LOST]
+    result, did = play_cancel(*answers, adapter=DESTROYER)
+    assert (Outcome.UNKNOWN, 0, False) == (result.outcome, result.attempts, DELETE in did)
+
+
+def test_a_destroying_verb_is_not_sent_to_a_job_that_is_not_there() -> None:
+    result, did = play_cancel(reply(404), adapter=DESTROYER)
+    assert (Outcome.NOT_FOUND, [GET]) == (result.outcome, did)
+
+
+def test_a_rate_limit_before_a_destroying_verb_is_rate_limited() -> None:
+    result, _ = play_cancel(reply(429, retry_after="3600"), adapter=DESTROYER)
+    assert (Outcome.RATE_LIMITED, 3600.0) == (result.outcome, result.retry_after)
+
+
+# Idempotency keys
+
+
+def test_an_idempotency_key_is_used_again_only_after_no_reply() -> None:
+    running = reply(200, {"id": UUID, "status": "processing"})
+    hand = Hand([LOST, running, reply(500), running, REFUSED, reply(404)])
+    keys = itertools.count()
+    job = Job("talonic", UUID)
+    hand.play(
+        cancel(
+            TALONIC,
+            job,
+            Policy(),
+            ENDPOINT,
+            clock=hand.clock,
+            new_key=lambda: f"key-{next(keys)}",
+        )
+    )
+    sent = [s.request.headers["idempotency-key"] for s in hand.sends if s.call == "cancel"]
+    assert ["key-0", "key-0", "key-1", "key-1"] == sent
+
+
+def test_two_calls_use_two_idempotency_keys() -> None:
+    first, second = Hand([CONFLICT]), Hand([CONFLICT])
+    for hand in (first, second):
+        play_cancel(adapter=TALONIC, job_id=UUID, hand=hand)
+    header = "idempotency-key"
+    assert first.sends[0].request.headers[header] != second.sends[0].request.headers[header]
+
+
+# What a body may say of the wait
+
+
+def test_a_wait_that_the_adapter_finds_in_the_body_counts() -> None:
+    class BodyWait(HttpAdapter):
+        def read_cancel(self, job: Job, response: Response) -> Reading:
+            return evolve(super().read_cancel(job, response), retry_after=3600.0)
+
+    adapter = BodyWait(**asdict(PULSE, recurse=False))
+    result, _ = play_cancel(reply(429, retry_after="1"), adapter=adapter)
+    assert 3600.0 == result.retry_after
+
+
+# Reading the status alone
+
+
+def test_status_reads_the_state_once() -> None:
+    reading, did = play_status(read("processing"))
+    assert (JobState.RUNNING, "processing", None, [GET]) == (
+        reading.state,
+        reading.raw_state,
+        reading.problem,
+        did,
+    )
+
+
+def test_status_keeps_an_unknown_word() -> None:
+    reading, _ = play_status(read("archiving"))
+    assert (JobState.UNKNOWN, "archiving", None) == (
+        reading.state,
+        reading.raw_state,
+        reading.problem,
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        (reply(401), Outcome.UNAUTHORIZED),
+        (reply(403), Outcome.FORBIDDEN),
+        (reply(404), Outcome.NOT_FOUND),
+        (reply(302), Outcome.UNKNOWN),
+        (reply(418), Outcome.UNKNOWN),
+        (reply(429, retry_after="3600"), Outcome.RATE_LIMITED),
+    ],
+)
+def test_status_says_why_it_could_not_be_read(answer: Reply, problem: Outcome) -> None:
+    reading, did = play_status(answer)
+    assert (None, problem, [GET]) == (reading.state, reading.problem, did)
+
+
+def test_status_tries_again_after_trouble() -> None:
+    reading, did = play_status(LOST, reply(503), reply(200, b"[]"), read("completed"))
+    assert (JobState.SUCCEEDED, 4) == (reading.state, reading.attempts)
+    assert [GET, "pause 0.25", GET, "pause 0.5", GET, "pause 1", GET] == did
+
+
+def test_status_of_an_unacceptable_id_sends_nothing() -> None:
+    reading, did = play_status(job_id=" ")
+    assert (Outcome.INVALID, 0, []) == (reading.problem, reading.attempts, did)
+
+
+def test_status_at_a_vendor_that_has_none_says_so() -> None:
+    reading, did = play_status(adapter=BLIND, attempts=1)
+    assert ("Blind has no way to read a job", []) == (reading.message, did)
+
+
+# The table
+
+
+def test_every_step_but_the_last_leads_on_and_every_word_is_used() -> None:
+    assert {*Step} - {Step.DONE} == {step for step, _ in STEPS}
+    assert {*Step} - {Step.GUARD} == {*STEPS.values()}
+    assert {*Met} == {met for _, met in STEPS}

@@ -1,0 +1,85 @@
+"""Where log events go, and what is in them."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+
+from jobcancel import CancelResult, JobReading, JobState, Outcome, log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RESULT = CancelResult(
+    provider="pulse",
+    job_id="1",
+    outcome=Outcome.CANCELLED,
+    state=JobState.CANCELLED,
+    attempts=1,
+    elapsed=0.123456,
+    message="done",
+)
+
+
+@pytest.fixture
+def captured() -> Iterator[list[Any]]:
+    structlog.configure(processors=[entries := structlog.testing.LogCapture()])
+    yield entries.entries
+    structlog.reset_defaults()
+
+
+def test_a_configured_structlog_gets_the_event_with_its_values(captured: list[Any]) -> None:
+    log.cancel_settled(RESULT)
+    assert [
+        {
+            "event": "cancel.settled",
+            "log_level": "info",
+            "provider": "pulse",
+            "job_id": "1",
+            "outcome": "cancelled",
+            "state": "cancelled",
+            "attempts": 1,
+            "elapsed": 0.1235,
+            "message": "done",
+        }
+    ] == captured
+
+
+def test_an_unknown_outcome_is_a_warning(captured: list[Any]) -> None:
+    log.cancel_settled(CancelResult(provider="pulse", job_id="1", outcome=Outcome.UNKNOWN))
+    log.status_settled(JobReading(provider="pulse", job_id="1", problem=Outcome.UNKNOWN))
+    log.status_settled(JobReading(provider="pulse", job_id="1", state=JobState.RUNNING))
+    assert ["warning", "warning", "info"] == [entry["log_level"] for entry in captured]
+
+
+def test_without_structlog_the_logger_jobcancel_gets_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="jobcancel")
+    log.emit(logging.INFO, "cancel.settled", job_id="a\nevent=cancel.forged", state=None)
+    assert ["event=cancel.settled job_id=\"'a\\\\nevent=cancel.forged'\""] == caplog.messages
+
+
+def test_a_level_that_nobody_listens_to_costs_no_rendering(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="jobcancel")
+    log.emit(logging.DEBUG, "cancel.sent", provider="pulse")
+    assert [] == caplog.messages
+
+
+QUIET = """
+import jobcancel, structlog
+from jobcancel.log import cancel_settled
+cancel_settled(jobcancel.CancelResult(provider="p", job_id="1", outcome=jobcancel.Outcome.UNKNOWN))
+"""
+
+
+def test_an_application_that_configured_no_logging_sees_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True, check=True)
+    assert ("", "") == (done.stdout, done.stderr)

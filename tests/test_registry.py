@@ -1,0 +1,157 @@
+"""Names to adapters."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import evolve
+
+from jobcancel import (
+    BrokenAdapter,
+    ConfigurationError,
+    UnknownProvider,
+    get_adapter,
+    providers,
+    register,
+    registry,
+)
+from jobcancel.providers.pulse import PULSE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ACME = evolve(PULSE, name="acme")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(registry, "_registered", {})
+    yield
+    registry._entry_points.cache_clear()
+    registry._load.cache_clear()
+
+
+@pytest.fixture
+def plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder of plug-in modules, and the entry points that name them."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "acme_plugin.py").write_text(
+        "from attrs import evolve\n"
+        "from jobcancel.providers.pulse import PULSE\n"
+        "ACME = evolve(PULSE, name='acme')\n"
+        "PULSE2 = evolve(PULSE, title='an impostor')\n"
+        "TEXT = 'no adapter'\n"
+    )
+    (tmp_path / "broken_plugin.py").write_text("raise RuntimeError('no licence')\n")
+    return tmp_path
+
+
+def install(tmp_path: Path, distribution: str, **points: str) -> None:
+    info = tmp_path / f"{distribution}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Name: {distribution}\nVersion: 1.0\n")
+    lines = (f"{name} = {value}\n" for name, value in points.items())
+    (info / "entry_points.txt").write_text("[jobcancel.adapters]\n" + "".join(lines))
+    registry._entry_points.cache_clear()
+
+
+def test_an_unknown_provider_is_answered_with_the_nearest_and_all_names() -> None:
+    with pytest.raises(UnknownProvider) as caught:
+        get_adapter("pluse")
+    assert "no provider 'pluse'; did you mean 'pulse'? Known: pulse, pulse-legacy, talonic" == str(
+        caught.value
+    )
+
+
+def test_a_name_near_no_provider_gets_the_list_alone() -> None:
+    with pytest.raises(UnknownProvider, match=r"no provider 'qqq'\. Known: pulse, "):
+        get_adapter("qqq")
+
+
+def test_a_provider_that_is_no_string_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="provider must be a string"):
+        get_adapter(None)  # type: ignore[arg-type]
+
+
+def test_a_registered_adapter_is_found_and_listed() -> None:
+    register(ACME)
+    assert ACME is get_adapter("acme")
+    assert ("acme", "pulse", "pulse-legacy", "talonic") == providers()
+
+
+def test_registering_the_same_adapter_again_changes_nothing() -> None:
+    register(ACME)
+    register(evolve(ACME))
+    assert ACME == get_adapter("acme")
+
+
+def test_registering_another_adapter_of_the_name_needs_replace() -> None:
+    register(ACME)
+    other = evolve(ACME, title="Other")
+    with pytest.raises(ConfigurationError, match="'acme' is registered already; pass replace=True"):
+        register(other)
+    register(other, replace=True)
+    assert other is get_adapter("acme")
+
+
+def test_a_built_in_provider_cannot_be_replaced() -> None:
+    with pytest.raises(ConfigurationError, match="'pulse' is a built-in provider"):
+        register(PULSE, replace=True)
+
+
+def test_what_is_no_adapter_cannot_be_registered() -> None:
+    with pytest.raises(TypeError, match="not an adapter: 'acme'; declare an HttpAdapter"):
+        register("acme")  # type: ignore[arg-type]
+
+
+def test_a_plug_in_is_found_by_its_name_and_listed_without_import(plugins: Path) -> None:
+    install(plugins, "acme-jobs", acme="acme_plugin:ACME")
+    sys.modules.pop("acme_plugin", None)
+    assert "acme" in providers()
+    assert "acme_plugin" not in sys.modules
+    assert "acme" == get_adapter("acme").name
+
+
+def test_a_plug_in_cannot_take_a_built_in_name(plugins: Path) -> None:
+    install(plugins, "impostor", pulse="acme_plugin:PULSE2")
+    assert PULSE is get_adapter("pulse")
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("broken_plugin:ACME", r"cannot be imported: RuntimeError\('no licence'\)"),
+        ("missing_plugin:ACME", "cannot be imported: ModuleNotFoundError"),
+        ("acme_plugin:MISSING", "cannot be imported: AttributeError"),
+        ("acme_plugin:TEXT", "is not an adapter but 'no adapter'"),
+        ("acme_plugin:PULSE2", "calls itself 'pulse'; both names must be one"),
+    ],
+)
+def test_a_broken_plug_in_raises_when_used_and_names_its_distribution(
+    plugins: Path, value: str, problem: str
+) -> None:
+    install(plugins, "acme-jobs", acme=value)
+    with pytest.raises(BrokenAdapter, match=f"plug-in 'acme' of acme-jobs 1.0 {problem}"):
+        get_adapter("acme")
+    assert PULSE is get_adapter("pulse")
+
+
+def test_two_plug_ins_of_one_name_are_an_error_that_names_both(plugins: Path) -> None:
+    install(plugins, "one", acme="acme_plugin:ACME")
+    install(plugins, "two", acme="acme_plugin:ACME")
+    with pytest.raises(BrokenAdapter, match=r"'acme' is brought by one 1\.0 and two 1\.0"):
+        get_adapter("acme")
+
+
+def test_an_entry_point_without_a_distribution_is_named_by_its_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    point = EntryPoint(name="acme", value="missing_plugin:ACME", group=registry.GROUP)
+    monkeypatch.setattr(registry, "_entry_points", lambda: (point,))
+    with pytest.raises(BrokenAdapter, match="plug-in 'acme' of missing_plugin:ACME"):
+        get_adapter("acme")
+    monkeypatch.undo()

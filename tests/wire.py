@@ -1,0 +1,114 @@
+"""A server that does on a real socket just what a test says: the wire itself, and its faults."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable
+from typing import Self, TypeAlias
+
+from attrs import define, field
+
+Behaviour: TypeAlias = Callable[[socket.socket, bytes], None]
+
+
+def answer(status: str = "200 OK", body: bytes = b"", headers: tuple[str, ...] = ()) -> Behaviour:
+    """Send one complete reply."""
+    head = "".join(f"{line}\r\n" for line in (f"HTTP/1.1 {status}", *headers))
+    length = f"Content-Length: {len(body)}\r\n\r\n"
+    return lambda connection, _: connection.sendall(head.encode() + length.encode() + body)
+
+
+def raw(*parts: bytes) -> Behaviour:
+    """Send these bytes and close."""
+
+    def behave(connection: socket.socket, _: bytes) -> None:
+        for part in parts:
+            connection.sendall(part)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    return behave
+
+
+def drip(head: bytes, parts: bytes, seconds: float = 0.02) -> Behaviour:
+    """Send `head`, then `parts` over and over, a byte at a time."""
+
+    def behave(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(head)
+        pause = threading.Event()
+        for _round in range(100):
+            for byte in parts:
+                connection.sendall(bytes([byte]))
+                pause.wait(seconds)
+
+    return behave
+
+
+def reset(connection: socket.socket, _: bytes) -> None:
+    """Reset the connection without an answer."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def silence(connection: socket.socket, _: bytes) -> None:
+    """Say nothing until the client goes away."""
+    connection.recv(1)
+
+
+@define
+class Wire:
+    """Accepts connections on loopback and gives each request the next behaviour.
+
+    With `tls`, each connection is encrypted; `greeting` is said to it before any request.
+    """
+
+    behaviours: list[Behaviour]
+    greeting: bytes = b""
+    tls: ssl.SSLContext | None = None
+    requests: list[bytes] = field(init=False, factory=list)
+    connections: int = field(init=False, default=0)
+    _listener: socket.socket = field(init=False)
+
+    def __enter__(self) -> Self:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    @property
+    def url(self) -> str:
+        scheme = "http" if self.tls is None else "https"
+        return f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # the listener was closed
+            while True:
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                threading.Thread(target=self._serve, args=[connection], daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):  # the client left
+            stack.enter_context(connection)
+            if self.tls is not None:
+                encrypted = self.tls.wrap_socket(connection, server_side=True)
+                connection = stack.enter_context(encrypted)
+            connection.sendall(self.greeting)
+            while request := self._request(connection):
+                self.requests.append(request)
+                self.behaviours.pop(0)(connection, request)
+
+    def _request(self, connection: socket.socket) -> bytes:
+        received = b""
+        while b"\r\n\r\n" not in received:
+            part = connection.recv(65536)
+            if not part:
+                return b""
+            received += part
+        return received
