@@ -1,0 +1,109 @@
+"""What `cancel` and `status` have in common: the key, the params, and the client they call with."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from jobcancel import Canceller, ConfigurationError, MissingCredential, get_adapter
+from jobcancel.cli.words import complain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@contextmanager
+def client(
+    provider: str,
+    *,
+    api_key_file: str | None,
+    base_url: str | None,
+    timeout: float,
+    deadline: float,
+    verify: bool = False,
+) -> Iterator[Canceller]:
+    """Open a client for one provider, and say so when the provider is deprecated.
+
+    Args:
+        provider: its name.
+        api_key_file: where the key is, `-` for standard input; None for the environment.
+        base_url: where the provider is; None for the environment or the vendor's own address.
+        timeout: seconds for one HTTP exchange.
+        deadline: seconds for one whole call.
+        verify: whether to read a job's status after an acceptance.
+
+    Raises:
+        JobCancelError: a setting cannot be right, or there is no key.
+    """
+    adapter = get_adapter(provider)
+    key = None if api_key_file is None else read_key(api_key_file)
+    if adapter.deprecated is not None:
+        complain(f"{provider!r} is deprecated; use {adapter.deprecated!r}")
+    with (
+        without_deprecations(),
+        Canceller(
+            api_keys=None if key is None else {provider: key},
+            base_urls=None if base_url is None else {provider: base_url},
+            timeout=timeout,
+            deadline=deadline,
+            verify=verify,
+        ) as canceller,
+    ):
+        try:
+            yield canceller
+        except MissingCredential:
+            raise ConfigurationError(
+                f"no API key for {provider!r}: set {adapter.key_env} or use --api-key-file"
+            ) from None
+
+
+@contextmanager
+def without_deprecations() -> Iterator[None]:
+    """Keep quiet about deprecated providers: the command line has its own way of saying it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"provider '.*' is deprecated", DeprecationWarning)
+        yield
+
+
+def read_key(path: str) -> str:
+    """Return the API key that a file, or with `-` standard input, holds.
+
+    Raises:
+        ConfigurationError: it cannot be read, or holds nothing.
+    """
+    piped = path == "-"
+    name = "standard input" if piped else repr(path)
+    try:
+        # This codec forgives the byte order mark that editors on Windows put first.
+        with open(0 if piped else path, encoding="utf-8-sig", closefd=not piped) as file:
+            key = file.read()
+    except OSError as error:
+        raise ConfigurationError(f"no API key from {name}: {error.strerror}") from None
+    except ValueError:
+        # Neither the error nor its cause: they quote what was read.
+        raise ConfigurationError(f"no API key from {name}: it is not a UTF-8 text file") from None
+    if not key.strip():
+        raise ConfigurationError(f"no API key from {name}: it is empty")
+    return key
+
+
+def read_params(given: Iterable[str]) -> dict[str, str]:
+    """Return the params of `--param k=v` options.
+
+    Raises:
+        BadParameter: one is not of that form, or a name is given twice.
+    """
+    params: dict[str, str] = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not name or not equals:
+            raise typer.BadParameter(
+                f"{each!r} is not of the form name=value", param_hint="--param"
+            )
+        if name in params:
+            raise typer.BadParameter(f"{name!r} is given twice", param_hint="--param")
+        params[name] = value
+    return params

@@ -1,0 +1,152 @@
+"""What there is to know of providers: all of them in short, and how one's replies are read.
+
+Everything comes from the adapters' own declarations. How it is printed is in `listing`.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from jobcancel import BrokenAdapter, HttpAdapter, Outcome, get_adapter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from jobcancel import Adapter
+
+Facts = dict[str, dict[str, str]]
+"""Section -> what it is about -> what is to be known."""
+
+_AGAIN = "unsettled; the cancel may be sent again"
+
+
+@frozen(kw_only=True)
+class Summary:
+    """One provider in short; only `name` and `broken` of one that cannot be used."""
+
+    name: str
+    title: str | None = None
+    key_env: str | None = None
+    url_env: str | None = None
+    default_url: str | None = None
+    cancel: str | None = None
+    deprecated: str | None = None
+    broken: str | None = None
+
+    @property
+    def note(self) -> str | None:
+        """What is the matter with the provider, if anything is."""
+        if self.broken is not None:
+            return f"broken: {self.broken}"
+        return None if self.deprecated is None else f"deprecated: use {self.deprecated}"
+
+
+def summary(name: str) -> Summary:
+    """Return a provider in short; one that cannot be used says why."""
+    try:
+        adapter = get_adapter(name)
+    except BrokenAdapter as error:
+        return Summary(name=name, broken=str(error))
+    route = adapter.cancel if isinstance(adapter, HttpAdapter) else None
+    return Summary(
+        name=name,
+        title=adapter.title,
+        key_env=adapter.key_env,
+        url_env=adapter.url_env,
+        default_url=adapter.default_url,
+        cancel=None if route is None else f"{route.method} {route.path}",
+        deprecated=adapter.deprecated,
+    )
+
+
+def describe(adapter: Adapter) -> Facts:
+    """Return what an adapter declares; only the protocol's part if it is no `HttpAdapter`."""
+    if not isinstance(adapter, HttpAdapter):
+        own = {"any reply": "is read by the adapter's own code"}
+        return {"provider": _about(adapter), "requests": _configuration(adapter), "replies": own}
+    return {
+        "provider": {**_about(adapter), **({"notes": adapter.notes} if adapter.notes else {})},
+        "requests": {**_routes(adapter), **_configuration(adapter)},
+        "replies": _replies(adapter),
+        "states": _states(adapter),
+    }
+
+
+def _about(adapter: Adapter) -> dict[str, str]:
+    deprecated = {} if adapter.deprecated is None else {"deprecated": f"use {adapter.deprecated}"}
+    return {"name": adapter.name, "title": adapter.title, "docs": adapter.docs, **deprecated}
+
+
+def _configuration(adapter: Adapter) -> dict[str, str]:
+    facts = {"API key": adapter.key_env, "base URL": f"{adapter.url_env}, or {adapter.default_url}"}
+    if adapter.shares is not None:
+        facts["shared with"] = adapter.shares
+    for name, meaning in adapter.params.items():
+        facts[f"--param {name}"] = meaning
+    if adapter.destroys_finished:
+        facts["finished jobs"] = "are not sent the cancel, which would destroy their output"
+    return facts
+
+
+def _routes(adapter: HttpAdapter) -> dict[str, str]:
+    credential = adapter.credential
+    facts = {
+        "cancel": f"{adapter.cancel.method} {adapter.cancel.path}",
+        "status": "none",
+        "header": f"{credential.header}: {credential.scheme} KEY".replace("  ", " "),
+    }
+    if adapter.status is not None:
+        facts["status"] = f"{adapter.status.method} {adapter.status.path}"
+    if adapter.idempotency_header is not None:
+        facts["idempotency"] = f"header {adapter.idempotency_header}: a repeated cancel counts once"
+    return facts
+
+
+def _replies(adapter: HttpAdapter) -> dict[str, str]:
+    facts = {"2xx with the job's state": "as that state says"}
+    if adapter.success:
+        facts[f"2xx, {_where(adapter.success)}"] = adapter.accepted
+    for key, outcome in adapter.replies.items():
+        facts[_reply(key)] = outcome + (
+            "; the cancel is sent again when there is time for the wait"
+            if outcome is Outcome.RATE_LIMITED
+            else ""
+        )
+    facts["3xx"] = f"{Outcome.UNKNOWN}; a redirect is never followed"
+    facts["any other 2xx"] = _AGAIN
+    if repeated := sorted(adapter.repeatable - adapter.replies.keys()):
+        facts[_ranges(repeated)] = _AGAIN
+    facts["no reply"] = _AGAIN
+    facts["any other reply"] = "unsettled"
+    facts["unsettled"] = (
+        f"{Outcome.UNKNOWN}: the vendor has no way to read a job"
+        if adapter.status is None
+        else "the job's status is read, and decides"
+    )
+    return facts
+
+
+def _reply(key: int | str | tuple[int, str]) -> str:
+    if isinstance(key, tuple):
+        return f"{key[0]} with code {key[1]}"
+    return str(key) if isinstance(key, int) else f"code {key}"
+
+
+def _states(adapter: HttpAdapter) -> dict[str, str]:
+    special = {_where(override.where): override.state.value for override in adapter.overrides}
+    words = {word: state.value for word, state in adapter.states.items()}
+    return {**special, **words, "any other word": "unknown"}
+
+
+def _where(where: Mapping[str, str]) -> str:
+    return ", ".join(f"{path} {value!r}" for path, value in where.items())
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Return ascending numbers with those that follow each other drawn together."""
+    groups = groupby(enumerate(numbers), lambda item: item[1] - item[0])
+    runs = [[number for _, number in group] for _, group in groups]
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

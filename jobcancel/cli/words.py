@@ -1,0 +1,24 @@
+"""What may reach a terminal, and what goes to standard error."""
+
+from __future__ import annotations
+
+import sys
+
+
+def clean(text: str) -> str:
+    r"""Return `text` on one line, without what a terminal would obey instead of show.
+
+    Vendors' words may hold escape sequences, tabs, line breaks and marks that reverse the
+    direction of writing; each becomes a space.
+
+    Example:
+        >>> clean("\x1b[31mno\nsuch job")
+        ' [31mno such job'
+    """
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
+def complain(message: str) -> None:
+    """Print a message on standard error, unless that is closed."""
+    if sys.stderr is not None:
+        sys.stderr.write(f"jobcancel: {clean(message)}\n")

@@ -1,0 +1,49 @@
+"""How the tests run the command line: in this process, or in one of its own."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from subprocess import CompletedProcess
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+class Run(Protocol):
+    """Runs `jobcancel` with these arguments, in this process."""
+
+    def __call__(self, *arguments: str) -> CompletedProcess[str]: ...
+
+
+@contextmanager
+def started(
+    *arguments: str, python: tuple[str, ...] = ("-m", "jobcancel")
+) -> Iterator[tuple[subprocess.Popen[str], IO[str], IO[str]]]:
+    """Run `jobcancel` in a process of its own; give the process, its output and its errors."""
+    # A shell lets what it runs in the background ignore Ctrl-C, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(
+        [sys.executable, *python, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            yield process, process.stdout, process.stderr
+        finally:
+            process.kill()
+
+
+def plain(text: str) -> str:
+    """Return what a terminal shows as words: without colours, boxes and line breaks."""
+    return " ".join(re.sub("[│╭╮╰╯─]", " ", ESCAPE.sub("", text)).split())

@@ -1,0 +1,160 @@
+"""`jobcancel cancel`: what it prints, and the exit status."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobcancel import CancelResult, JobState
+from jobcancel.sandbox import Fault
+from tests.cli.runs import ESCAPE, plain
+
+if TYPE_CHECKING:
+    from jobcancel.sandbox import Sandbox
+    from tests.cli.runs import Run
+
+TALONIC_PROCESSING = "00000000-0000-4000-8000-000000000002"
+
+pytestmark = pytest.mark.usefixtures("served")
+
+
+def test_a_cancelled_job_is_a_line_of_cells_and_status_0(run: Run) -> None:
+    ran = run("cancel", "pulse", "abc123-def456-ghi789")
+    line = "pulse\tabc123-def456-ghi789\tcancelled\t-\tJob cancelled successfully\n"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, line, "")
+
+
+def test_a_job_that_had_ended_counts_as_stopped(run: Run) -> None:
+    ran = run("cancel", "pulse", "sandbox-completed")
+    assert ran.returncode == 0
+    assert ran.stdout.split("\t")[:4] == [
+        "pulse",
+        "sandbox-completed",
+        "already-terminal",
+        "succeeded",
+    ]
+
+
+def test_one_job_of_several_that_is_not_stopped_is_status_1(run: Run) -> None:
+    ran = run("cancel", "pulse", "sandbox-pending", "sandbox-foreign", "sandbox-processing")
+    outcomes = [line.split("\t")[2] for line in ran.stdout.splitlines()]
+    assert (ran.returncode, outcomes) == (1, ["cancelled", "forbidden", "cancelled"])
+
+
+def test_json_is_the_result_and_whether_it_stopped(run: Run) -> None:
+    ran = run("cancel", "--json", "pulse", "sandbox-pending", "sandbox-unknown")
+    first, second = map(json.loads, ran.stdout.splitlines())
+    assert (first.pop("stopped"), second.pop("stopped")) == (True, False)
+    assert CancelResult.from_dict(first).job_id == "sandbox-pending"
+    assert ran.returncode == 1
+
+
+def test_verify_tells_that_a_job_completed_anyway(run: Run) -> None:
+    ran = run("cancel", "--verify", "--deadline", "5", "pulse", "sandbox-completes-anyway")
+    assert ran.stdout.split("\t")[2:4] == ["already-terminal", "succeeded"]
+
+
+def test_an_id_that_begins_with_a_dash_goes_after_two(run: Run) -> None:
+    assert run("cancel", "pulse", "--", "-x").stdout.startswith("pulse\t-x\tnot-found\t")
+
+
+def test_a_vendors_escape_sequences_and_line_breaks_do_not_reach_a_pipe(
+    run: Run, served: Sandbox
+) -> None:
+    body = {"error": {"message": "\x1b[2Jgone\r\n\tpulse\u202e\ud800", "code": "X"}}
+    served.fault("pulse", "sandbox-pending", Fault(status=404, body=json.dumps(body)))
+    ran = run("cancel", "pulse", "sandbox-pending")
+    assert ran.stdout == "pulse\tsandbox-pending\tnot-found\t-\t [2Jgone   pulse  \n"
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_vendors_escape_sequences_and_markup_do_not_reach_a_terminal(
+    run: Run, served: Sandbox
+) -> None:
+    body = {"error": {"message": "\x1b[2J[red]no[/red] :bomb:"}}
+    served.fault("pulse", "sandbox-pending", Fault(status=404, body=json.dumps(body)))
+    ran = run("cancel", "pulse", "sandbox-pending")
+    assert "\x1b[2J" not in ran.stdout
+    assert "[2J[red]no[/red] :bomb:" in plain(ran.stdout)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_shows_colours_and_no_line_is_too_long(run: Run) -> None:
+    jobs = [TALONIC_PROCESSING, "not-a-uuid", "00000000-0000-4000-8000-000000000021"]
+    ran = run("cancel", "talonic", *jobs)
+    assert "\x1b[32mcancelled" in ran.stdout
+    assert "\x1b[31minvalid" in ran.stdout
+    assert "12 of 48 done" in plain(ran.stdout)
+    assert "try again in 3600 s" in plain(ran.stdout)
+    assert max(len(line) for line in ESCAPE.sub("", ran.stdout).splitlines()) <= 80
+
+
+def test_words_stand_beside_the_result_where_there_is_room(
+    run: Run, terminal: pytest.MonkeyPatch
+) -> None:
+    terminal.setenv("COLUMNS", "100")
+    ran = run("cancel", "talonic", TALONIC_PROCESSING, "not-a-uuid")
+    lines = ESCAPE.sub("", ran.stdout).splitlines()
+    assert [line.split()[0] for line in lines if "must be a UUID" in line] == ["not-a-uuid"]
+
+
+def test_no_color_means_a_table_without_colours(run: Run, terminal: pytest.MonkeyPatch) -> None:
+    terminal.setenv("NO_COLOR", "1")
+    assert "\x1b[32m" not in run("cancel", "pulse", "sandbox-pending").stdout
+
+
+def test_a_deprecated_provider_is_a_note_and_not_a_python_warning(run: Run) -> None:
+    ran = run("cancel", "pulse-legacy", "sandbox-pending")
+    assert ran.returncode == 0
+    assert ran.stderr == "jobcancel: 'pulse-legacy' is deprecated; use 'pulse'\n"
+
+
+def test_status_tells_the_state_in_our_words(run: Run) -> None:
+    ran = run("status", "pulse", "sandbox-processing", "sandbox-completed")
+    cells = [line.split("\t")[1:4] for line in ran.stdout.splitlines()]
+    assert cells == [
+        ["sandbox-processing", "ok", "running"],
+        ["sandbox-completed", "ok", "succeeded"],
+    ]
+    assert ran.returncode == 0
+
+
+def test_a_state_that_cannot_be_read_is_status_1(run: Run) -> None:
+    ran = run("status", "pulse", "sandbox-unknown", "sandbox-pending")
+    cells = [line.split("\t")[2:4] for line in ran.stdout.splitlines()]
+    assert (ran.returncode, cells) == (1, [["not-found", "-"], ["ok", "pending"]])
+
+
+def test_status_as_json_says_nothing_of_stopping(run: Run) -> None:
+    read = json.loads(run("status", "--json", "pulse", "sandbox-pending").stdout)
+    assert (read["state"], "stopped" in read) == (JobState.PENDING, False)
+
+
+@pytest.mark.usefixtures("terminal")
+def test_status_on_a_terminal_tells_the_vendors_own_word(run: Run, served: Sandbox) -> None:
+    body = {"job_id": "sandbox-pending", "status": "dreaming"}
+    served.fault("pulse", "sandbox-pending", Fault(status=200, body=body), on="status")
+    ran = run("status", "pulse", "sandbox-pending")
+    assert plain(ran.stdout) == "sandbox-pending ok unknown the vendor says 'dreaming'"
+
+
+@pytest.mark.usefixtures("terminal")
+def test_progress_without_a_total_is_told_as_it_is(run: Run, served: Sandbox) -> None:
+    body = {"id": TALONIC_PROCESSING, "status": "processing", "completed_documents": 3}
+    served.fault("talonic", TALONIC_PROCESSING, Fault(status=200, body=body), on="status")
+    ran = run("status", "talonic", TALONIC_PROCESSING)
+    assert plain(ran.stdout).endswith("running the vendor says 'processing'; 3 done")
+
+
+def test_a_terminals_encoding_does_not_stop_the_cancelling(
+    run: Run, served: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"error": {"message": "für dich \u2192 nein"}}
+    served.fault("pulse", "sandbox-pending", Fault(status=404, body=body))
+    output = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(output, encoding="latin-1"))
+    assert run("cancel", "pulse", "sandbox-pending").returncode == 1
+    assert output.getvalue().decode("latin-1").endswith("\tfür dich \\u2192 nein\n")

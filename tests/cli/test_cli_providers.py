@@ -1,0 +1,181 @@
+"""`jobcancel providers`: the table, and how one provider's replies are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import evolve, frozen
+
+from jobcancel import Adapter, HttpAdapter, Job, Outcome, registry
+from jobcancel.providers.talonic import TALONIC
+from tests.cli.runs import ESCAPE, plain
+
+if TYPE_CHECKING:
+    from jobcancel.adapter import Endpoint, Reading, Request, Response
+    from tests.cli.runs import Run
+
+
+@frozen
+class OwnCode:
+    """An adapter that is no declaration."""
+
+    name: str = "owncode"
+    title: str = "Own Code"
+    docs: str = "nowhere"
+    deprecated: str | None = None
+    default_url: str = "https://owncode.example"
+    key_env: str = "OWNCODE_API_KEY"
+    url_env: str = "OWNCODE_BASE_URL"
+    shares: str | None = None
+    params: Mapping[str, str] = {"room": "the id of the room"}
+    destroys_finished: bool = True
+
+    def refuse(self, job: Job) -> str | None:
+        raise NotImplementedError
+
+    def cancel_request(self, job: Job, endpoint: Endpoint, idempotency_key: str) -> Request:
+        raise NotImplementedError
+
+    def status_request(self, job: Job, endpoint: Endpoint) -> Request | None:
+        raise NotImplementedError
+
+    def read_cancel(self, job: Job, response: Response) -> Reading:
+        raise NotImplementedError
+
+    def read_status(self, job: Job, response: Response) -> Reading:
+        raise NotImplementedError
+
+
+PULSE = ("PULSE_API_KEY", "PULSE_BASE_URL", "https://api.runpulse.com")
+BLIND: HttpAdapter = evolve(
+    TALONIC,
+    name="blind",
+    notes="",
+    status=None,
+    repeatable=frozenset({429}),
+    replies={429: Outcome.RATE_LIMITED, "GONE": Outcome.NOT_FOUND, (409, "BUSY"): Outcome.INVALID},
+)
+
+
+@pytest.fixture
+def registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    adapters: list[Adapter] = [OwnCode(), BLIND]
+    monkeypatch.setattr(registry, "_registered", {each.name: each for each in adapters})
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("broken", "no.such:thing", registry.GROUP)
+    monkeypatch.setattr(registry, "_entry_points", lambda: (point,))
+
+
+def facts(ran: str) -> dict[str, str]:
+    """Return what the plain lines of one provider say, by what it is about."""
+    return {line.split("\t")[1]: line.split("\t")[2] for line in ran.splitlines()}
+
+
+def test_providers_are_lines_of_cells_in_a_pipe(run: Run) -> None:
+    ran = run("providers")
+    assert ran.returncode == 0
+    assert [line.split("\t") for line in ran.stdout.splitlines()[:2]] == [
+        ["pulse", "Pulse", *PULSE, "DELETE /job/{id}", "-"],
+        [
+            *("pulse-legacy", "Pulse (deprecated POST)", *PULSE),
+            *("POST /cancel/{id}", "deprecated: use pulse"),
+        ],
+    ]
+
+
+@pytest.mark.usefixtures("registered", "broken")
+def test_a_broken_plug_in_is_listed_with_its_reason(run: Run) -> None:
+    ran = run("providers")
+    lines = {line.split("\t")[0]: line.split("\t") for line in ran.stdout.splitlines()}
+    assert lines["broken"][1:6] == ["-"] * 5
+    assert lines["broken"][6].startswith("broken: plug-in 'broken' of no.such:thing cannot be")
+    assert lines["owncode"][5] == "-"
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_broken_plug_in_alone_is_an_error(run: Run) -> None:
+    ran = run("providers", "broken")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("jobcancel: plug-in 'broken'")
+
+
+@pytest.mark.usefixtures("registered", "broken", "terminal")
+def test_providers_are_a_table_that_fits_a_terminal(run: Run) -> None:
+    ran = run("providers")
+    lines = ESCAPE.sub("", ran.stdout).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "provider key and URL from default URL, cancel route" in plain(ran.stdout)
+    assert "deprecated: use pulse" in plain(ran.stdout)
+
+
+def test_providers_as_json_are_one_object_a_line(run: Run) -> None:
+    listed = [json.loads(line) for line in run("providers", "--json").stdout.splitlines()]
+    assert listed[0] == {
+        "name": "pulse",
+        "title": "Pulse",
+        "key_env": "PULSE_API_KEY",
+        "url_env": "PULSE_BASE_URL",
+        "default_url": "https://api.runpulse.com",
+        "cancel": "DELETE /job/{id}",
+        "deprecated": None,
+        "broken": None,
+    }
+
+
+def test_one_provider_tells_how_each_reply_is_read(run: Run) -> None:
+    told = facts(run("providers", "pulse").stdout)
+    assert told["header"] == "x-api-key: KEY"
+    assert told["2xx, message 'Job cancelled successfully'"] == "cancelled"
+    assert told["403"] == "forbidden"
+    assert told["429"].startswith("rate-limited; ")
+    assert told["408, 425, 500, 502-504, 520-524, 529"].startswith("unsettled; ")
+    assert told["unsettled"] == "the job's status is read, and decides"
+    assert told["processing"] == "running"
+
+
+def test_states_that_one_word_does_not_tell_are_listed(run: Run) -> None:
+    told = facts(run("providers", "talonic").stdout)
+    assert told["status 'failed', error.message 'Cancelled via API'"] == "cancelled"
+    assert told["failed"] == "failed"
+    assert told["idempotency"].startswith("header idempotency-key")
+
+
+def test_a_deprecated_provider_tells_whose_settings_it_shares(run: Run) -> None:
+    told = facts(run("providers", "pulse-legacy").stdout)
+    assert (told["deprecated"], told["shared with"]) == ("use pulse", "pulse")
+
+
+@pytest.mark.usefixtures("registered")
+def test_replies_by_code_are_told_and_what_a_blind_provider_cannot_do(run: Run) -> None:
+    told = facts(run("providers", "blind").stdout)
+    assert (told["code GONE"], told["409 with code BUSY"]) == ("not-found", "invalid")
+    assert told["status"] == "none"
+    assert told["unsettled"] == "unknown: the vendor has no way to read a job"
+
+
+@pytest.mark.usefixtures("registered")
+def test_an_adapter_with_code_of_its_own_tells_what_it_can(run: Run) -> None:
+    told = facts(run("providers", "owncode").stdout)
+    assert told["--param room"] == "the id of the room"
+    assert told["finished jobs"].startswith("are not sent the cancel")
+    assert told["any reply"] == "is read by the adapter's own code"
+
+
+def test_one_provider_as_json_is_one_object(run: Run) -> None:
+    told = json.loads(run("providers", "pulse", "--json").stdout)
+    assert list(told) == ["provider", "requests", "replies", "states"]
+    assert told["states"]["canceled"] == "cancelled"
+
+
+@pytest.mark.usefixtures("terminal")
+def test_one_provider_fits_a_terminal(run: Run) -> None:
+    ran = run("providers", "talonic")
+    assert max(len(line) for line in ESCAPE.sub("", ran.stdout).splitlines()) <= 80
+    assert "How a reply to the cancel is read" in ran.stdout
