@@ -1,0 +1,23 @@
+"""Sphinx configuration: `sphinx-build -n -W -b html docs docs/_build/html`."""
+
+from jobcancel import __version__
+
+project = "jobcancel"
+author = "the jobcancel authors"
+project_copyright = "2026, the jobcancel authors"
+release = version = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"jobcancel {__version__}"
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+napoleon_google_docstring = True
+
+# Types of other libraries, whose inventories would have to be fetched.
+nitpick_ignore_regex = [
+    ("py:.*", r"(collections|httpx|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|.*\.CancelPolicy"),
+]

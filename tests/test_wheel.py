@@ -1,0 +1,74 @@
+"""The wheel, installed where nothing else is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import uv
+
+if TYPE_CHECKING:
+    from jobcancel.sandbox import Sandbox
+
+ROOT = Path(__file__).parent.parent
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+
+
+def run(*command: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(word) for word in command],
+        env={**CLEAN, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    built = run(uv.find_uv_bin(), "build", "--wheel", "--out-dir", folder, ROOT)
+    assert 0 == built.returncode, built.stderr
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment that holds the wheel and its four dependencies."""
+    environment = tmp_path_factory.mktemp("environment") / "venv"
+    made = run(uv.find_uv_bin(), "venv", environment)
+    assert 0 == made.returncode, made.stderr
+    python = environment / "bin" / "python"
+    installed = run(uv.find_uv_bin(), "pip", "install", "--python", python, wheel)
+    assert 0 == installed.returncode, installed.stderr
+    return python
+
+
+def test_the_wheel_holds_the_package_and_says_that_it_is_typed(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {"jobcancel/py.typed", "jobcancel/client.py"} <= set(names)
+    assert {"jobcancel"} == {name.split("/")[0] for name in names if ".dist-info" not in name}
+
+
+def test_the_core_cancels_a_job_with_its_four_dependencies_alone(
+    python: Path, sandbox: Sandbox
+) -> None:
+    job_id = sandbox.submit("pulse")
+    code = f"from jobcancel import cancel; print(cancel('pulse', {job_id!r}).outcome)"
+    done = run(python, "-W", "error", "-c", code, **sandbox.environ)
+    assert ("cancelled\n", "") == (done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("command", "extra"), [(["--version"], "cli"), (["demo"], "cli"), (["sandbox"], "cli")]
+)
+def test_a_command_whose_extra_is_missing_says_which_to_install(
+    python: Path, command: list[str], extra: str
+) -> None:
+    done = run(python.parent / "jobcancel", *command)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert f"pip install 'jobcancel[{extra}]'" in done.stderr
