@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jobcancel.models import CancelResult, JobReading
 
 
-class Canceller(Client["httpx.Client"]):
+class Canceller(Client["httpx.Client", "httpx.Client"]):
     """Cancels jobs at any vendor; thread-safe, keeps its connections, survives a fork.
 
     Args:
@@ -111,14 +111,14 @@ class Canceller(Client["httpx.Client"]):
         self.close()
 
 
-class AsyncCanceller(Client["httpx.AsyncClient"]):
+class AsyncCanceller(Client["httpx.AsyncClient", transport.AsyncClients]):
     """Cancels jobs at any vendor from one event loop, asyncio's or trio's.
 
     Arguments as for `Canceller`; `http_client` is an async client.
     """
 
     _closing = "aclose"
-    _new_http_client = staticmethod(transport.new_async_client)
+    _new_http_client = transport.AsyncClients
 
     async def cancel(
         self,

@@ -18,7 +18,7 @@ from jobcancel import log
 from jobcancel._version import __version__
 from jobcancel.adapter import Request, Response
 from jobcancel.call import Flow, NoReply, NotSent, Pause, Reply, Send
-from jobcancel.transport import time_limit
+from jobcancel.transport import AsyncClients, lease, time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,7 +68,9 @@ def run(flow: Flow[T], client: httpx.Client, clock: Clock, job: Job) -> T:
             _log(job, step, answer, clock.monotonic() - began)
 
 
-async def arun(flow: Flow[T], client: httpx.AsyncClient, clock: Clock, job: Job) -> T:
+async def arun(
+    flow: Flow[T], client: httpx.AsyncClient | AsyncClients, clock: Clock, job: Job
+) -> T:
     """Pump `flow` over an async client to its result; arguments as for `run`."""
     answer: Reply | None = None
     while True:
@@ -108,30 +110,32 @@ def _exchange(client: httpx.Client, send: Send) -> Reply:
     return body.response(reply.status_code, reply.headers)
 
 
-async def _aexchange(client: httpx.AsyncClient, send: Send) -> Reply:
+async def _aexchange(client: httpx.AsyncClient | AsyncClients, send: Send) -> Reply:
     import anyio  # comes with httpx; works under asyncio and trio
 
-    library = _library(client)
+    reply = None
     body = _Body(send.request)
-    try:
-        with anyio.move_on_after(send.timeout) as scope:
-            request = _build(client, send)
-            reply = await client.send(request, stream=True, auth=None, follow_redirects=False)
+    with anyio.move_on_after(send.timeout) as scope:
+        async with lease(client) as leased:
+            library = _library(leased)
             try:
-                if reply.is_stream_consumed:  # a transport that had the body at hand
-                    body.keep(reply.content)
-                else:
-                    body.begin(reply.headers)
-                    async for chunk in reply.aiter_raw():
-                        if not body.feed(chunk):
-                            # Not left half-way: httpx's asynchronous generators close their
-                            # connection in order only when something ends them.
-                            scope.cancel()
-            finally:
-                await reply.aclose()
-    except library.TransportError as error:
-        return _fault(error, library, send)
-    if scope.cancelled_caught and not body.problem:
+                request = _build(leased, send)
+                reply = await leased.send(request, stream=True, auth=None, follow_redirects=False)
+                try:
+                    if reply.is_stream_consumed:  # a transport that had the body at hand
+                        body.keep(reply.content)
+                    else:
+                        body.begin(reply.headers)
+                        async for chunk in reply.aiter_raw():
+                            if not body.feed(chunk):
+                                # Not left half-way: httpx's asynchronous generators close their
+                                # connection in order only when something ends them.
+                                scope.cancel()
+                finally:
+                    await reply.aclose()
+            except library.TransportError as error:
+                return _fault(error, library, send)
+    if reply is None or (scope.cancelled_caught and not body.problem):
         return NoReply(f"no complete reply within {send.timeout:g} seconds")
     return body.response(reply.status_code, reply.headers)
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from jobcancel.call import Flow
 
-C = TypeVar("C")
+C = TypeVar("C")  # the HTTP client that a caller may give
+W = TypeVar("W")  # what is used when none is given
 
 
 @frozen
@@ -46,11 +47,11 @@ class Call:
         return flow.status(self.adapter, self.job, self.policy, self.endpoint, clock=self.clock)
 
 
-class Client(Generic[C]):
+class Client(Generic[C, W]):
     """What the sync and the async client share: settings, checks, and their HTTP client."""
 
     _closing: str
-    _new_http_client: Callable[[], C]
+    _new_http_client: Callable[[], W]
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class Client(Generic[C]):
         allow_http: bool = False,
     ) -> None:
         # One HTTP client a process: after a fork the child opens its own connections.
-        self._own: dict[int, C] = {}
+        self._own: dict[int, W] = {}
         self._closed = False
         # Keys are hidden before anything can raise, so that no traceback's locals show them.
         keys, api_keys = config.hidden_keys(api_keys), None
@@ -90,7 +91,7 @@ class Client(Generic[C]):
             name = type(self).__name__
             _warn(f"unclosed {name}; use it in a `with`", ResourceWarning, 2, source=self)
 
-    def http(self) -> C:
+    def http(self) -> C | W:
         """Return the HTTP client to send with: the caller's, or this process's own."""
         if self._http_client is not None:
             return self._http_client

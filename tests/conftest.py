@@ -5,12 +5,24 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from jobcancel.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+# The same examples on every run in CI, new ones on every run elsewhere; how long one takes says
+# nothing on a busy machine.
+hypothesis.settings.register_profile(
+    "jobcancel",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("jobcancel")
 
 
 @pytest.fixture(autouse=True)

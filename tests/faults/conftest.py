@@ -1,0 +1,109 @@
+"""What the fault matrix is run on: a sandbox on a clock that only waiting moves fast."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import Factory, define
+
+from jobcancel import Outcome
+from jobcancel.retry import Clock
+from jobcancel.sandbox import Sandbox
+from tests.faults.situations import POSSIBLE, PROVIDERS, SITUATIONS
+from tests.pages import DOCS, generated, with_generated
+from tests.wire import Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@define
+class SkippingClock:
+    """Real time, but for waits: they are skipped, at the vendors as well."""
+
+    skipped: float = 0.0
+
+    def wall(self) -> float:
+        return time.time() + self.skipped
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(
+            monotonic=lambda: time.monotonic() + self.skipped,
+            wall=self.wall,
+            random=lambda: 0.5,
+            sleep=self._skip,
+            asleep=self._askip,
+        )
+
+    def _skip(self, seconds: float) -> None:
+        self.skipped += seconds
+
+    async def _askip(self, seconds: float) -> None:
+        self.skipped += seconds
+
+
+@pytest.fixture(scope="session")
+def skipping() -> SkippingClock:
+    return SkippingClock()
+
+
+@pytest.fixture(scope="session")
+def vendors(skipping: SkippingClock) -> Iterator[Sandbox]:
+    with Sandbox(now=skipping.wall) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def elsewhere() -> Iterator[Wire]:
+    """A second server, which must never be asked anything."""
+    with Wire([]) as wire:
+        yield wire
+
+
+@define
+class Seen:
+    """What every case ended with."""
+
+    outcomes: dict[tuple[str, str], set[Outcome]] = Factory(lambda: defaultdict(set))
+
+    @property
+    def complete(self) -> bool:
+        return set(self.outcomes) == {(p, situation.name) for p, situation in POSSIBLE}
+
+    def table(self) -> str:
+        """The matrix as the documentation shows it."""
+        rows = [
+            f"| {situation.name} | " + " | ".join(self.cell(p, situation.name) for p in PROVIDERS)
+            for situation in SITUATIONS
+        ]
+        head = f"| situation | {' | '.join(f'`{p}`' for p in PROVIDERS)} |\n|---|---|---|---|\n"
+        return head + "".join(f"{row} |\n" for row in rows)
+
+    def cell(self, provider: str, name: str) -> str:
+        return " or ".join(sorted(self.outcomes.get((provider, name), {"-"})))
+
+
+@pytest.fixture(scope="session")
+def seen() -> Iterator[Seen]:
+    """Collects the outcomes; when all cases have run, the documented matrix must be theirs.
+
+    `UPDATE_DOCS=1 pytest tests/faults` writes it anew.
+    """
+    seen = Seen()
+    yield seen
+    if seen.complete:
+        page = DOCS / "truth.md"
+        if "UPDATE_DOCS" in os.environ:
+            page.write_text(with_generated(page.read_text(), "matrix", seen.table()))
+        assert seen.table() == generated(page.read_text(), "matrix")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    cases = {report.nodeid for report in reports if "test_the_outcome_is_true" in report.nodeid}
+    terminalreporter.write_line(f"fault matrix: {len(cases)} cases")

@@ -1,0 +1,25 @@
+"""Parts of the documentation that are generated from the code, between two marks in a page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def _marks(name: str) -> tuple[str, str]:
+    return f"% {name}: generated\n\n", f"\n% {name}: end\n"
+
+
+def generated(page: str, name: str) -> str:
+    """Return the generated part called `name`."""
+    begin, end = _marks(name)
+    found = re.search(f"{re.escape(begin)}(.*?){re.escape(end)}", page, re.DOTALL)
+    assert found is not None, f"the page has no part {name!r}"
+    return found[1]
+
+
+def with_generated(page: str, name: str, text: str) -> str:
+    """Return the page with its generated part called `name` replaced."""
+    return page.replace(generated(page, name), text)
