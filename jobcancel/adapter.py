@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from attrs import Factory, field, frozen
 
 from jobcancel.models import Job, JobState, Outcome, Progress
 from jobcancel.secret import Secret
+
+# A result is converted and pickled by recursion; no vendor nests its bodies nearly as deep.
+_DEEPEST = 64
 
 
 @frozen(kw_only=True)
@@ -59,12 +62,31 @@ class Request:
     key: Secret
 
 
-def _parse(response: Response) -> Mapping[str, Any] | None:
+def parse(content: bytes | None) -> Mapping[str, Any] | None:
+    """Return the JSON object that a body holds, or None when it is anything else."""
     try:
-        value = json.loads(response.content or b"")
+        value = json.loads(content or b"", parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) and not _is_too_deep(value) else None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")  # RFC 8259, section 6
+
+
+def _is_too_deep(value: dict[str, Any]) -> bool:
+    level: list[Any] = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 @frozen(kw_only=True)
@@ -83,7 +105,7 @@ class Response:
     headers: Mapping[str, str] = field(factory=dict)
     content: bytes | None = b""
     problem: str = ""
-    body: Mapping[str, Any] | None = field(init=False, default=Factory(_parse, takes_self=True))
+    body: Mapping[str, Any] | None = Factory(lambda self: parse(self.content), takes_self=True)
 
 
 @frozen(kw_only=True)

@@ -86,6 +86,11 @@ class Call:
         """Seconds since the call began."""
         return self.clock.monotonic() - self.started
 
+    @property
+    def can_read(self) -> bool:
+        """Whether the vendor has a way to read a job."""
+        return self.adapter.status_request(self.job, self.endpoint) is not None
+
     def in_time(self, wait: float = 0.0) -> bool:
         """Whether a request can still be begun after `wait` seconds."""
         return self.elapsed + wait < self.policy.deadline
@@ -114,7 +119,7 @@ class Call:
         """Read the job once."""
         request = self.adapter.status_request(self.job, self.endpoint)
         if request is None:
-            return Reading(message=f"{self.adapter.title} has no way to read a job")
+            return Reading(message=f"{self.adapter.title} has no way to read a job", repeat=False)
         self.reads += 1
         reply = yield from self.send("status", request, self.reads)
         return self.understand(reply, self.adapter.read_status)
@@ -124,9 +129,8 @@ class Call:
         self.rests += 1
         if self.rests >= self.policy.attempts:
             return False
-        wait = self.asked
-        if wait is None:
-            wait = self.policy.backoff(self.rests, self.clock.random())
+        # "Wait 0 seconds" is no permission to hammer.
+        wait = self.asked or self.policy.backoff(self.rests, self.clock.random())
         if not self.in_time(wait):
             return False
         yield Pause(wait)

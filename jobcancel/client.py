@@ -18,13 +18,12 @@ from jobcancel.prepare import Client
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    import httpx  # noqa: F401 - in annotations that are strings
     from anyio.lowlevel import RunVar
 
     from jobcancel.models import CancelResult, JobReading
 
 
-class Canceller(Client["httpx.Client", "httpx.Client"]):
+class Canceller(Client[transport.HttpClient, transport.HttpClient]):
     """Cancels jobs at any vendor; thread-safe, keeps its connections, survives a fork.
 
     Args:
@@ -41,7 +40,7 @@ class Canceller(Client["httpx.Client", "httpx.Client"]):
         ConfigurationError: a setting cannot be right.
     """
 
-    _closing = "close"
+    _http_kind = "Client"
     _new_http_client = staticmethod(transport.new_client)
 
     def cancel(
@@ -101,6 +100,9 @@ class Canceller(Client["httpx.Client", "httpx.Client"]):
     def close(self) -> None:
         """Close the connections; the client cannot be used any more."""
         self._closed = True
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         if (client := self._own.pop(os.getpid(), None)) is not None:
             client.close()
 
@@ -111,13 +113,13 @@ class Canceller(Client["httpx.Client", "httpx.Client"]):
         self.close()
 
 
-class AsyncCanceller(Client["httpx.AsyncClient", transport.AsyncClients]):
+class AsyncCanceller(Client[transport.AsyncHttpClient, transport.AsyncClients]):
     """Cancels jobs at any vendor from one event loop, asyncio's or trio's.
 
     Arguments as for `Canceller`; `http_client` is an async client.
     """
 
-    _closing = "aclose"
+    _http_kind = "AsyncClient"
     _new_http_client = transport.AsyncClients
 
     async def cancel(
@@ -190,7 +192,8 @@ class AsyncCanceller(Client["httpx.AsyncClient", transport.AsyncClients]):
 # The module-level calls share one warm client a process, and one for each event loop: a new
 # client and its first connection cost many times what a request does.
 _shared = Canceller()
-atexit.register(_shared.close)
+# Not closed for good: the application's own exit handlers may still cancel jobs.
+atexit.register(_shared._disconnect)  # noqa: SLF001 - its own module
 
 
 @cache

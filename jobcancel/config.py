@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Mapping
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
 
 # What a header may hold of a key: visible ASCII (RFC 9110, section 5.5).
 _SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+# A month; clocks and sockets overflow somewhere above it.
+_LONGEST_TIME = 30 * 86_400
+_LONGEST_URL = 2_000
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 
 
@@ -69,26 +71,35 @@ def endpoint(
 def hidden(key: str | None) -> str | None:
     """Return a key as a `Secret` in a string's place, so that no traceback's locals show it.
 
-    The first thing that every public call does with a key is to hide it; `endpoint` looks at
-    it. It is typed as what the caller gave.
-
-    Raises:
-        WrongType: it is not a string.
+    The first thing that every public call does with a key is to hide it, whatever it is;
+    `endpoint` looks at it and says what is wrong. It is typed as what the caller should give.
     """
     if key is None or isinstance(key, Secret):
         return key
-    if not isinstance(key, str):
-        raise WrongType(f"an API key must be a string, not {type(key).__name__}")
-    return cast("str", Secret(key.strip()))
+    if isinstance(key, str):
+        return cast("str", Secret(key.strip()))
+    return cast("str", Secret("", f"an API key must be a string, not {type(key).__name__}"))
 
 
 def hidden_keys(keys: Mapping[str, str] | None) -> dict[str, str | None]:
-    """Return a client's keys by provider, each `hidden`."""
+    """Return a client's keys by provider, each `hidden`; `check_keys` says what is wrong."""
     if keys is None:
         return {}
-    if not isinstance(keys, Mapping):
-        raise WrongType("api_keys must map providers to keys, such as {'pulse': '...'}")
-    return {name: hidden(keys[name]) for name in keys}
+    if isinstance(keys, Mapping):
+        return {name: hidden(keys[name]) for name in keys}
+    problem = "api_keys must map providers to keys, such as {'pulse': '...'}"
+    return {"": cast("str", Secret("", problem))}
+
+
+def check_keys(keys: Mapping[str, str | None]) -> None:
+    """Check what `hidden_keys` made.
+
+    Raises:
+        WrongType: the keys are no mapping, or one of them is not a string.
+    """
+    for key in keys.values():
+        if isinstance(key, Secret) and key.problem is not None:
+            raise WrongType(key.problem)
 
 
 def job(adapter: Adapter, job_id: object, params: object) -> Job:
@@ -115,6 +126,19 @@ def job(adapter: Adapter, job_id: object, params: object) -> Job:
     return Job(adapter.name, job_id, given)
 
 
+def check_urls(urls: object) -> dict[str, str]:
+    """Return a client's base URLs by provider.
+
+    Raises:
+        WrongType: they are no mapping.
+    """
+    if urls is None:
+        return {}
+    if not isinstance(urls, Mapping):
+        raise WrongType(f"base_urls must map providers to URLs, not {urls!r}")
+    return dict(urls)
+
+
 def policy(timeout: object, deadline: object, verify: object) -> Policy:
     """Return the policy of a call.
 
@@ -132,12 +156,16 @@ def policy(timeout: object, deadline: object, verify: object) -> Policy:
 def _seconds(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise WrongType(f"{name} must be a number of seconds, not {value!r}")
-    if not (math.isfinite(value) and value > 0):
-        raise ConfigurationError(f"{name} must be more than 0 seconds and finite, not {value!r}")
+    if not 0 < value <= _LONGEST_TIME:
+        raise ConfigurationError(
+            f"{name} must be more than 0 and at most {_LONGEST_TIME:,} seconds, not {value!r}"
+        )
     return float(value)
 
 
 def _checked_key(adapter: Adapter, key: Secret | None) -> Secret:
+    if key is not None and key.problem is not None:
+        raise WrongType(key.problem)
     if key is None or not key.reveal():
         raise MissingCredential(
             f"no API key for {adapter.name!r}: pass api_key= or set {adapter.key_env}"
@@ -162,12 +190,14 @@ def _checked_url(adapter: Adapter, url: str, *, allow_http: bool) -> str:
         raise ConfigurationError(f"{wrong}is malformed: {error}{right}") from None
     if parts.username is not None or parts.password is not None:
         raise ConfigurationError(f"{wrong}must not hold a user name or password{right}")
+    if parts.query or parts.fragment or "?" in url or "#" in url:
+        raise ConfigurationError(f"{wrong}must not have a query or fragment{right}")
+    if len(url) > _LONGEST_URL:
+        raise ConfigurationError(f"{wrong}is longer than {_LONGEST_URL:,} characters{right}")
     if parts.scheme not in {"http", "https"} or not url.isprintable() or " " in url:
         raise ConfigurationError(f"{wrong}is not an http or https URL: {url!r}{right}")
-    if not _is_host(host) or port == 0:
+    if not _is_host(host, bracketed="[" in parts.netloc) or port == 0:
         raise ConfigurationError(f"{wrong}has no valid host or port: {url!r}{right}")
-    if parts.query or parts.fragment or "?" in url or "#" in url:
-        raise ConfigurationError(f"{wrong}must not have a query or fragment: {url!r}{right}")
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
         raise ConfigurationError(
             f"{wrong}is plain http to {host}, which would show the key to the network; use "
@@ -176,9 +206,11 @@ def _checked_url(adapter: Adapter, url: str, *, allow_http: bool) -> str:
     return url.rstrip("/")
 
 
-def _is_host(host: str) -> bool:
+def _is_host(host: str, *, bracketed: bool) -> bool:
     labels = host.removesuffix(".").split(".")
-    return _address(host) is not None or all(map(_LABEL.fullmatch, labels))
+    if bracketed or labels[-1].isdigit():
+        return _address(host) is not None
+    return all(map(_LABEL.fullmatch, labels))
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,19 +6,36 @@ needed: creating a converter takes longer than importing the rest of the package
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
 
 from attrs import frozen
 from cattrs import BaseValidationError, transform_error
 from cattrs.gen import make_dict_structure_fn, override
 from cattrs.preconf.json import make_converter
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 T = TypeVar("T")
 
 _converter = make_converter()
+
+
+def _exactly(*kinds: type) -> Callable[[object, type], object]:
+    """Refuse what cattrs would convert, such as the text "false" into True."""
+
+    def structure_exactly(value: object, kind: type) -> object:
+        if kind is not kinds[0]:  # a subclass, such as an enumeration of strings
+            return kind(value)
+        if type(value) not in kinds:
+            raise TypeError(f"expected {kind.__name__}, not {value!r}")
+        return value
+
+    return structure_exactly
+
+
+_converter.register_structure_hook(bool, _exactly(bool))
+_converter.register_structure_hook(int, _exactly(int))
+_converter.register_structure_hook(float, _exactly(float, int))
+_converter.register_structure_hook(str, _exactly(str))
 
 
 def unstructure(value: object) -> dict[str, Any]:
@@ -32,6 +49,8 @@ def structure(data: Mapping[str, Any], cls: type[T]) -> T:
     Raises:
         ValueError: `data` is not such a value; the message names each wrong field.
     """
+    if not isinstance(data, Mapping):
+        raise ValueError(f"not a {cls.__name__}: {data!r}")  # noqa: TRY004 - documented so
     try:
         return _converter.structure(data, cls)
     except BaseValidationError as error:
@@ -53,13 +72,27 @@ class Said:
     total: int | None = None
 
 
+# What a vendor says ends up in results and logs, so none of it is longer than this.
+_LONGEST = 500
+
+
 def _word(value: object, _type: object) -> str | None:
-    return value if isinstance(value, str) else None
+    return _clean(value[:_LONGEST]) if isinstance(value, str) else None
 
 
 def _text(value: object, _type: object) -> str | None:
+    text = _id(value, _type)
+    return None if text is None else text[:_LONGEST]
+
+
+def _id(value: object, _type: object) -> str | None:
     number = isinstance(value, int) and not isinstance(value, bool)
-    return str(value) if number or isinstance(value, str) else None
+    return _clean(str(value)) if number or isinstance(value, str) else None
+
+
+def _clean(text: str) -> str:
+    """Return the text without lone surrogates, which JSON can hold but nothing can print."""
+    return text.encode(errors="replace").decode()
 
 
 def _flag(value: object, _type: object) -> bool | None:
@@ -79,7 +112,7 @@ _converter.register_structure_hook(
         message=override(struct_hook=_word),
         code=override(struct_hook=_text),
         request_id=override(struct_hook=_text),
-        job_id=override(struct_hook=_text),
+        job_id=override(struct_hook=_id),
         retryable=override(struct_hook=_flag),
         done=override(struct_hook=_count),
         total=override(struct_hook=_count),

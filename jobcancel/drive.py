@@ -16,23 +16,23 @@ from attrs import define, field
 
 from jobcancel import log
 from jobcancel._version import __version__
-from jobcancel.adapter import Request, Response
+from jobcancel.adapter import Request, Response, parse
 from jobcancel.call import Flow, NoReply, NotSent, Pause, Reply, Send
+from jobcancel.errors import WrongType
 from jobcancel.transport import AsyncClients, lease, time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import ModuleType
-
-    import httpx
 
     from jobcancel.models import Job
     from jobcancel.retry import Clock
+    from jobcancel.transport import AsyncHttpClient, HttpClient
 
 T = TypeVar("T")
 
 # A reply is a few hundred bytes; a Pulse status may hold 5 MB of result.
 _LARGEST_BODY = 16 * 2**20
+_LONGEST_REASON = 300
 _HEADERS = {
     "accept": "application/json",
     "accept-encoding": "gzip",
@@ -44,7 +44,7 @@ _HEADERS = {
 _NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol")
 
 
-def run(flow: Flow[T], client: httpx.Client, clock: Clock, job: Job) -> T:
+def run(flow: Flow[T], client: HttpClient, clock: Clock, job: Job) -> T:
     """Pump `flow` over a sync client to its result.
 
     Args:
@@ -68,9 +68,7 @@ def run(flow: Flow[T], client: httpx.Client, clock: Clock, job: Job) -> T:
             _log(job, step, answer, clock.monotonic() - began)
 
 
-async def arun(
-    flow: Flow[T], client: httpx.AsyncClient | AsyncClients, clock: Clock, job: Job
-) -> T:
+async def arun(flow: Flow[T], client: AsyncHttpClient | AsyncClients, clock: Clock, job: Job) -> T:
     """Pump `flow` over an async client to its result; arguments as for `run`."""
     answer: Reply | None = None
     while True:
@@ -87,8 +85,8 @@ async def arun(
             _log(job, step, answer, clock.monotonic() - began)
 
 
-def _exchange(client: httpx.Client, send: Send) -> Reply:
-    library = _library(client)
+def _exchange(client: HttpClient, send: Send) -> Reply:
+    library = library_of(client)
     body = _Body(send.request)
     try:
         with time_limit(send.timeout):
@@ -105,19 +103,19 @@ def _exchange(client: httpx.Client, send: Send) -> Reply:
                             break
             finally:
                 reply.close()
-    except library.TransportError as error:
+    except _failures(library) as error:
         return _fault(error, library, send)
     return body.response(reply.status_code, reply.headers)
 
 
-async def _aexchange(client: httpx.AsyncClient | AsyncClients, send: Send) -> Reply:
+async def _aexchange(client: AsyncHttpClient | AsyncClients, send: Send) -> Reply:
     import anyio  # comes with httpx; works under asyncio and trio
 
     reply = None
     body = _Body(send.request)
     with anyio.move_on_after(send.timeout) as scope:
         async with lease(client) as leased:
-            library = _library(leased)
+            library = library_of(leased)
             try:
                 request = _build(leased, send)
                 reply = await leased.send(request, stream=True, auth=None, follow_redirects=False)
@@ -133,14 +131,14 @@ async def _aexchange(client: httpx.AsyncClient | AsyncClients, send: Send) -> Re
                                 scope.cancel()
                 finally:
                     await reply.aclose()
-            except library.TransportError as error:
+            except _failures(library) as error:
                 return _fault(error, library, send)
     if reply is None or (scope.cancelled_caught and not body.problem):
         return NoReply(f"no complete reply within {send.timeout:g} seconds")
     return body.response(reply.status_code, reply.headers)
 
 
-def _build(client: httpx.Client | httpx.AsyncClient, send: Send) -> httpx.Request:
+def _build(client: HttpClient | AsyncHttpClient, send: Send) -> Any:  # noqa: ANN401 - httpx or httpx2
     request = send.request
     name, scheme = request.credential.header, request.credential.scheme
     # The key is spelled out in this expression only, so that no traceback's locals show it.
@@ -157,14 +155,29 @@ def _build(client: httpx.Client | httpx.AsyncClient, send: Send) -> httpx.Reques
     )
 
 
-def _library(client: object) -> ModuleType | Any:  # noqa: ANN401 - httpx or httpx2, by the client
-    """Return the module whose exceptions this client raises."""
-    roots = (kind.__module__.partition(".")[0] for kind in type(client).__mro__)
-    return sys.modules[next(root for root in roots if root in {"httpx", "httpx2"})]
+def library_of(client: object) -> Any:  # noqa: ANN401 - the module httpx or httpx2
+    """Return the library that a client comes from; it has the errors that the client raises.
+
+    Raises:
+        WrongType: it is neither httpx's nor httpx2's.
+    """
+    for kind in type(client).__mro__:
+        if (root := kind.__module__.partition(".")[0]) in {"httpx", "httpx2"}:
+            return sys.modules[root]
+    raise WrongType(f"http_client must be a client of httpx or httpx2, not {client!r}")
+
+
+def _failures(library: Any) -> tuple[type[Exception], ...]:  # noqa: ANN401 - httpx or httpx2
+    """Return what sending may raise for what a server does.
+
+    A client of the caller's own also follows up where a redirect leads, as far as working out
+    the address, and raises when that is malformed.
+    """
+    return library.RequestError, library.InvalidURL, UnicodeError
 
 
 def _fault(error: Exception, library: Any, send: Send) -> NotSent | NoReply:  # noqa: ANN401
-    what = _reason(error)
+    what = send.request.key.redact(_reason(error))[:_LONGEST_REASON]
     if isinstance(error, tuple(getattr(library, name) for name in _NEVER_SENT)):
         return NotSent(f"could not connect ({what})")
     if isinstance(error, library.TimeoutException):
@@ -211,10 +224,10 @@ class _Body:
 
     def begin(self, headers: Mapping[str, str]) -> None:
         """Take note of how the body is encoded."""
-        encoding = headers.get("content-encoding", "identity").strip().lower()
+        encoding = headers.get("content-encoding", "").strip().lower()
         if encoding in {"gzip", "x-gzip", "deflate"}:
             self.inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # finds out which
-        elif encoding != "identity":
+        elif encoding not in {"", "identity"}:
             self.problem = f"a body in the encoding {encoding[:50]!r}, which was not asked for"
 
     def feed(self, chunk: bytes) -> bool:
@@ -233,19 +246,24 @@ class _Body:
 
     def _inflated(self, chunk: bytes) -> bytes:
         try:
-            return cast("bytes", self.inflate.decompress(chunk, _LARGEST_BODY - self.size + 1))
+            part = cast("bytes", self.inflate.decompress(chunk, _LARGEST_BODY - self.size + 1))
         except zlib.error as error:
             self.problem = f"a compressed body that is broken ({error})"
             return b""
+        if self.inflate.unused_data:
+            self.problem = "a compressed body with something else after its end"
+        return part
 
     def response(self, status_code: int, headers: Mapping[str, str]) -> Response:
         """Return the whole reply, with the key redacted wherever the vendor quoted it."""
-        redact = self.request.key.redact
+        key = self.request.key
+        if self.inflate is not None and not self.inflate.eof and not self.problem:
+            self.problem = "a compressed body that is cut short"
+        content = None if self.problem else key.redact_bytes(b"".join(self.chunks))
         return Response(
             status_code=status_code,
-            headers={
-                name.lower(): redact(value.encode()).decode() for name, value in headers.items()
-            },
-            content=None if self.problem else redact(b"".join(self.chunks)),
+            headers={name.lower(): key.redact(value) for name, value in headers.items()},
+            content=content,
             problem=self.problem,
+            body=cast("Mapping[str, Any] | None", key.redact_all(parse(content))),
         )

@@ -160,8 +160,9 @@ class _Cancel(Call):
             self.told = seen
         if seen.final or seen.outcome not in {None, Outcome.RATE_LIMITED}:
             return self.ended(seen, by_us=self.applied) if seen.final else self.answer(seen)
-        known = seen.state is not None and seen.state.active
-        return Met.ACTIVE if known else Met.UNREADABLE
+        if seen.state is None or not seen.state.active:
+            return Met.UNREADABLE if seen.repeat else self.unsettled()
+        return Met.ACTIVE if self.in_time() else self.unsettled()
 
     def send_cancel(self) -> Flow[Met]:
         self.sent += 1
@@ -175,7 +176,7 @@ class _Cancel(Call):
         if isinstance(reply, NotSent):
             return Met.REFUSAL
         self.may_repeat = told.repeat
-        self.applied = self.applied or (told.outcome is None and not _refused(told))
+        self.applied = self.applied or _may_have_been_applied(told)
         return self.met(told)
 
     def met(self, told: Reading) -> Met:
@@ -188,7 +189,7 @@ class _Cancel(Call):
             doubted = self.policy.verify or self.applied
             if told.outcome is Outcome.ALREADY_TERMINAL and doubted:
                 return Met.DOUBT
-            if told.outcome in _ACCEPTANCES and self.policy.verify:
+            if told.outcome in _ACCEPTANCES and self.policy.verify and self.can_read:
                 return Met.ACCEPTANCE
         return self.answer(told)
 
@@ -203,7 +204,9 @@ class _Cancel(Call):
             self.told = evolve(seen, outcome=Outcome.CANCELLING)
             return Met.ACCEPTANCE if self.policy.verify else self.answer(self.told)
         if seen.state is None or seen.state is JobState.UNKNOWN:
-            return self.answer(self.told) if over and not self.applied else Met.UNREADABLE
+            if over and not self.applied:
+                return self.answer(self.told)
+            return Met.UNREADABLE if seen.repeat or self.may_repeat else self.unsettled()
         # A vendor that refuses this job for good is not asked again while the job runs on.
         return Met.ACTIVE if over or self.may_repeat else self.unsettled()
 
@@ -213,16 +216,17 @@ class _Cancel(Call):
         return Met.RESTED if self.may_repeat else Met.READ_ON
 
     def watch(self) -> Flow[Met]:
-        look = _FIRST_LOOK
-        while self.in_time():
+        look, wait = _FIRST_LOOK, self.asked or 0.0
+        while self.in_time(wait):
+            if wait:
+                yield Pause(wait)
             self.asked = None
             seen = self.seen = yield from self.read_status()
             if seen.final:
                 return self.ended(seen)
-            wait = max(look, self.asked or 0.0)
-            if not self.in_time(wait):
+            if seen.state is None and not seen.repeat:
                 break
-            yield Pause(wait)
+            wait = max(look, self.asked or 0.0)
             look = min(2 * look, _LONGEST_LOOK)
         return self.unsettled(Outcome.CANCELLING)
 
@@ -280,9 +284,17 @@ class _Cancel(Call):
 
 _ACCEPTANCES = frozenset({Outcome.CANCELLED, Outcome.CANCELLING})
 _REQUEST_TIMEOUT = 408
+_SERVER_ERROR = 500
 
 
-def _refused(told: Reading) -> bool:
-    """Whether a reply says that the request was not carried out: a 4xx, but for a time-out."""
+def _may_have_been_applied(told: Reading) -> bool:
+    """Whether a cancel may have been carried out although its reply does not say so.
+
+    Any server error leaves that open, even one that the adapter has a meaning for; so does
+    a reply that settles nothing, unless it is a refusal: a 4xx other than a time-out.
+    """
     code = told.status_code
-    return code is not None and code in range(400, 500) and code != _REQUEST_TIMEOUT
+    if code is None:
+        return True
+    refused = code in range(400, 500) and code != _REQUEST_TIMEOUT
+    return code >= _SERVER_ERROR or (told.outcome is None and not refused)

@@ -33,9 +33,11 @@ def emit(level: int, event: str, **values: object) -> None:
     Args:
         level: one of the standard library's levels, such as `logging.DEBUG`.
         event: the event's name.
-        values: what is to be known of it; those that are None are left out.
+        values: what is to be known of it; those that are None are left out. Their names are
+            none of the standard library's own, such as `message`.
     """
-    known = {name: value for name, value in values.items() if value is not None}
+    # The words of a vendor may hold line breaks, lone surrogates and worse.
+    known = {name: _one_line(value) for name, value in values.items() if value is not None}
     # An application that configured structlog has imported it.
     if (structlog := sys.modules.get("structlog")) is not None and structlog.is_configured():
         getattr(structlog.get_logger("jobcancel"), _METHODS[level])(event, **known)
@@ -43,9 +45,7 @@ def emit(level: int, event: str, **values: object) -> None:
         from structlog.processors import LogfmtRenderer
 
         render = LogfmtRenderer(key_order=["event"])
-        # The words of a vendor may hold line breaks and worse: repr() keeps an event one line.
-        plain = {name: _one_line(value) for name, value in known.items()}
-        _logger.log(level, "%s", render(None, "", {"event": event, **plain}))
+        _logger.log(level, "%s", render(None, "", {"event": event, **known}))
 
 
 def cancel_settled(result: CancelResult) -> None:
@@ -72,7 +72,7 @@ def _settled(event: str, result: CancelResult | JobReading, outcome: Outcome | N
         code=result.code,
         retry_after=result.retry_after,
         request_id=result.request_id,
-        message=result.message,
+        detail=result.message,
     )
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from attrs import frozen
 
-from jobcancel import config, flow
+from jobcancel import config, drive, flow
 from jobcancel.adapter import Adapter, Endpoint
 from jobcancel.errors import ConfigurationError, WrongType
 from jobcancel.models import CancelResult, Job, JobReading
@@ -50,7 +51,7 @@ class Call:
 class Client(Generic[C, W]):
     """What the sync and the async client share: settings, checks, and their HTTP client."""
 
-    _closing: str
+    _http_kind: str
     _new_http_client: Callable[[], W]
 
     def __init__(
@@ -69,11 +70,15 @@ class Client(Generic[C, W]):
         self._closed = False
         # Keys are hidden before anything can raise, so that no traceback's locals show them.
         keys, api_keys = config.hidden_keys(api_keys), None
+        config.check_keys(keys)
         config.policy(timeout, deadline, verify)
-        if http_client is not None and not hasattr(http_client, self._closing):
-            raise WrongType(f"{type(self).__name__} cannot send with {http_client!r}")
+        if http_client is not None:
+            library = drive.library_of(http_client)
+            right = isinstance(http_client, getattr(library, self._http_kind))
+            if not right:
+                raise WrongType(f"{type(self).__name__} needs a {self._http_kind}: {http_client!r}")
         self._api_keys = keys
-        self._base_urls = dict(base_urls or {})
+        self._base_urls = config.check_urls(base_urls)
         self._timeout = timeout
         self._deadline = deadline
         self._verify = verify
@@ -87,7 +92,7 @@ class Client(Generic[C, W]):
         _pid: Callable[[], int] = os.getpid,
         _warn: Callable[..., None] = warnings.warn,
     ) -> None:
-        if _pid() in self._own:
+        if _pid() in getattr(self, "_own", ()):
             name = type(self).__name__
             _warn(f"unclosed {name}; use it in a `with`", ResourceWarning, 2, source=self)
 
@@ -137,7 +142,7 @@ class Client(Generic[C, W]):
         return Call(adapter, job, policy, endpoint, self._clock)
 
 
-_OURS = {__file__, __file__.replace("prepare.py", "client.py")}
+_OURS = {__file__, str(Path(__file__).with_name("client.py"))}
 
 
 def _callers_level() -> int:

@@ -18,6 +18,7 @@ from attrs import frozen
 # 10^9 was in 2001, and a wait of 10^9 seconds would be 31 years.
 _EPOCH = 1e9
 _EPOCH_MILLISECONDS = 1e12
+_TOO_MANY_REQUESTS = 429
 
 
 @frozen(kw_only=True)
@@ -90,16 +91,24 @@ def requested_wait(status_code: int, headers: Mapping[str, str], now: float) -> 
         headers: of the reply, with lower-case names.
         now: seconds since 1970.
     """
-    readers = _READERS_429 if status_code == 429 else _READERS  # noqa: PLR2004 - Too Many Requests
-    for name, read in readers:
-        if (value := headers.get(name)) is not None and (wait := read(value, now)) is not None:
-            return max(0.0, wait)
-    return None
+    # A date is as far away as the vendor's own clock says, when it says.
+    now = _http_date(headers.get("date", "")) or now
+    asked = None
+    for family in _FAMILIES if status_code == _TOO_MANY_REQUESTS else _FAMILIES[:1]:
+        waits = [read(headers[name], now) for name, read in family if name in headers]
+        told = [max(0.0, wait) for wait in waits if wait is not None]
+        # Of two headers that say the same in other units, the longer wait is safe.
+        if told:
+            asked = max(told)
+        if asked:
+            break
+    return asked
 
 
 def _number(text: str) -> float | None:
+    """Read a number, or of a header that came several times ("2, 2") the largest one."""
     try:
-        number = float(text)
+        number = max(float(part) for part in text.split(","))
     except ValueError:
         return None
     return number if math.isfinite(number) else None
@@ -116,10 +125,15 @@ def _seconds_or_date(text: str, now: float) -> float | None:
 
 
 def _until_http_date(text: str, now: float) -> float | None:
+    moment = _http_date(text)
+    return None if moment is None else moment - now
+
+
+def _http_date(text: str) -> float | None:
     """Read any of the three forms of an HTTP date (RFC 9110, section 5.6.7)."""
     try:
         parsed = parsedate_tz(text)
-        return None if parsed is None else mktime_tz(parsed) - now
+        return None if parsed is None else float(mktime_tz(parsed))
     except (ValueError, OverflowError):  # such as a year that no calendar has
         return None
 
@@ -142,12 +156,7 @@ def _until_iso_time(text: str, now: float) -> float | None:
         return None
 
 
-_READERS: tuple[tuple[str, Callable[[str, float], float | None]], ...] = (
-    ("retry-after-ms", _milliseconds),
-    ("retry-after", _seconds_or_date),
-)
-_READERS_429 = (
-    *_READERS,
-    ("ratelimit-reset", _delta_or_time),
-    ("x-ratelimit-reset", _delta_or_time),
+_FAMILIES: tuple[tuple[tuple[str, Callable[[str, float], float | None]], ...], ...] = (
+    (("retry-after-ms", _milliseconds), ("retry-after", _seconds_or_date)),
+    (("ratelimit-reset", _delta_or_time), ("x-ratelimit-reset", _delta_or_time)),
 )

@@ -56,6 +56,7 @@ STEPS: Mapping[tuple[Step, Met], Step] = {
     (Step.GUARD, Met.ANSWER): Step.DONE,
     (Step.GUARD, Met.ACTIVE): Step.SEND,
     (Step.GUARD, Met.UNREADABLE): Step.WAIT,
+    (Step.GUARD, Met.SPENT): Step.DONE,
     (Step.SEND, Met.ANSWER): Step.DONE,
     (Step.SEND, Met.ACCEPTANCE): Step.WATCH,
     (Step.SEND, Met.DOUBT): Step.READ,

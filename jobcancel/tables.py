@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 # at several vendors.
 REPEATABLE = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
 
-_LONGEST_MESSAGE = 500
-
 # What a status read can be refused for. Other outcomes are about cancelling.
 _STATUS_REFUSALS = frozenset(
     {
@@ -168,7 +166,7 @@ class HttpAdapter:
         from jobcancel.convert import said
 
         body = response.body or {}
-        done, total = self.progress or ("", "")
+        done, total = self.progress or (None, None)
         return said(
             {
                 "state": pick(body, [self.state]),
@@ -177,8 +175,8 @@ class HttpAdapter:
                 "request_id": response.headers.get("x-request-id") or pick(body, self.request_id),
                 "job_id": pick(body, [self.job_id]),
                 "retryable": pick(body, [self.retryable]),
-                "done": pick(body, [done]),
-                "total": pick(body, [total]),
+                "done": None if done is None else pick(body, [done]),
+                "total": None if total is None else pick(body, [total]),
             }
         )
 
@@ -187,7 +185,7 @@ class HttpAdapter:
         reading = Reading(
             outcome=self._refusal(status_code, said.code),
             repeat=said.retryable is not False and self._repeatable(status_code),
-            message=(said.message or _describe(response, said))[:_LONGEST_MESSAGE],
+            message=said.message or _describe(response, said),
             code=said.code,
             status_code=status_code,
             request_id=said.request_id,
@@ -242,7 +240,7 @@ _SETTLED_BY_STATE: Mapping[JobState | None, Outcome] = {
 
 def _is_about(job: Job, said: Said) -> bool:
     """Whether a reply is about this job; ids such as UUIDs come back in either case."""
-    return said.job_id is None or said.job_id.casefold() == job.job_id.casefold()
+    return said.job_id is None or said.job_id.lower() == job.job_id.lower()
 
 
 def _says(body: Mapping[str, object], where: Mapping[str, str]) -> bool:

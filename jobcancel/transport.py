@@ -5,30 +5,74 @@ The only module that imports httpx; `drive` takes whatever client it is given.
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import httpcore
 import httpx
 
+from jobcancel.errors import ConfigurationError
+
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
+
+T = TypeVar("T")
 
 # A proxy from the environment is another machine: it cannot reach a server on this one.
 _NO_PROXY = dict.fromkeys(["all://localhost", "all://127.0.0.1", "all://[::1]"])
 
+# A sync client has as many connections as threads that call it; they are the bound.
+_EVERY_THREAD = httpx.Limits(max_connections=None, max_keepalive_connections=100)
+_ONE = httpx.Limits(max_connections=1)
 _MOST_CONNECTIONS = 100
+
+
+class HttpClient(Protocol):
+    """What a sync call sends with: an `httpx.Client`, or an `httpx2.Client`."""
+
+    @property
+    def build_request(self) -> Callable[..., Any]:
+        """As httpx's."""
+        ...
+
+    @property
+    def send(self) -> Callable[..., Any]:
+        """As httpx's."""
+        ...
+
+    def close(self) -> None:
+        """As httpx's."""
+        ...
+
+
+class AsyncHttpClient(Protocol):
+    """What an async call sends with: an `httpx.AsyncClient`, or an `httpx2.AsyncClient`."""
+
+    @property
+    def build_request(self) -> Callable[..., Any]:
+        """As httpx's."""
+        ...
+
+    @property
+    def send(self) -> Callable[..., Any]:
+        """As httpx's."""
+        ...
+
+    async def aclose(self) -> None:
+        """As httpx's."""
+        ...
 
 
 def new_client() -> httpx.Client:
     """Return a client whose exchanges end within `time_limit`, whatever the server does."""
-    client = httpx.Client(verify=_tls_context(), cookies=_no_cookies(), mounts=_NO_PROXY)
+    client = _set_up(httpx.Client, limits=_EVERY_THREAD, hook=_forget_location)
     transports = [client._transport, *client._mounts.values()]  # noqa: SLF001 - no public way
     for transport in transports:
         if isinstance(transport, httpx.HTTPTransport):
@@ -68,18 +112,41 @@ class AsyncClients:
 
 
 def lease(
-    client: httpx.AsyncClient | AsyncClients,
-) -> AbstractAsyncContextManager[httpx.AsyncClient]:
+    client: AsyncHttpClient | AsyncClients,
+) -> AbstractAsyncContextManager[AsyncHttpClient]:
     """Give a client for one exchange: one of ours, or the caller's own."""
     return client.lease() if isinstance(client, AsyncClients) else nullcontext(client)
 
 
 def _new_async_client() -> httpx.AsyncClient:
     # The time of an exchange is limited by cancelling it: `drive` does.
-    limits = httpx.Limits(max_connections=1)
-    return httpx.AsyncClient(
-        verify=_tls_context(), cookies=_no_cookies(), mounts=_NO_PROXY, limits=limits
-    )
+    return _set_up(httpx.AsyncClient, limits=_ONE, hook=_aforget_location)
+
+
+def _set_up(kind: Callable[..., T], *, limits: httpx.Limits, hook: Callable[..., object]) -> T:
+    try:
+        return kind(
+            verify=_tls_context(),
+            cookies=_no_cookies(),
+            mounts=_NO_PROXY,
+            limits=limits,
+            event_hooks={"response": [hook]},
+        )
+    except (ImportError, OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"no HTTP client can be set up: {error}; check SSL_CERT_FILE, SSL_CERT_DIR and the "
+            "proxies in the environment"
+        ) from error
+
+
+def _forget_location(response: httpx.Response) -> None:
+    # httpx works out where a redirect leads even when it does not follow it, and raises when
+    # the address is malformed.
+    response.headers.pop("location", None)
+
+
+async def _aforget_location(response: httpx.Response) -> None:
+    _forget_location(response)
 
 
 @cache
@@ -106,18 +173,31 @@ def time_limit(seconds: float) -> Iterator[None]:
     Args:
         seconds: from now to the last byte of the reply.
     """
+    # A signal handler may cancel a job while the thread is in the middle of another call.
+    interrupted = getattr(_limit, "until", None)
     _limit.until = time.monotonic() + seconds
     try:
         yield
     finally:
-        del _limit.until
+        _limit.until = interrupted
 
 
-def _left(error: type[Exception]) -> float:
-    left: float = _limit.until - time.monotonic()
+def _left(timeout: float | None, error: type[Exception]) -> float | None:
+    until = getattr(_limit, "until", None)
+    if until is None:  # used outside a call
+        return timeout
+    left: float = until - time.monotonic()
     if left <= 0:
         raise error("the time for the whole exchange is up")
     return left
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from error
+    return [str(address[0]) for *_, address in found]
 
 
 class _Backend(httpcore.NetworkBackend):
@@ -134,9 +214,21 @@ class _Backend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        timeout = _left(httpcore.ConnectTimeout)
-        stream = self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
-        return _Stream(stream)
+        # The backend alone would give every address of a host the whole time.
+        addresses = _addresses(host, port)
+        while True:
+            left = _left(timeout, httpcore.ConnectTimeout)
+            share = None if left is None else left / len(addresses)
+            address = addresses.pop(0)
+            try:
+                stream = self._backend.connect_tcp(
+                    address, port, share, local_address, socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                if not addresses:
+                    raise
+            else:
+                return _Stream(stream)
 
 
 class _Stream(httpcore.NetworkStream):
@@ -148,16 +240,16 @@ class _Stream(httpcore.NetworkStream):
     def read(
         self,
         max_bytes: int,
-        timeout: float | None = None,  # noqa: ARG002
+        timeout: float | None = None,
     ) -> bytes:
-        return self._stream.read(max_bytes, _left(httpcore.ReadTimeout))
+        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
 
     def write(
         self,
         buffer: bytes,
-        timeout: float | None = None,  # noqa: ARG002
+        timeout: float | None = None,
     ) -> None:
-        self._stream.write(buffer, _left(httpcore.WriteTimeout))
+        self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
 
     def close(self) -> None:
         self._stream.close()
@@ -168,7 +260,7 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        timeout = _left(httpcore.ConnectTimeout)
+        timeout = _left(timeout, httpcore.ConnectTimeout)
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - as httpcore declares it

@@ -123,6 +123,9 @@ def test_a_base_url_may_carry_a_path_prefix() -> None:
         ("https://", "has no valid host or port"),
         ("https://vendor..example", "has no valid host or port"),
         ("https://-vendor.example", "has no valid host or port"),
+        ("https://999.1.1.1", "has no valid host or port"),
+        ("https://[v1.abc]", "has no valid host or port"),
+        ("https://vendor.example/" + "x" * 2000, "is longer than 2,000 characters"),
         ("https://vendör.example", "has no valid host or port"),
         ("https://vendor.example:0", "has no valid host or port"),
         ("https://vendor.example:port", "is malformed"),
@@ -167,9 +170,9 @@ def test_an_argument_of_the_wrong_type_is_a_type_error_too(
 
 
 @pytest.mark.parametrize("name", ["timeout", "deadline"])
-@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 10**400])
 def test_a_time_that_is_not_positive_and_finite_is_refused(name: str, seconds: float) -> None:
-    with pytest.raises(ConfigurationError, match=f"{name} must be more than 0 seconds and finite"):
+    with pytest.raises(ConfigurationError, match=f"{name} must be more than 0 and at most"):
         cancel("pulse", "1", api_key=KEY, **{name: seconds})  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match=name):
         Canceller(**{name: seconds})  # type: ignore[arg-type]
@@ -199,6 +202,10 @@ def test_keys_by_provider_must_be_a_mapping() -> None:
         lambda: status("pulse", "1", api_key=KEY, timeout=-1),
         lambda: cancel("pulse", "1", api_key=KEY + "\nmore"),
         lambda: cancel("plse", "1", api_key=KEY),
+        lambda: cancel("pulse", "1", api_key=KEY.encode()),  # type: ignore[arg-type]
+        lambda: status("pulse", "1", api_key=[KEY]),  # type: ignore[arg-type]
+        lambda: Canceller(api_keys=[("pulse", KEY)]),  # type: ignore[arg-type]
+        lambda: Canceller(api_keys={"pulse": KEY, "talonic": 7}),  # type: ignore[dict-item]
         lambda: cancel("pulse", "1", api_key=KEY, base_url="http://vendor.example"),
         lambda: Canceller(api_keys={"pulse": KEY}, timeout=-1),
         lambda: Canceller(api_keys={"pulse": KEY + "\nmore"}).cancel("pulse", "1"),

@@ -13,6 +13,7 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
@@ -194,12 +195,74 @@ def test_a_redirect_is_not_followed(cancel: Cancel) -> None:
     assert "HTTP 307: a redirect, which is never followed" == result.message
 
 
+@pytest.mark.parametrize(
+    "location",
+    [
+        b"javascript:1",
+        b"http:x",
+        b"http://xn--a/",
+        b"//[::1",
+        b"/" + b"x" * 65_530,
+        b"http://\x7f/",
+    ],
+)
+def test_a_redirect_to_nowhere_is_a_redirect(cancel: Cancel, location: bytes) -> None:
+    head = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n"
+    with Wire([raw(head)]) as wire:
+        result = cancel(wire.url)
+    assert (Outcome.UNKNOWN, 302, [DELETE]) == (result.outcome, result.status_code, paths(wire))
+
+
+def test_a_host_of_many_dead_addresses_takes_no_longer_than_one_exchange(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Connecting to a backlog that is full takes for ever, to each of the addresses."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        full = [socket.socket() for _ in range(3)]
+        for each in full:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+        address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [address] * 6)
+        began = time.monotonic()
+        result = cancel_sync(f"http://localhost:{port}", timeout=0.3, deadline=0.4)
+        assert time.monotonic() - began < 1.5
+        for each in full:
+            each.close()
+    assert result.message.startswith("could not connect")
+
+
+def test_the_second_address_of_a_host_is_tried_when_the_first_refuses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Wire([ACCEPT]) as wire:
+        port = int(wire.url.rpartition(":")[2])
+        found = [
+            (family, socket.SOCK_STREAM, 6, "", (address, port))
+            for family, address in ((socket.AF_INET, "127.0.0.9"), (socket.AF_INET, "127.0.0.1"))
+        ]
+        original = socket.getaddrinfo
+        monkeypatch.setattr(
+            socket,
+            "getaddrinfo",
+            lambda host, *a, **k: found if host == "localhost" else original(host, *a, **k),
+        )
+        result = cancel_sync(f"http://localhost:{port}")
+    assert (Outcome.CANCELLED, 1) == (result.outcome, result.attempts)
+
+
 # Bodies
 
 
 @pytest.mark.parametrize(
     ("encoding", "compress"),
-    [("gzip", gzip.compress), ("deflate", zlib.compress), ("identity", bytes)],
+    [
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("identity", bytes),
+        ("", bytes),
+    ],
 )
 def test_a_compressed_body_is_read(
     cancel: Cancel, encoding: str, compress: Callable[[bytes], bytes]
@@ -215,6 +278,8 @@ def test_a_compressed_body_is_read(
         (b"[" + b" " * (17 * 2**20), "identity", "a body of more than 16 MiB"),
         (gzip.compress(bytes(400 * 2**20), 9), "gzip", "a body of more than 16 MiB"),
         (b"not gzip", "gzip", "a compressed body that is broken"),
+        (gzip.compress(SUCCESS)[:-9], "gzip", "a compressed body that is cut short"),
+        (gzip.compress(SUCCESS) + b"more", "gzip", "with something else after its end"),
         (SUCCESS, "br", "a body in the encoding 'br', which was not asked for"),
     ],
 )
@@ -247,6 +312,27 @@ def test_a_key_that_the_vendor_quotes_is_in_no_result(cancel: Cancel) -> None:
         result = cancel(wire.url)
     assert "Invalid key [redacted]" == result.message
     assert KEY not in json.dumps(result.to_dict())
+
+
+@pytest.mark.parametrize("key", [KEY, "sk/very/secret&key"])
+def test_a_key_that_the_vendor_quotes_with_escapes_is_in_no_result(
+    cancel: Cancel, key: str
+) -> None:
+    escaped = "".join(f"\\u{ord(character):04x}" for character in key)
+    body = f'{{"error": {{"message": "Invalid key {escaped}", "details": ["{escaped}"]}}}}'
+    with Wire([answer("401 Unauthorized", body=body.encode())]) as wire:
+        result = cancel(wire.url, api_key=key)
+    assert "Invalid key [redacted]" == result.message
+    assert key not in json.dumps(result.to_dict())
+
+
+def test_a_key_in_a_malformed_header_is_in_no_result(cancel: Cancel) -> None:
+    bad = raw(b"HTTP/1.1 200 OK\r\nbad header x-api-key " + KEY.encode() + b"\r\n\r\n")
+    with Wire([bad, answer("404 Not Found")] * 5) as wire:
+        result = cancel(wire.url)
+    assert (Outcome.UNKNOWN, False) == (result.outcome, KEY in result.message)
+    assert "illegal header line" in result.message
+    assert len(result.message) < 1000
 
 
 # Clients
@@ -310,6 +396,51 @@ def test_an_async_client_of_ones_own_is_used_and_left_open(library: Any) -> None
     assert [Outcome.CANCELLED] * 2 == [result.outcome for result in results]
 
 
+def test_a_clients_own_credentials_and_redirects_are_not_used() -> None:
+    own = {"auth": ("user", "word"), "follow_redirects": True}
+
+    async def run(url: str) -> CancelResult:
+        async with (
+            httpx.AsyncClient(**own) as http_client,  # type: ignore[arg-type]
+            AsyncCanceller(http_client=http_client, api_keys={"pulse": KEY}) as canceller,
+        ):
+            return await canceller.cancel("pulse", "1", base_url=url)
+
+    with Wire([]) as elsewhere:
+        moved = answer("307 Moved", headers=(f"Location: {elsewhere.url}/",))
+        with Wire([moved] * 2) as wire, httpx.Client(**own) as http_client:  # type: ignore[arg-type]
+            results = [cancel_sync(wire.url, http_client=http_client), anyio.run(run, wire.url)]
+        assert 0 == elsewhere.connections
+    assert [307, 307] == [result.status_code for result in results]
+    assert not any(b"authorization" in request.lower() for request in wire.requests)
+
+
+def test_a_redirect_that_ones_own_client_cannot_build_is_no_answer() -> None:
+    nowhere = answer("302 Found", headers=("Location: javascript:1",))
+    with Wire([nowhere, CANCELLED]) as wire, httpx.Client() as own:
+        result = cancel_sync(wire.url, http_client=own)
+    assert (Outcome.CANCELLED, [DELETE, GET]) == (result.outcome, paths(wire))
+
+
+def test_two_hundred_threads_need_one_request_each() -> None:
+    def slowly(connection: socket.socket, request: bytes) -> None:
+        time.sleep(0.3)
+        ACCEPT(connection, request)
+
+    with (
+        Wire([slowly] * 400) as wire,
+        Canceller(api_keys={"pulse": KEY}, base_urls={"pulse": wire.url}) as canceller,
+        ThreadPoolExecutor(200) as pool,
+    ):
+        results = list(pool.map(lambda _: canceller.cancel("pulse", "1"), range(200)))
+    assert {(Outcome.CANCELLED, 1)} == {(result.outcome, result.attempts) for result in results}
+
+
+def test_our_own_client_also_works_outside_a_call() -> None:
+    with Wire([ACCEPT]) as wire, transport.new_client() as client:
+        assert 200 == client.get(wire.url).status_code
+
+
 def test_a_transport_that_has_the_body_at_hand_will_do_sync_and_async() -> None:
     def accept(_: object) -> httpx.Response:
         return httpx.Response(200, content=SUCCESS)
@@ -331,7 +462,7 @@ def test_a_subclass_of_a_client_is_told_by_its_base() -> None:
         pass
 
     with Own() as own:
-        assert drive._library(own) is httpx
+        assert drive.library_of(own) is httpx
 
 
 def test_a_bug_in_a_transport_is_not_taken_for_a_vendors_answer() -> None:

@@ -142,6 +142,21 @@ def test_a_vendor_without_a_status_request_is_asked_to_cancel_again() -> None:
     assert (Outcome.CANCELLED, [DELETE, "pause 0.25", DELETE]) == (result.outcome, did)
 
 
+def test_verify_at_a_vendor_without_a_status_request_takes_the_acceptance() -> None:
+    result, did = play_cancel(ACCEPTED, adapter=BLIND, verify=True)
+    assert (Outcome.CANCELLED, False, [DELETE]) == (result.outcome, result.verified, did)
+
+
+def test_an_undocumented_refusal_without_a_status_request_is_unknown_at_once() -> None:
+    result, did = play_cancel(reply(409), adapter=BLIND)
+    assert (Outcome.UNKNOWN, [DELETE]) == (result.outcome, did)
+
+
+def test_an_undocumented_refusal_whose_status_is_refused_too_is_unknown_at_once() -> None:
+    result, did = play_cancel(reply(409), reply(401))
+    assert (Outcome.UNKNOWN, [DELETE, GET]) == (result.outcome, did)
+
+
 # Rule 4: "already over" after our cancel may have been applied
 
 
@@ -279,6 +294,18 @@ def test_a_refusal_is_final_at_once(status_code: int, outcome: Outcome) -> None:
     assert (outcome, False, [DELETE]) == (result.outcome, result.stopped, did)
 
 
+def test_a_wait_of_no_seconds_is_no_permission_to_hammer() -> None:
+    _, did = play_cancel(reply(429, retry_after="0"), ACCEPTED)
+    assert [DELETE, "pause 0.25", DELETE] == did
+
+
+def test_already_over_after_a_server_error_that_has_a_meaning_is_still_doubted() -> None:
+    adapter = evolve(TALONIC, replies={**TALONIC.replies, 503: Outcome.RATE_LIMITED})
+    cancelled = reply(200, {"id": UUID, "status": "cancelled"})
+    result, _ = play_cancel(reply(503), CONFLICT, cancelled, adapter=adapter, job_id=UUID)
+    assert Outcome.CANCELLED is result.outcome
+
+
 # Rule 6: verify
 
 
@@ -317,6 +344,19 @@ def test_verify_backs_off_to_two_seconds_and_no_further() -> None:
 def test_verify_waits_as_long_as_the_status_read_is_told_to() -> None:
     _, did = play_cancel(ACCEPTED, reply(429, retry_after="3"), read("canceled"), verify=True)
     assert [DELETE, GET, "pause 3", GET] == did
+
+
+def test_verify_looks_no_sooner_than_the_acceptance_says() -> None:
+    accepted = reply(
+        200, {"job_id": "job-1", "message": "Job cancelled successfully"}, retry_after="5"
+    )
+    _, did = play_cancel(accepted, read("canceled"), verify=True)
+    assert [DELETE, "pause 5", GET] == did
+
+
+def test_verify_gives_up_when_the_status_may_not_be_read() -> None:
+    result, did = play_cancel(ACCEPTED, reply(401), verify=True)
+    assert (Outcome.CANCELLING, [DELETE, GET]) == (result.outcome, did)
 
 
 def test_verify_reads_nothing_after_the_deadline() -> None:
@@ -411,6 +451,22 @@ def test_a_destroying_verb_is_never_sent_while_the_status_is_unreadable() -> Non
 def test_a_destroying_verb_is_not_sent_to_a_job_that_is_not_there() -> None:
     result, did = play_cancel(reply(404), adapter=DESTROYER)
     assert (Outcome.NOT_FOUND, [GET]) == (result.outcome, did)
+
+
+def test_a_destroying_verb_is_not_sent_when_the_status_may_not_be_read() -> None:
+    result, did = play_cancel(reply(302), adapter=DESTROYER)
+    assert (Outcome.UNKNOWN, 0, [GET]) == (result.outcome, result.attempts, did)
+
+
+def test_a_destroying_verb_is_not_begun_after_the_deadline() -> None:
+    result, did = play_cancel(adapter=DESTROYER, hand=Hand([read("processing")], each_takes=31))
+    assert (Outcome.UNKNOWN, JobState.RUNNING, [GET]) == (result.outcome, result.state, did)
+
+
+def test_a_rate_limit_before_a_destroying_verb_is_waited_out() -> None:
+    limit = reply(429, retry_after="2")
+    result, did = play_cancel(limit, read("processing"), ACCEPTED, adapter=DESTROYER)
+    assert (Outcome.CANCELLED, [GET, "pause 2", GET, DELETE]) == (result.outcome, did)
 
 
 def test_a_rate_limit_before_a_destroying_verb_is_rate_limited() -> None:
@@ -510,8 +566,8 @@ def test_status_of_an_unacceptable_id_sends_nothing() -> None:
     assert (Outcome.INVALID, 0, []) == (reading.problem, reading.attempts, did)
 
 
-def test_status_at_a_vendor_that_has_none_says_so() -> None:
-    reading, did = play_status(adapter=BLIND, attempts=1)
+def test_status_at_a_vendor_that_has_none_says_so_at_once() -> None:
+    reading, did = play_status(adapter=BLIND)
     assert ("Blind has no way to read a job", []) == (reading.message, did)
 
 

@@ -284,4 +284,4 @@ class Cancelling(RuleBasedStateMachine):
 
 
 TestCancelling = Cancelling.TestCase
-TestCancelling.settings = settings(max_examples=1500, stateful_step_count=40)
+TestCancelling.settings = settings(max_examples=1000, stateful_step_count=40)

@@ -52,7 +52,7 @@ def test_a_thousand_tasks_get_a_thousand_true_answers(sandbox: Sandbox) -> None:
     expected = {}
     for number in range(1000):
         settings, outcome = kinds[number % 4]
-        job_id = sandbox.submit("pulse", **settings) if settings else f"unknown-{number}"
+        job_id = sandbox.submit("pulse", **settings) if settings else f"unknown-{number}"  # type: ignore[arg-type]
         if number % 4 == 2:
             sandbox.fault("pulse", job_id, Fault(drop=True, apply=True))
         expected[job_id] = outcome

@@ -45,9 +45,31 @@ def test_a_configured_structlog_gets_the_event_with_its_values(captured: list[An
             "state": "cancelled",
             "attempts": 1,
             "elapsed": 0.1235,
-            "message": "done",
+            "detail": "done",
         }
     ] == captured
+
+
+def test_the_recommended_way_into_the_standard_library_takes_our_events(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    structlog.configure(
+        processors=[structlog.stdlib.render_to_log_kwargs],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    try:
+        caplog.set_level(logging.INFO)
+        log.cancel_settled(RESULT)
+    finally:
+        structlog.reset_defaults()
+    assert ["cancel.settled"] == caplog.messages
+
+
+def test_what_cannot_be_printed_is_escaped(captured: list[Any]) -> None:
+    result = CancelResult(provider="pulse", job_id="\ud800", outcome=Outcome.INVALID)
+    log.cancel_settled(result)
+    assert r"'\ud800'" == captured[0]["job_id"]
 
 
 def test_an_unknown_outcome_is_a_warning(captured: list[Any]) -> None:

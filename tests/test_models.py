@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from typing import Any
 
 import pytest
 from attrs.exceptions import FrozenInstanceError
@@ -80,6 +81,20 @@ def test_a_dict_that_is_no_result_is_refused_with_every_wrong_field_named() -> N
         CancelResult.from_dict(
             {"provider": "pulse", "job_id": "1", "outcome": "done", "attempts": "many"}
         )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        {"provider": "pulse", "job_id": None, "outcome": "unknown"},
+        {"provider": "pulse", "job_id": "1", "outcome": "unknown", "verified": "false"},
+        {"provider": "pulse", "job_id": "1", "outcome": "unknown", "elapsed": "1"},
+    ],
+)
+def test_from_dict_converts_nothing_silently(data: Any) -> None:
+    with pytest.raises(ValueError, match="not a CancelResult"):
+        CancelResult.from_dict(data)
 
 
 def test_values_are_frozen_hashable_and_equal_by_value() -> None:

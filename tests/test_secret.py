@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
+
+import pytest
+
 from jobcancel.secret import Secret
 
 KEY = "sk-1234567890"
@@ -14,9 +18,18 @@ def test_a_secret_shows_itself_only_when_asked() -> None:
 
 
 def test_a_vendors_quotation_of_the_key_is_redacted() -> None:
-    quoted = b'{"message": "Incorrect API key: sk-1234567890."}'
-    assert b'{"message": "Incorrect API key: [redacted]."}' == Secret(KEY).redact(quoted)
+    assert "Incorrect API key: [redacted]." == Secret(KEY).redact(f"Incorrect API key: {KEY}.")
+    assert b"key=[redacted]" == Secret(KEY).redact_bytes(f"key={KEY}".encode())
+    body = {"errors": [{KEY: 1, "message": KEY}], "count": 2, "flag": None}
+    redacted = {"errors": [{"[redacted]": 1, "message": "[redacted]"}], "count": 2, "flag": None}
+    assert redacted == Secret(KEY).redact_all(body)
 
 
 def test_a_key_that_is_too_short_to_be_one_garbles_no_text() -> None:
-    assert b"what the vendor said" == Secret("a").redact(b"what the vendor said")
+    assert "what the vendor said" == Secret("a").redact("what the vendor said")
+    assert b"what the vendor said" == Secret("a").redact_bytes(b"what the vendor said")
+
+
+def test_a_secret_is_not_pickled() -> None:
+    with pytest.raises(TypeError, match="an API key is not pickled"):
+        pickle.dumps(Secret(KEY))

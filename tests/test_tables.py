@@ -113,17 +113,36 @@ def test_a_reply_without_a_message_is_described(response: Response, message: str
     assert message == PULSE.read_cancel(JOB, response).message
 
 
-def test_a_long_message_is_cut() -> None:
-    assert 500 == len(PULSE.read_cancel(JOB, reply(500, {"message": "x" * 10_000})).message)
+def test_a_long_message_and_code_are_cut() -> None:
+    long = {"error": {"message": "x" * 10_000, "code": "y" * 10_000}}
+    reading = PULSE.read_cancel(JOB, reply(500, long))
+    assert ("x" * 500, "y" * 500) == (reading.message, reading.code)
 
 
-def test_deeply_nested_json_is_no_object() -> None:
-    assert reply(200, b"[" * 100_000).body is None
+def test_a_lone_surrogate_in_a_message_is_replaced() -> None:
+    answer = reply(404, b'{"error": {"message": "bad \\ud800"}}')
+    assert "bad ?" == PULSE.read_cancel(JOB, answer).message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 100_000, b'{"a":' * 65 + b"[]" + b"}" * 65, b'{"a": NaN}', b'{"a": -Infinity}'],
+)
+def test_json_that_is_nested_without_end_or_no_json_is_no_object(body: bytes) -> None:
+    assert reply(200, body).body is None
+
+
+def test_json_that_is_nested_within_reason_is_read() -> None:
+    assert reply(200, b'{"a":' * 60 + b"[]" + b"}" * 60).body is not None
 
 
 def test_the_header_with_the_request_id_comes_first() -> None:
     response = reply(500, {"request_id": "in the body"}, x_request_id="in the header")
     assert "in the header" == PULSE.read_cancel(JOB, response).request_id
+
+
+def test_a_field_without_a_name_is_no_progress() -> None:
+    assert PULSE.read_cancel(JOB, reply(500, {"": 5})).progress is None
 
 
 def test_an_acceptance_whose_job_goes_on_is_cancelling() -> None:

@@ -1,7 +1,7 @@
 """The pytest plug-in: fixtures for the tests of applications that use jobcancel.
 
 It is loaded into every test run of every environment that has jobcancel, so it imports
-nothing but pytest until a fixture is used.
+nothing beyond pytest and the package's own core until a fixture is used.
 """
 
 from __future__ import annotations

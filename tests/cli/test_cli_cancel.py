@@ -67,7 +67,7 @@ def test_a_vendors_escape_sequences_and_line_breaks_do_not_reach_a_pipe(
     body = {"error": {"message": "\x1b[2Jgone\r\n\tpulse\u202e\ud800", "code": "X"}}
     served.fault("pulse", "sandbox-pending", Fault(status=404, body=json.dumps(body)))
     ran = run("cancel", "pulse", "sandbox-pending")
-    assert ran.stdout == "pulse\tsandbox-pending\tnot-found\t-\t [2Jgone   pulse  \n"
+    assert ran.stdout == "pulse\tsandbox-pending\tnot-found\t-\t [2Jgone   pulse ?\n"
 
 
 @pytest.mark.usefixtures("terminal")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import assert_type
 
 import httpx
+import httpx2
 
 from jobcancel import (
     Adapter,
@@ -37,6 +38,11 @@ def synchronous() -> None:
     assert_type(status("pulse", "1", base_url="https://vendor.example"), JobReading)
     with Canceller(api_keys={"pulse": "k"}, http_client=httpx.Client()) as canceller:
         assert_type(canceller.cancel("pulse", "1", verify=True), CancelResult)
+
+
+def with_the_successor_of_httpx() -> None:
+    Canceller(http_client=httpx2.Client())
+    AsyncCanceller(http_client=httpx2.AsyncClient())
 
 
 async def asynchronous() -> None:
