@@ -16,6 +16,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 napoleon_google_docstring = True
+default_role = "code"
 
 # Types of other libraries, whose inventories would have to be fetched.
 nitpick_ignore_regex = [

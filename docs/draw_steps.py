@@ -35,7 +35,7 @@ BOWS = {
     (Step.SEND, Step.DONE): 28,
     (Step.READ, Step.WATCH): -28,
     (Step.WAIT, Step.DONE): -95,
-    (Step.GUARD, Step.SEND): -28,
+    (Step.GUARD, Step.SEND): -4,
     (Step.GUARD, Step.DONE): -70,
 }
 

@@ -9,7 +9,7 @@ import pytest
 from attrs import asdict, evolve
 
 from jobcancel.flow import cancel
-from jobcancel.models import Job, JobState, Outcome
+from jobcancel.models import CancelResult, Job, JobReading, JobState, Outcome, Progress
 from jobcancel.providers.pulse import PULSE
 from jobcancel.providers.talonic import TALONIC
 from jobcancel.retry import Policy
@@ -300,10 +300,39 @@ def test_a_wait_of_no_seconds_is_no_permission_to_hammer() -> None:
 
 
 def test_already_over_after_a_server_error_that_has_a_meaning_is_still_doubted() -> None:
-    adapter = evolve(TALONIC, replies={**TALONIC.replies, 503: Outcome.RATE_LIMITED})
+    adapter = evolve(TALONIC, replies={**TALONIC.replies, 500: Outcome.RATE_LIMITED})
     cancelled = reply(200, {"id": UUID, "status": "cancelled"})
-    result, _ = play_cancel(reply(503), CONFLICT, cancelled, adapter=adapter, job_id=UUID)
+    result, _ = play_cancel(reply(500), CONFLICT, cancelled, adapter=adapter, job_id=UUID)
     assert Outcome.CANCELLED is result.outcome
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"x_ratelimit_reset": "9"}, 9),
+        # The hand's wall clock stands at 22:13:20 and the exchange took a hundredth of a second.
+        ({"retry_after": "Tue, 14 Nov 2023 22:13:27 GMT"}, 6.99),
+    ],
+)
+def test_the_headers_of_a_rate_limit_are_read_on_the_wall_clock(
+    headers: dict[str, str], wait: float
+) -> None:
+    _, did = play_cancel(reply(429, **headers), ACCEPTED)
+    assert [DELETE, f"pause {wait:g}", DELETE] == did
+
+
+def test_a_wait_that_is_not_begun_is_told_even_when_the_status_read_asked_for_it() -> None:
+    result, _ = play_cancel(reply(503, retry_after="2"), reply(429, retry_after="3600"))
+    assert (Outcome.UNKNOWN, 3600.0, 503) == (
+        result.outcome,
+        result.retry_after,
+        result.status_code,
+    )
+
+
+def test_already_over_after_a_refused_request_stands() -> None:
+    result, did = play_cancel(reply(425), LOST, CONFLICT, adapter=TALONIC, job_id=UUID)
+    assert (Outcome.ALREADY_TERMINAL, None, 4) == (result.outcome, result.state, len(did))
 
 
 # Rule 6: verify
@@ -569,6 +598,91 @@ def test_status_of_an_unacceptable_id_sends_nothing() -> None:
 def test_status_at_a_vendor_that_has_none_says_so_at_once() -> None:
     reading, did = play_status(adapter=BLIND)
     assert ("Blind has no way to read a job", []) == (reading.message, did)
+
+
+# Every field of what is returned
+
+
+def test_a_result_holds_all_that_the_deciding_reply_said() -> None:
+    body = {
+        "id": UUID,
+        "status": "failed",
+        "error": {"code": "job_failed", "message": "Cancelled via API"},
+        "completed_documents": 12,
+        "document_count": 48,
+    }
+    result, _ = play_cancel(
+        LOST, reply(200, body, x_request_id="req_1", retry_after="3"), adapter=TALONIC, job_id=UUID
+    )
+    assert result == CancelResult(
+        provider="talonic",
+        job_id=UUID,
+        outcome=Outcome.CANCELLED,
+        state=JobState.CANCELLED,
+        raw_state="failed",
+        verified=True,
+        message="Cancelled via API",
+        code="job_failed",
+        status_code=200,
+        retry_after=3.0,
+        attempts=1,
+        elapsed=result.elapsed,
+        request_id="req_1",
+        progress=Progress(12, 48),
+        body=body,
+    )
+    assert 0.02 == pytest.approx(result.elapsed)
+
+
+def test_a_reading_holds_all_that_the_reply_said() -> None:
+    body = {
+        "id": UUID,
+        "status": "processing",
+        "message": "halfway",
+        "code": "OK",
+        "completed_documents": 24,
+        "document_count": 48,
+    }
+    reading, _ = play_status(
+        LOST, reply(200, body, x_request_id="req_2", retry_after="3"), adapter=TALONIC, job_id=UUID
+    )
+    assert reading == JobReading(
+        provider="talonic",
+        job_id=UUID,
+        state=JobState.RUNNING,
+        raw_state="processing",
+        message="halfway",
+        code="OK",
+        status_code=200,
+        retry_after=3.0,
+        attempts=2,
+        elapsed=reading.elapsed,
+        request_id="req_2",
+        progress=Progress(24, 48),
+        body=body,
+    )
+    assert 0.27 == pytest.approx(reading.elapsed)
+
+
+def test_a_refused_id_is_told_why() -> None:
+    result, _ = play_cancel(job_id="..")
+    reading, _ = play_status(job_id="..")
+    why = "the job id is '..', which would change the path; pass the id that the vendor gave"
+    assert (why, why, "pulse", "..") == (
+        result.message,
+        reading.message,
+        reading.provider,
+        reading.job_id,
+    )
+
+
+def test_every_request_is_numbered_and_carries_the_key() -> None:
+    hand = Hand([LOST, read("processing"), LOST, read("canceled")])
+    play_cancel(hand=hand)
+    assert [("cancel", 1), ("status", 1), ("cancel", 2), ("status", 2)] == [
+        (send.call, send.attempt) for send in hand.sends
+    ]
+    assert {ENDPOINT.key} == {send.request.key for send in hand.sends}
 
 
 # The table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from email.utils import formatdate
 
 import anyio
@@ -43,6 +44,7 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
         ({"x-ratelimit-reset": "12"}, 12.0),
         ({"x-ratelimit-reset": "1700000042"}, 42.0),
         ({"x-ratelimit-reset": "1700000042000"}, 42.0),
+        ({"x-ratelimit-reset": "1000000000"}, 0.0),
         ({"x-ratelimit-reset": "2023-11-15T00:00:00.000Z"}, 6400.0),
         ({"x-ratelimit-reset": "2023-11-15T01:00:00+01:00"}, 6400.0),
         ({"x-ratelimit-reset": "2023-11-15T00:00:00"}, 6400.0),
@@ -58,6 +60,18 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
 )
 def test_a_rate_limit_says_how_long_to_wait(headers: dict[str, str], wait: float | None) -> None:
     assert wait == requested_wait(429, headers, NOW)
+
+
+def test_a_time_without_a_zone_is_utc_wherever_the_machine_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert 6400.0 == requested_wait(429, {"x-ratelimit-reset": "2023-11-15T00:00:00"}, NOW)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_reset_header_on_another_reply_is_no_wait() -> None:
