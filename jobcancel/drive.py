@@ -86,7 +86,7 @@ async def arun(flow: Flow[T], client: AsyncHttpClient | AsyncClients, clock: Clo
 
 
 def _exchange(client: HttpClient, send: Send) -> Reply:
-    library = library_of(client)
+    library = http_library(client)
     body = _Body(send.request)
     try:
         with time_limit(send.timeout):
@@ -115,7 +115,7 @@ async def _aexchange(client: AsyncHttpClient | AsyncClients, send: Send) -> Repl
     body = _Body(send.request)
     with anyio.move_on_after(send.timeout) as scope:
         async with lease(client) as leased:
-            library = library_of(leased)
+            library = http_library(leased)
             try:
                 request = _build(leased, send)
                 reply = await leased.send(request, stream=True, auth=None, follow_redirects=False)
@@ -155,7 +155,7 @@ def _build(client: HttpClient | AsyncHttpClient, send: Send) -> Any:  # noqa: AN
     )
 
 
-def library_of(client: object) -> Any:  # noqa: ANN401 - the module httpx or httpx2
+def http_library(client: object) -> Any:  # noqa: ANN401 - the module httpx or httpx2
     """Return the library that a client comes from; it has the errors that the client raises.
 
     Raises:

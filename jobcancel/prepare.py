@@ -73,7 +73,7 @@ class Client(Generic[C, W]):
         config.check_keys(keys)
         config.policy(timeout, deadline, verify)
         if http_client is not None:
-            library = drive.library_of(http_client)
+            library = drive.http_library(http_client)
             right = isinstance(http_client, getattr(library, self._http_kind))
             if not right:
                 raise WrongType(f"{type(self).__name__} needs a {self._http_kind}: {http_client!r}")

@@ -462,7 +462,7 @@ def test_a_subclass_of_a_client_is_told_by_its_base() -> None:
         pass
 
     with Own() as own:
-        assert drive.library_of(own) is httpx
+        assert drive.http_library(own) is httpx
 
 
 def test_a_bug_in_a_transport_is_not_taken_for_a_vendors_answer() -> None:

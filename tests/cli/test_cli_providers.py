@@ -35,19 +35,19 @@ class OwnCode:
     destroys_finished: bool = True
 
     def refuse(self, job: Job) -> str | None:
-        raise NotImplementedError
+        raise AssertionError("a list of providers asks no adapter for more than its facts")
 
     def cancel_request(self, job: Job, endpoint: Endpoint, idempotency_key: str) -> Request:
-        raise NotImplementedError
+        raise AssertionError("a list of providers asks no adapter for more than its facts")
 
     def status_request(self, job: Job, endpoint: Endpoint) -> Request | None:
-        raise NotImplementedError
+        raise AssertionError("a list of providers asks no adapter for more than its facts")
 
     def read_cancel(self, job: Job, response: Response) -> Reading:
-        raise NotImplementedError
+        raise AssertionError("a list of providers asks no adapter for more than its facts")
 
     def read_status(self, job: Job, response: Response) -> Reading:
-        raise NotImplementedError
+        raise AssertionError("a list of providers asks no adapter for more than its facts")
 
 
 PULSE = ("PULSE_API_KEY", "PULSE_BASE_URL", "https://api.runpulse.com")

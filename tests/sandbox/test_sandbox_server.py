@@ -55,7 +55,10 @@ def test_a_sandbox_that_does_not_run_has_no_url() -> None:
 
 
 def test_leaving_a_sandbox_that_never_ran_is_nothing() -> None:
-    Sandbox().__exit__(None, None, None)
+    sandbox = Sandbox()
+    sandbox.__exit__(None, None, None)
+    with pytest.raises(ConfigurationError, match="not running"):
+        _ = sandbox.url
 
 
 def test_a_running_sandbox_cannot_be_started_again(sandbox: Sandbox) -> None:
