@@ -90,13 +90,26 @@ class AsyncClients:
 
     def __init__(self) -> None:
         from anyio import Semaphore  # comes with httpx; works under asyncio and trio
+        from anyio.lowlevel import current_token
 
+        self._loop = current_token()
         self._free = Semaphore(_MOST_CONNECTIONS, fast_acquire=True)
         self._idle: list[httpx.AsyncClient] = []
 
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[httpx.AsyncClient]:
-        """Give a client for one exchange; wait while all are in use."""
+        """Give a client for one exchange; wait while all are in use.
+
+        Raises:
+            ConfigurationError: the connections belong to another event loop.
+        """
+        from anyio.lowlevel import current_token
+
+        if current_token() != self._loop:
+            raise ConfigurationError(
+                "this AsyncCanceller was used in another event loop, to which its connections "
+                "belong; make one in each loop, or use acancel()"
+            )
         async with self._free:
             # The last one used is the likeliest to have a warm connection.
             client = self._idle.pop() if self._idle else _new_async_client()

@@ -248,6 +248,25 @@ def test_cancelling_a_task_leaves_the_client_usable(configured: Sandbox) -> None
     assert Outcome.CANCELLED is asyncio.run(run())
 
 
+def test_an_async_client_of_another_event_loop_says_so(sandbox: Sandbox) -> None:
+    canceller = AsyncCanceller(api_keys=sandbox.api_keys, base_urls=sandbox.base_urls)
+
+    async def use() -> None:
+        await canceller.status("pulse", "unknown")
+
+    async def use_once_more() -> None:
+        with pytest.raises(ConfigurationError, match="used in another event loop"):
+            await canceller.status("pulse", "unknown")
+
+    async def use_and_disconnect() -> None:
+        await use()
+        await canceller.http().aclose()
+
+    asyncio.run(use_and_disconnect())
+    asyncio.run(use_once_more())
+    asyncio.run(canceller.aclose())
+
+
 def test_a_misspelt_setting_is_a_plain_type_error() -> None:
     with pytest.raises(TypeError, match="apikeys"):
         Canceller(apikeys={})  # type: ignore[call-arg]
