@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -62,8 +63,10 @@ def endpoint(
         url = next((base_urls[name] for name in names if name in base_urls), None)
     if url is None:
         url = os.environ.get(adapter.url_env, "").strip() or adapter.default_url
+    if not isinstance(url, str):
+        raise WrongType(f"base_url must be a string, not {url!r}")
     return Endpoint(
-        base_url=_checked_url(adapter, url, allow_http=allow_http),
+        base_url=_checked_url(adapter.name, adapter.default_url, url, allow_http=allow_http),
         key=_checked_key(adapter, cast("Secret | None", key)),
     )
 
@@ -178,11 +181,11 @@ def _checked_key(adapter: Adapter, key: Secret | None) -> Secret:
     return key
 
 
-def _checked_url(adapter: Adapter, url: str, *, allow_http: bool) -> str:
-    if not isinstance(url, str):
-        raise WrongType(f"base_url must be a string, not {url!r}")
-    wrong = f"the base URL for {adapter.name!r} "
-    right = f"; expected something like {adapter.default_url}"
+# A valid URL is checked once; one that is not raises each time.
+@lru_cache(maxsize=256)
+def _checked_url(provider: str, default_url: str, url: str, *, allow_http: bool) -> str:
+    wrong = f"the base URL for {provider!r} "
+    right = f"; expected something like {default_url}"
     try:
         parts = urlsplit(url)
         host, port = (parts.hostname or ""), parts.port

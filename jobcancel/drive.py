@@ -97,7 +97,7 @@ def _exchange(client: HttpClient, send: Send) -> Reply:
                 if reply.is_stream_consumed:  # a transport that had the body at hand
                     body.keep(reply.content)
                 else:
-                    body.begin(reply.headers)
+                    body.begin(_headers(reply))
                     for chunk in reply.iter_raw():
                         if not body.feed(chunk):
                             break
@@ -105,7 +105,7 @@ def _exchange(client: HttpClient, send: Send) -> Reply:
                 reply.close()
     except _failures(library) as error:
         return _fault(error, library, send)
-    return body.response(reply.status_code, reply.headers)
+    return body.response(reply.status_code, _headers(reply))
 
 
 async def _aexchange(client: AsyncHttpClient | AsyncClients, send: Send) -> Reply:
@@ -123,7 +123,7 @@ async def _aexchange(client: AsyncHttpClient | AsyncClients, send: Send) -> Repl
                     if reply.is_stream_consumed:  # a transport that had the body at hand
                         body.keep(reply.content)
                     else:
-                        body.begin(reply.headers)
+                        body.begin(_headers(reply))
                         async for chunk in reply.aiter_raw():
                             if not body.feed(chunk):
                                 # Not left half-way: httpx's asynchronous generators close their
@@ -135,7 +135,7 @@ async def _aexchange(client: AsyncHttpClient | AsyncClients, send: Send) -> Repl
                 return _fault(error, library, send)
     if reply is None or (scope.cancelled_caught and not body.problem):
         return NoReply(f"no complete reply within {send.timeout:g} seconds")
-    return body.response(reply.status_code, reply.headers)
+    return body.response(reply.status_code, _headers(reply))
 
 
 def _build(client: HttpClient | AsyncHttpClient, send: Send) -> Any:  # noqa: ANN401 - httpx or httpx2
@@ -153,6 +153,15 @@ def _build(client: HttpClient | AsyncHttpClient, send: Send) -> Any:  # noqa: AN
         },
         timeout=send.timeout,
     )
+
+
+def _headers(reply: Any) -> dict[str, str]:  # noqa: ANN401 - httpx or httpx2
+    """Return the headers with lower-case names; those that come several times are joined."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in reply.headers.raw:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 def http_library(client: object) -> Any:  # noqa: ANN401 - the module httpx or httpx2
@@ -262,7 +271,7 @@ class _Body:
         content = None if self.problem else key.redact_bytes(b"".join(self.chunks))
         return Response(
             status_code=status_code,
-            headers={name.lower(): key.redact(value) for name, value in headers.items()},
+            headers={name: key.redact(value) for name, value in headers.items()},
             content=content,
             problem=self.problem,
             body=cast("Mapping[str, Any] | None", key.redact_all(parse(content))),

@@ -36,12 +36,17 @@ def emit(level: int, event: str, **values: object) -> None:
         values: what is to be known of it; those that are None are left out. Their names are
             none of the standard library's own, such as `message`.
     """
+    # An application that configured structlog has imported it.
+    structlog = sys.modules.get("structlog")
+    if structlog is None or not structlog.is_configured():
+        structlog = None
+        if not _logger.isEnabledFor(level):
+            return
     # The words of a vendor may hold line breaks, lone surrogates and worse.
     known = {name: _one_line(value) for name, value in values.items() if value is not None}
-    # An application that configured structlog has imported it.
-    if (structlog := sys.modules.get("structlog")) is not None and structlog.is_configured():
+    if structlog is not None:
         getattr(structlog.get_logger("jobcancel"), _METHODS[level])(event, **known)
-    elif _logger.isEnabledFor(level):
+    else:
         from structlog.processors import LogfmtRenderer
 
         render = LogfmtRenderer(key_order=["event"])

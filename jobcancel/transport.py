@@ -1,4 +1,4 @@
-"""How our own HTTP clients are made: one TLS context, no cookies, a time limit on everything.
+"""How our own HTTP clients are made: one TLS context, and a time limit on everything.
 
 The only module that imports httpx; `drive` takes whatever client it is given.
 """
@@ -10,7 +10,6 @@ import threading
 import time
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import httpcore
@@ -20,7 +19,7 @@ from jobcancel.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 
 
 T = TypeVar("T")
@@ -72,13 +71,45 @@ class AsyncHttpClient(Protocol):
 
 def new_client() -> httpx.Client:
     """Return a client whose exchanges end within `time_limit`, whatever the server does."""
-    client = _set_up(httpx.Client, limits=_EVERY_THREAD, hook=_forget_location)
+    client = _set_up(_Client, limits=_EVERY_THREAD)
     transports = [client._transport, *client._mounts.values()]  # noqa: SLF001 - no public way
     for transport in transports:
         if isinstance(transport, httpx.HTTPTransport):
             pool = transport._pool  # noqa: SLF001 - httpx does not pass a backend on to httpcore
             pool._network_backend = _Backend(pool._network_backend)  # noqa: SLF001 - likewise
     return client
+
+
+class _Client(httpx.Client):
+    """A client that sends straight over its transports.
+
+    What a client of httpx adds has no place in a cancel: cookies of one key that go along with
+    another, redirects, credentials from elsewhere. Nor has the time it takes.
+    """
+
+    def build_request(self, method: str, url: Any, **given: Any) -> httpx.Request:  # noqa: ANN401
+        return _request(method, url, **given)
+
+    def send(self, request: httpx.Request, **_: Any) -> httpx.Response:  # noqa: ANN401
+        return self._transport_for_url(request.url).handle_request(request)
+
+
+class _AsyncClient(httpx.AsyncClient):
+    """The same for async code."""
+
+    def build_request(self, method: str, url: Any, **given: Any) -> httpx.Request:  # noqa: ANN401
+        return _request(method, url, **given)
+
+    async def send(self, request: httpx.Request, **_: Any) -> httpx.Response:  # noqa: ANN401
+        return await self._transport_for_url(request.url).handle_async_request(request)
+
+
+def _request(
+    method: str, url: str, *, timeout: float, headers: Mapping[str, str], content: bytes | None
+) -> httpx.Request:
+    each = dict.fromkeys(("connect", "read", "write", "pool"), timeout)
+    extensions = {"timeout": each}
+    return httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
 
 
 class AsyncClients:
@@ -133,17 +164,15 @@ def lease(
 
 def _new_async_client() -> httpx.AsyncClient:
     # The time of an exchange is limited by cancelling it: `drive` does.
-    return _set_up(httpx.AsyncClient, limits=_ONE, hook=_aforget_location)
+    return _set_up(_AsyncClient, limits=_ONE)
 
 
-def _set_up(kind: Callable[..., T], *, limits: httpx.Limits, hook: Callable[..., object]) -> T:
+def _set_up(kind: Callable[..., T], *, limits: httpx.Limits) -> T:
     try:
         return kind(
             verify=_tls_context(),
-            cookies=_no_cookies(),
             mounts=_NO_PROXY,
             limits=limits,
-            event_hooks={"response": [hook]},
         )
     except (ImportError, OSError, ValueError) as error:
         raise ConfigurationError(
@@ -152,25 +181,10 @@ def _set_up(kind: Callable[..., T], *, limits: httpx.Limits, hook: Callable[...,
         ) from error
 
 
-def _forget_location(response: httpx.Response) -> None:
-    # httpx works out where a redirect leads even when it does not follow it, and raises when
-    # the address is malformed.
-    response.headers.pop("location", None)
-
-
-async def _aforget_location(response: httpx.Response) -> None:
-    _forget_location(response)
-
-
 @cache
 def _tls_context() -> ssl.SSLContext:
     # Reading the certificates takes 20 ms and more, so all clients share one context.
     return httpx.create_ssl_context()
-
-
-def _no_cookies() -> CookieJar:
-    # A client serves many keys; a cookie set for one must not go along with another.
-    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
 _limit = threading.local()
