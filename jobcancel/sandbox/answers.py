@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from jobcancel.sandbox.connection import Connection, connection_of
 from jobcancel.sandbox.faults import Fault, On
@@ -57,6 +57,11 @@ class Streamed(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         """Send headers and pieces; `paced` watches the connection."""
         await self.stream_response(send)
+
+
+async def gone(_: Request, __: Exception) -> Response:
+    """Answer a client that went away before its request was complete: there is nobody to tell."""
+    return Silence()
 
 
 async def paced(
@@ -120,10 +125,6 @@ class Exchange:
         if fault.chunks is not None:
             body = paced(connection_of(self.request.scope), fault.chunks(), fault.interval)
             return Streamed(body, status_code=fault.status, headers=headers)
-        if fault.body is None or isinstance(fault.body, bytes):
-            return Response(fault.body, status_code=fault.status, headers=headers)
-        if isinstance(fault.body, str):
-            return Response(
-                fault.body, status_code=fault.status, headers=headers, media_type="text/plain"
-            )
-        return JSONResponse(dict(fault.body), status_code=fault.status, headers=headers)
+        return Response(
+            fault.content, status_code=fault.status, headers=headers, media_type=fault.media_type
+        )

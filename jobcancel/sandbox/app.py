@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 _CONTROL = ("", "_sandbox", "favicon.ico")
 """First path segments of requests that are about the sandbox, and so are not remembered."""
 
-
+_REFUSAL = "Ask for the sandbox by a loopback name, and not from a page elsewhere.\n"
+_READING = frozenset({"GET", "HEAD"})
 _PORT = re.compile(r":\d+$", re.ASCII)
 
 
@@ -64,7 +66,7 @@ class App:
         first, _, rest = path.removeprefix("/").partition("/")
         scope = {**scope, "path": path}
         if first not in KEYS and not _from_here(scope):
-            refusal = PlainTextResponse("Ask for the sandbox by a loopback name.\n", 403)
+            refusal = PlainTextResponse(_REFUSAL, 403)
             await refusal(scope, receive, send)
         elif first in _CONTROL:
             await self._router(scope, receive, send)
@@ -102,6 +104,21 @@ class App:
 
 
 def _from_here(scope: Scope) -> bool:
-    """Return whether the Host header names this computer: a page elsewhere may not steer us."""
-    host = Headers(scope=scope).get("host", "")
-    return is_loopback(_PORT.sub("", host))
+    """Return whether a request is one of this computer: a page elsewhere may not steer us.
+
+    Host tells where a name was made to point here (DNS rebinding); what changes something may not
+    come from another site either (Fetch, "Origin"; Fetch Metadata, "Sec-Fetch-Site").
+    """
+    headers = Headers(scope=scope)
+    if not is_loopback(_PORT.sub("", headers.get("host", ""))):
+        return False
+    if scope["method"] in _READING:
+        return True
+    return headers.get("sec-fetch-site") != "cross-site" and _is_ours(headers.get("origin"))
+
+
+def _is_ours(origin: str | None) -> bool:
+    try:
+        return origin is None or is_loopback(urlsplit(origin).hostname or "")
+    except ValueError:  # such as http://[x
+        return False

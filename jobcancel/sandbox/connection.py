@@ -17,7 +17,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     from starlette.types import Scope
 
-_logger = logging.getLogger("jobcancel.sandbox")
+# Not a child of `jobcancel`, which is silent until the application wants to hear of it: where no
+# logging is set up, the standard library writes this to stderr.
+_logger = logging.getLogger("jobcancel_sandbox")
 # A client's malformed request is not worth a line on stderr; an error of the sandbox is.
 _logger.setLevel(logging.ERROR)
 

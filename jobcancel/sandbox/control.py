@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from jobcancel.errors import ConfigurationError
 from jobcancel.models import JobState
+from jobcancel.sandbox.answers import gone
+from jobcancel.sandbox.checks import is_number, is_whole
 from jobcancel.sandbox.faults import Fault
 from jobcancel.sandbox.keys import KEYS
 from jobcancel.sandbox.page import render
+from jobcancel.sandbox.reading import is_json, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from starlette.requests import Request
 
     from jobcancel.sandbox.jobs import SandboxJob
     from jobcancel.sandbox.world import World
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
 _ELSEWHERE = "Nothing here: Pulse is under /pulse, Talonic under /talonic, the overview at /.\n"
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+_ENDINGS = tuple(state for state in JobState if state.final)
+
+
+def _is_times(value: object) -> bool:
+    return value is None or (is_whole(value) and value >= 1)
 
 
 def _is_headers(value: object) -> bool:
@@ -39,15 +43,15 @@ _CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "vendor": (lambda value: isinstance(value, str), "a string"),
     "job_id": (lambda value: isinstance(value, str), "a string"),
     "on": (lambda value: isinstance(value, str), "a string"),
-    "times": (lambda value: value is None or type(value) is int, "a whole number, or null"),
-    "status": (lambda value: value is None or type(value) is int, "a whole number, or null"),
+    "times": (_is_times, "a whole number, 1 or more, or null for ever"),
+    "status": (lambda value: value is None or is_whole(value), "a whole number, or null"),
     "body": (lambda value: isinstance(value, str | dict | None), "a string, an object or null"),
     "headers": (_is_headers, "an object of strings"),
     "apply": (lambda value: isinstance(value, bool), "true or false"),
     "drop": (lambda value: isinstance(value, bool), "true or false"),
-    "finish": (lambda value: value in (None, *JobState), "a job state, or null"),
-    "finish_after": (lambda value: value in (None, *JobState), "a job state, or null"),
-    "stall": (_is_number, "seconds"),
+    "finish": (lambda value: value in (None, *_ENDINGS), f"{', '.join(_ENDINGS)} or null"),
+    "finish_after": (lambda value: value in (None, *_ENDINGS), f"{', '.join(_ENDINGS)} or null"),
+    "stall": (is_number, "seconds"),
 }
 """Field of a fault in JSON -> whether a value will do, and what will."""
 
@@ -76,7 +80,7 @@ class Control:
                 Route("/_sandbox/jobs", self._jobs),
                 Route("/_sandbox/requests", self._requests),
             ],
-            exception_handlers={HTTPException: _elsewhere},
+            exception_handlers={HTTPException: _elsewhere, ClientDisconnect: gone},
         )
 
     async def _page(self, request: Request) -> Response:
@@ -84,6 +88,8 @@ class Control:
             return HTMLResponse(render(self._world, str(request.base_url).rstrip("/")))
 
     async def _fault(self, request: Request) -> Response:
+        if not is_json(request):
+            return JSONResponse({"error": "the content-type must be application/json"}, 415)
         try:
             sent = _checked(await request.body())
             made: dict[str, Any] = {
@@ -119,7 +125,7 @@ class Control:
 
 def _checked(body: bytes) -> dict[str, Any]:
     try:
-        sent = json.loads(body)
+        sent = parse_json(body)
     except ValueError:
         raise ConfigurationError("the body must be JSON") from None
     if not isinstance(sent, dict):

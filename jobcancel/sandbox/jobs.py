@@ -11,6 +11,11 @@ from typing import NamedTuple
 from attrs import evolve, field, frozen
 
 from jobcancel.models import JobState
+from jobcancel.sandbox.checks import final, seconds
+from jobcancel.sandbox.recent import Recent
+
+KEPT = 10_000
+"""How many submitted jobs are remembered."""
 
 DAY = 86_400.0
 """Seconds; what a seeded job takes that is to be still running when somebody looks."""
@@ -31,10 +36,13 @@ class CancelPolicy:
         ends_as: how the job ends once its cancel was accepted. `cancelled` is what was asked for;
             `succeeded` is the job that outran the cancel, as best effort allows.
         after: seconds between the acceptance and that end.
+
+    Raises:
+        ConfigurationError: `ends_as` is no final state, or `after` no number of seconds.
     """
 
-    ends_as: JobState = JobState.CANCELLED
-    after: float = 0.0
+    ends_as: JobState = field(default=JobState.CANCELLED, validator=final)
+    after: float = field(default=0.0, validator=seconds)
 
 
 AT_ONCE = CancelPolicy()
@@ -115,27 +123,32 @@ class SandboxJob:
 class JobStore:
     """The jobs of all vendors, in the order of their submission.
 
+    The seeded jobs stay; of the submitted ones the oldest is forgotten when there are too many.
+
     Args:
         now: the clock, in seconds since the epoch.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._jobs: dict[tuple[str, str], SandboxJob] = {}
+        self._seeded: dict[tuple[str, str], SandboxJob] = {}
+        self._submitted = Recent[tuple[str, str], SandboxJob](KEPT)
 
     def add(self, job: SandboxJob) -> None:
         """Keep `job`, replacing one with the same id at the same vendor."""
-        self._jobs[job.vendor, job.job_id] = job
+        jobs = self._seeded if job.seeded else self._submitted
+        jobs[job.vendor, job.job_id] = job
 
     def find(self, vendor: str, job_id: str) -> SandboxJob | None:
         """Return the job as it is now, or None if the vendor has no such job."""
-        job = self._jobs.get((vendor, job_id))
+        place = (vendor, job_id)
+        job = self._seeded.get(place) or self._submitted.get(place)
         return None if job is None else evolve(job, seen=self._now())
 
     def of(self, vendor: str) -> Iterator[SandboxJob]:
         """Yield the vendor's jobs as they are now, oldest first."""
         now = self._now()
-        for job in list(self._jobs.values()):
+        for job in (*self._seeded.values(), *self._submitted.values()):
             if job.vendor == vendor:
                 yield evolve(job, seen=now)
 
@@ -152,4 +165,5 @@ class JobStore:
 
     def clear(self) -> None:
         """Forget every job."""
-        self._jobs.clear()
+        self._seeded.clear()
+        self._submitted.clear()

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from attrs import evolve, field, frozen
 
+from jobcancel.sandbox.recent import Recent
+
 KEPT = 1000
 """How many requests are remembered."""
 
@@ -21,13 +23,21 @@ def mask(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value if name in _HARMLESS else "***" for name, value in headers.items()}
 
 
+def mask_query(path: str) -> str:
+    """Return path and query with every value of the query hidden: keys are sent there too."""
+    place, _, query = path.partition("?")
+    shown = ("=".join((*each.split("=", 1)[:-1], "***")) for each in query.split("&"))
+    return f"{place}?{'&'.join(shown)}" if query else path
+
+
 @frozen(kw_only=True)
 class Received:
     """One request as it came in, and how it was answered.
 
     Attributes:
         method: the HTTP method.
-        path: path and query exactly as sent, percent-encoding included.
+        path: path and query exactly as sent, percent-encoding included; the query's values are
+            masked when shown.
         vendor: whom it was for, or None if the path belongs to no vendor.
         status: the answer's status code; None while there is no HTTP answer (dropped, raw).
         time: when it came, in seconds since the epoch.
@@ -35,7 +45,7 @@ class Received:
     """
 
     method: str
-    path: str
+    path: str = field(repr=lambda path: repr(mask_query(path)))
     vendor: str | None
     status: int | None
     time: float
@@ -45,7 +55,7 @@ class Received:
         """Return the request as values for JSON, with keys masked."""
         return {
             "method": self.method,
-            "path": self.path,
+            "path": mask_query(self.path),
             "vendor": self.vendor,
             "status": self.status,
             "time": self.time,
@@ -57,14 +67,13 @@ class Journal:
     """The last requests, oldest first, and a running number for each."""
 
     def __init__(self) -> None:
-        self._entries: dict[int, Received] = {}
+        self._entries = Recent[int, Received](KEPT)
         self._count = 0
 
     def add(self, received: Received) -> int:
         """Remember a request; return its number, counted from 1."""
         self._count += 1
         self._entries[self._count] = received
-        self._entries.pop(self._count - KEPT, None)
         return self._count
 
     def answered(self, number: int, status: int) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from html import escape
+from operator import attrgetter
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from jobcancel.sandbox.journal import mask_query
 from jobcancel.sandbox.keys import KEYS, MAIN_KEYS
 from jobcancel.sandbox.seeds import SITUATIONS
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 50
 """How many requests the page shows."""
+_LISTED = 100
+"""How many submitted jobs it shows."""
 _COLUMNS = 100
 """How wide the text may be."""
 
@@ -60,6 +64,7 @@ def environment(url: str) -> dict[str, str]:
 def render(world: World, url: str) -> str:
     """Return the page; the caller holds the world's lock."""
     jobs = [job for vendor in KEYS for job in world.jobs.of(vendor)]
+    submitted = sorted((job for job in jobs if not job.seeded), key=attrgetter("created"))
     received = world.journal.entries()[-_SHOWN:]
     exports = "\n".join(f"export {name}={value}" for name, value in environment(url).items())
     states = {(job.vendor, job.job_id): job.state.value for job in jobs}
@@ -78,7 +83,7 @@ def render(world: World, url: str) -> str:
 <h2>Seeded jobs</h2>
 {_table(_SEEDED, (_situation_row(each, states) for each in SITUATIONS))}
 <h2>Submitted jobs</h2>
-{_table(_SUBMITTED, (_job_row(job) for job in reversed(jobs) if not job.seeded))}
+{_table(_SUBMITTED, map(_job_row, reversed(submitted[-_LISTED:])))}
 <h2>Requests received</h2>
 {_table(_REQUESTS, (_request_row(each) for each in reversed(received)))}
 </html>
@@ -122,7 +127,7 @@ def _request_row(received: Received) -> str:
     status = "no answer" if received.status is None else str(received.status)
     cells = (_clock(received.time), received.method)
     words = "".join(f'<td class="word">{escape(cell)}</td>' for cell in cells)
-    path = f'<td class="text"><code>{escape(received.path)}</code></td>'
+    path = f'<td class="text"><code>{escape(mask_query(received.path))}</code></td>'
     return f'<tr>{words}{path}<td class="word">{status}</td></tr>'
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
@@ -11,29 +10,22 @@ from urllib.parse import unquote
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from jobcancel.models import JobState
-from jobcancel.sandbox.answers import Exchange
+from jobcancel.sandbox.answers import Exchange, gone
 from jobcancel.sandbox.keys import KEYS, Key, Standing
+from jobcancel.sandbox.reading import is_json, parse_json
+from jobcancel.sandbox.words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from starlette.requests import Request
-
     from jobcancel.sandbox.jobs import SandboxJob
     from jobcancel.sandbox.world import World
 
-_WORDS = {
-    JobState.PENDING: "pending",
-    JobState.RUNNING: "processing",
-    JobState.SUCCEEDED: "completed",
-    JobState.FAILED: "failed",
-    JobState.CANCELLED: "canceled",
-    JobState.EXPIRED: "expired",
-}
 _TRUE = frozenset({"true", "1"})
 
 
@@ -78,7 +70,7 @@ class Pulse:
                 Route("/job/{job_id}", self._job, methods=["GET", "DELETE"]),
                 Route("/cancel/{job_id}", self._legacy_cancel, methods=["POST"]),
             ],
-            exception_handlers={HTTPException: _refused},
+            exception_handlers={HTTPException: _refused, ClientDisconnect: gone},
         )
         app.router.redirect_slashes = False
         return app
@@ -98,19 +90,17 @@ class Pulse:
         return await exchange.answer(lambda: _guarded(lambda: self._stop(request, job_id)))
 
     async def _extract(self, request: Request) -> Response:
-        asynchronous = await _wants_async(request)
-        return _guarded(lambda: self._submit(request, asynchronous=asynchronous))
+        problem = await _problem(request)
+        return _guarded(lambda: self._submit(request, problem))
 
     async def _extract_async(self, request: Request) -> Response:
-        return _guarded(lambda: self._submit(request, asynchronous=True))
+        return _guarded(lambda: self._submit(request))
 
-    def _submit(self, request: Request, *, asynchronous: bool) -> Response:
+    def _submit(self, request: Request, problem: str | None = None) -> Response:
         with self._world.lock:
             self._admit(request)
-        if not asynchronous:
-            raise PulseError(
-                400, "GENERAL_003", "The sandbox runs async jobs only: send async=true"
-            )
+        if problem is not None:
+            raise PulseError(400, "GENERAL_003", problem)
         job = self._world.submit("pulse", key=request.headers["x-api-key"])
         return JSONResponse(
             {"job_id": job.job_id, "status": "pending", "message": "Job accepted for processing"}
@@ -165,17 +155,19 @@ async def _refused(_: Request, error: Exception) -> Response:
     ).response()
 
 
-async def _wants_async(request: Request) -> bool:
-    """Return what the submission says about `async`, in whichever format it comes."""
-    if request.headers.get("content-type", "").startswith("application/json"):
+async def _problem(request: Request) -> str | None:
+    """Return why the submission, in whichever format it comes, is not one for an async job."""
+    if is_json(request):
         try:
-            sent = json.loads(await request.body())
+            sent = parse_json(await request.body())
         except ValueError:
-            return False
-        return isinstance(sent, dict) and sent.get("async") is True
-    async with request.form() as form:
-        value = form.get("async", "")
-    return not isinstance(value, UploadFile) and value.lower() in _TRUE
+            return "The body is not valid JSON"
+        asynchronous = isinstance(sent, dict) and sent.get("async") is True
+    else:
+        async with request.form() as form:
+            value = form.get("async", "")
+        asynchronous = not isinstance(value, UploadFile) and value.lower() in _TRUE
+    return None if asynchronous else "The sandbox runs async jobs only: send async=true"
 
 
 def _iso(moment: float) -> str:
@@ -185,7 +177,7 @@ def _iso(moment: float) -> str:
 def _body(job: SandboxJob) -> dict[str, object]:
     body: dict[str, object] = {
         "job_id": job.job_id,
-        "status": job.word(_WORDS),
+        "status": job.word(WORDS["pulse"]),
         "created_at": _iso(job.created),
         "updated_at": _iso(job.changed),
     }

@@ -5,12 +5,12 @@ What a vendor answers when the quota is spent is left to `pulse` and `talonic`.
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import Attribute, define, evolve, field, frozen
 
 from jobcancel.errors import ConfigurationError
+from jobcancel.sandbox.checks import LARGEST, is_number, is_whole
 from jobcancel.sandbox.jobs import DAY
 
 if TYPE_CHECKING:
@@ -18,16 +18,20 @@ if TYPE_CHECKING:
 
 
 def _rate(_: object, attribute: Attribute[float | None], value: float | None) -> None:
-    if value is not None and not (math.isfinite(value) and value > 0):
+    if value is not None and not (is_number(value) and 0 < value <= LARGEST):
         raise ConfigurationError(f"{attribute.name}={value!r}: expected a number above 0, or None")
 
 
-def _at_least(least: int) -> Callable[[Any, Attribute[Any], int | None], None]:
-    def check(_: object, attribute: Attribute[int], value: int | None) -> None:
-        if value is not None and value < least:
-            raise ConfigurationError(f"{attribute.name}={value!r}: expected {least} or more")
+def _burst(_: object, attribute: Attribute[int], value: int) -> None:
+    if not (is_whole(value) and 1 <= value <= LARGEST):
+        raise ConfigurationError(f"{attribute.name}={value!r}: expected a whole number, 1 or more")
 
-    return check
+
+def _allowance(_: object, attribute: Attribute[int | None], value: int | None) -> None:
+    if value is not None and not (is_whole(value) and value >= 0):
+        raise ConfigurationError(
+            f"{attribute.name}={value!r}: expected a whole number, 0 or more, or None"
+        )
 
 
 @frozen(kw_only=True)
@@ -44,8 +48,8 @@ class Quota:
     """
 
     per_second: float | None = field(default=None, validator=_rate)
-    burst: int = field(default=1, validator=_at_least(1))
-    per_day: int | None = field(default=None, validator=_at_least(0))
+    burst: int = field(default=1, validator=_burst)
+    per_day: int | None = field(default=None, validator=_allowance)
 
 
 @frozen

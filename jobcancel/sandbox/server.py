@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import threading
 import time
@@ -13,6 +14,7 @@ import uvicorn
 from jobcancel.errors import ConfigurationError
 from jobcancel.models import JobState
 from jobcancel.sandbox.app import App, is_loopback
+from jobcancel.sandbox.checks import is_whole
 from jobcancel.sandbox.connection import Connection
 from jobcancel.sandbox.jobs import AT_ONCE, CancelPolicy, SandboxJob
 from jobcancel.sandbox.keys import MAIN_KEYS
@@ -64,7 +66,9 @@ class _Server(uvicorn.Server):
 class Sandbox:
     """A stateful local stand-in for the vendors Pulse and Talonic.
 
-    Used as a context manager it serves from a thread and stops when the block is left.
+    Used as a context manager it serves from a thread and stops when the block is left. It
+    remembers the last 10,000 submitted jobs, 10,000 answers to replay and 1,000 requests, and
+    forgets older ones; the seeded jobs stay. Its page shows the last 100 submitted jobs.
 
     Args:
         host: a loopback address; any other is refused, for the sandbox guards nothing.
@@ -75,7 +79,8 @@ class Sandbox:
         now: the clock that the jobs and quotas go by, in seconds since the epoch.
 
     Raises:
-        ConfigurationError: the host is not a loopback address, or the port is no port.
+        ConfigurationError: the host is not a loopback address, the port is no port, or another
+            argument cannot be right.
 
     Example:
         >>> with Sandbox() as sandbox:
@@ -94,13 +99,14 @@ class Sandbox:
         quotas: Mapping[str, Quota] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        if not is_loopback(host):
+        if not (isinstance(host, str) and is_loopback(host)):
             raise ConfigurationError(
                 f"host={host!r}: the sandbox listens on loopback only; use 127.0.0.1 or ::1"
             )
-        if port not in range(65_536):
+        if not (is_whole(port) and port in range(65_536)):
             raise ConfigurationError(f"port={port!r}: expected 0 to 65535 (0 for any free one)")
-        self._host = "127.0.0.1" if host.lower() == "localhost" else host
+        address = host.strip("[]")  # as an IPv6 address is in a URL
+        self._host = "127.0.0.1" if address.lower() == "localhost" else address
         self._port = port
         self._world = World(now=now, pending=pending, running=running, quotas=quotas or {})
         self._url: str | None = None
@@ -147,9 +153,10 @@ class Sandbox:
         try:
             return socket.create_server((self._host, self._port), family=family, backlog=1024)
         except OSError as error:
+            advice = "; stop what listens there, or choose another port (0 for any free one)"
             raise ConfigurationError(
-                f"cannot listen on port {self._port} of {self._host}: {error}; stop what listens "
-                "there, or choose another port (0 for any free one)"
+                f"cannot listen on port {self._port} of {self._host}: {error}"
+                f"{advice if error.errno == errno.EADDRINUSE else ''}"
             ) from error
 
     @property
@@ -245,7 +252,7 @@ class Sandbox:
 
     @property
     def requests(self) -> list[Received]:
-        """The last 1000 requests, oldest first; those for the sandbox's own pages are left out."""
+        """The last 1,000 requests, oldest first; those for the sandbox's own pages are left out."""
         with self._world.lock:
             return self._world.journal.entries()
 

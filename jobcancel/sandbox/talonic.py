@@ -5,7 +5,6 @@ How its replies look is in `talonic_bodies`.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -14,23 +13,24 @@ from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from jobcancel.sandbox.answers import Exchange
+from jobcancel.sandbox.answers import Exchange, gone
 from jobcancel.sandbox.jobs import DAY, SandboxJob
 from jobcancel.sandbox.keys import KEYS, Key, Standing
+from jobcancel.sandbox.reading import parse_json
 from jobcancel.sandbox.talonic_bodies import TalonicError, iso, job_body, links, results_body, word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from starlette.requests import Request
-
     from jobcancel.sandbox.quota import Allowance
     from jobcancel.sandbox.world import World
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_DIGITS = re.compile(r"[0-9]{1,3}")
 _MOST = 100
 """Most jobs on one page of the list."""
 
@@ -54,7 +54,7 @@ class Talonic:
                 Route("/v1/jobs/{job_id}/results", self._results, methods=["GET"]),
                 Route("/v1/jobs/{job_id}/cancel", self._cancel, methods=["POST"]),
             ],
-            exception_handlers={HTTPException: _refused},
+            exception_handlers={HTTPException: _refused, ClientDisconnect: gone},
         )
         app.router.redirect_slashes = False
         return app
@@ -114,12 +114,13 @@ class Talonic:
                 response = act(key)
             except TalonicError as error:
                 response = error.response(request)
+            self._world.replays.pop((sent, name), None)
             self._world.replays[sent, name] = (now + DAY, response)
         return Response(bytes(response.body), response.status_code, dict(response.headers))
 
     def _submit(self, request: Request, body: bytes) -> Response:
         try:
-            wanted = json.loads(body)
+            wanted = parse_json(body)
         except ValueError:
             raise TalonicError(400, "The body must be JSON") from None
         if not isinstance(wanted, dict) or not isinstance(wanted.get("schema_id"), str):
@@ -208,7 +209,7 @@ def _quota_headers(allowance: Allowance | None) -> dict[str, str]:
 
 
 def _limit(sent: str) -> int:
-    if not sent.isascii() or not sent.isdigit() or not 1 <= int(sent) <= _MOST:
+    if not _DIGITS.fullmatch(sent) or not 1 <= int(sent) <= _MOST:
         raise TalonicError(400, f"limit must be a number from 1 to {_MOST}")
     return int(sent)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, Response
 
 from jobcancel.models import JobState
+from jobcancel.sandbox.words import WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,13 +17,6 @@ if TYPE_CHECKING:
 
     from jobcancel.sandbox.jobs import SandboxJob
 
-_WORDS = {
-    JobState.PENDING: "pending",
-    JobState.RUNNING: "processing",
-    JobState.SUCCEEDED: "complete",
-    JobState.FAILED: "failed",
-    JobState.CANCELLED: "failed",
-}
 _ERRORS = {
     JobState.FAILED: {"code": "job_failed", "message": "No document could be read"},
     JobState.CANCELLED: {"code": "job_failed", "message": "Cancelled via API"},
@@ -70,7 +64,7 @@ def iso(moment: float) -> str:
 
 def word(job: SandboxJob) -> str:
     """Return Talonic's word for the job's state."""
-    return job.word(_WORDS)
+    return job.word(WORDS["talonic"])
 
 
 def links(job: SandboxJob) -> dict[str, str]:

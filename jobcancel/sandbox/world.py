@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 
 from jobcancel.errors import ConfigurationError
 from jobcancel.models import JobState
+from jobcancel.sandbox.checks import check_seconds, check_type
 from jobcancel.sandbox.faults import Fault, FaultQueue, On
 from jobcancel.sandbox.jobs import AT_ONCE, CancelPolicy, JobStore, SandboxJob
 from jobcancel.sandbox.journal import Journal
 from jobcancel.sandbox.keys import KEYS, MAIN_KEYS, SPENT_KEY
 from jobcancel.sandbox.quota import Quota, Quotas
+from jobcancel.sandbox.recent import Recent
 from jobcancel.sandbox.seeds import SEEDS
+from jobcancel.sandbox.words import check_ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +35,8 @@ def _pulse_id() -> str:
 
 _NEW_ID: dict[str, Callable[[], str]] = {"pulse": _pulse_id, "talonic": lambda: str(uuid.uuid4())}
 _ENDS = (JobState.SUCCEEDED, JobState.FAILED)
+REPLAYS = 10_000
+"""How many answers are remembered to be replayed."""
 
 
 def check_vendor(vendor: str) -> str:
@@ -45,6 +50,17 @@ def check_vendor(vendor: str) -> str:
     return vendor
 
 
+def _checked(quotas: Mapping[str, Quota]) -> Mapping[str, Quota]:
+    known = [key for keys in KEYS.values() for key in keys]
+    for key, quota in quotas.items():
+        if key not in known:
+            raise ConfigurationError(
+                f"quotas: no such key {key!r} here: expected some of {', '.join(known)}"
+            )
+        check_type(f"quotas[{key!r}]", quota, Quota)
+    return quotas
+
+
 class World:
     """The sandbox's memory.
 
@@ -53,6 +69,9 @@ class World:
         pending: seconds that a submitted job waits, unless its submission says otherwise.
         running: seconds that it then runs.
         quotas: key -> quota.
+
+    Raises:
+        ConfigurationError: an argument cannot be right.
     """
 
     def __init__(
@@ -68,10 +87,10 @@ class World:
         self.jobs = JobStore(now)
         self.faults = FaultQueue()
         self.journal = Journal()
-        self.quotas = Quotas({SPENT_KEY: Quota(per_day=0), **quotas}, now)
-        self.replays: dict[tuple[str, str], tuple[float, Response]] = {}
-        self._pending = pending
-        self._running = running
+        self.quotas = Quotas({SPENT_KEY: Quota(per_day=0), **_checked(quotas)}, now)
+        self.replays = Recent[tuple[str, str], tuple[float, "Response"]](REPLAYS)
+        self._pending = check_seconds("pending", pending)
+        self._running = check_seconds("running", running)
         self.reset()
 
     def reset(self) -> None:
@@ -108,13 +127,15 @@ class World:
             )
         if ends_as not in _ENDS:
             raise ConfigurationError(f"ends_as={str(ends_as)!r}: expected succeeded or failed")
+        check_type("on_cancel", on_cancel, CancelPolicy)
+        check_ending(vendor, "on_cancel.ends_as", on_cancel.ends_as)
         job = SandboxJob(
             vendor=vendor,
             job_id=_NEW_ID[vendor](),
             owner=keys[key].tenant,
             created=self.now(),
-            pending=self._pending if pending is None else pending,
-            running=self._running if running is None else running,
+            pending=self._pending if pending is None else check_seconds("pending", pending),
+            running=self._running if running is None else check_seconds("running", running),
             ends_as=JobState(ends_as),
             on_cancel=on_cancel,
             documents=documents,
@@ -127,8 +148,12 @@ class World:
         self, vendor: str, job_id: str, fault: Fault, *, on: On = "cancel", times: int | None = 1
     ) -> None:
         """Let a coming request meet `fault`; see `Sandbox.fault`."""
+        check_vendor(vendor)
+        check_type("fault", fault, Fault)
+        check_ending(vendor, "finish", fault.finish)
+        check_ending(vendor, "finish_after", fault.finish_after)
         ends_job = fault.finish is not None or fault.finish_after is not None
         with self.lock:
-            if ends_job and self.jobs.find(check_vendor(vendor), job_id) is None:
+            if ends_job and self.jobs.find(vendor, job_id) is None:
                 raise ConfigurationError(f"the sandbox's {vendor!r} has no job {job_id!r} to end")
-            self.faults.add(check_vendor(vendor), job_id, fault, on=on, times=times)
+            self.faults.add(vendor, job_id, fault, on=on, times=times)

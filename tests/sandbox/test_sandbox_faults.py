@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import socket
 import threading
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,6 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from jobcancel.errors import ConfigurationError
 from jobcancel.models import JobState
 from jobcancel.sandbox import Fault, Sandbox
 
@@ -247,90 +245,3 @@ def test_raw_bytes_wait_for_their_reader(sandbox: Sandbox) -> None:
     sandbox.fault("pulse", JOB, Fault(raw=lambda: itertools.repeat(piece, 4)))
     with connect(sandbox) as connection:
         assert len(read_all(connection)) == 4 * len(piece)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "problem"),
-    [
-        ({"status": 99}, "status=99"),
-        ({"status": 500, "drop": True}, "exclude"),
-        ({"body": "x"}, "need status"),
-        ({"headers": {"a": "b"}}, "need status"),
-        ({"chunks": list}, "need status"),
-        ({"status": 200, "body": "x", "chunks": list}, "exclude"),
-        ({"status": 204, "body": "x"}, "no body"),
-        ({"finish": JobState.RUNNING}, "final state"),
-        ({"stall": -1.0}, "stall=-1.0"),
-        ({"interval": float("nan")}, "interval=nan"),
-    ],
-)
-def test_a_fault_that_cannot_be_is_refused(arguments: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ConfigurationError, match=problem):
-        Fault(**arguments)
-
-
-@pytest.mark.parametrize(
-    ("place", "plan", "problem"),
-    [
-        (("nobody", JOB), {}, "no vendor 'nobody'"),
-        (("pulse", "nowhere"), {}, "no job 'nowhere' to end"),
-        (("pulse", JOB), {"on": "submit"}, "on='submit'"),
-        (("pulse", JOB), {"times": 0}, "times=0"),
-    ],
-)
-def test_a_plan_that_cannot_be_is_refused(
-    sandbox: Sandbox, place: tuple[str, str], plan: dict[str, Any], problem: str
-) -> None:
-    with pytest.raises(ConfigurationError, match=problem):
-        sandbox.fault(*place, Fault(finish=JobState.FAILED), **plan)
-
-
-def test_a_fault_can_be_planned_over_http(
-    pulse: httpx.Client, outside: httpx.Client, sandbox: Sandbox
-) -> None:
-    fault = {"status": 500, "body": {"a": 1}, "apply": True, "finish_after": None, "stall": 0}
-    plan = {"vendor": "pulse", "job_id": JOB, "on": "cancel", "times": None, **fault}
-    assert outside.post("/_sandbox/faults", json=plan).status_code == 204
-    assert pulse.delete(PATH).json() == {"a": 1}
-    assert state(sandbox) is JobState.CANCELLED
-
-
-def test_a_race_can_be_planned_over_http(
-    pulse: httpx.Client, outside: httpx.Client, sandbox: Sandbox
-) -> None:
-    outside.post("/_sandbox/faults", json={"vendor": "pulse", "job_id": JOB, "finish": "failed"})
-    pulse.delete(PATH)
-    assert state(sandbox) is JobState.FAILED
-
-
-@pytest.mark.parametrize(
-    ("change", "problem"),
-    [
-        ({"vendor": None}, "vendor must be a string"),
-        ({"vendor": "nobody", "finish": "failed"}, "no vendor 'nobody'"),
-        ({"raw": "x"}, "no field 'raw'"),
-        ({"status": "500"}, "status must be a whole number"),
-        ({"status": True}, "status must be a whole number"),
-        ({"headers": {"a": 1}}, "headers must be"),
-        ({"finish": "gone"}, "finish must be a job state"),
-        ({"finish": "running"}, "final state"),
-        ({"stall": "1"}, "stall must be seconds"),
-    ],
-)
-def test_a_bad_plan_over_http_is_explained(
-    outside: httpx.Client, change: dict[str, Any], problem: str
-) -> None:
-    plan = {"vendor": "pulse", "job_id": JOB, **change}
-    reply = outside.post("/_sandbox/faults", json=plan)
-    assert reply.status_code == 422
-    assert problem in reply.json()["error"]
-
-
-@pytest.mark.parametrize(
-    ("body", "problem"),
-    [(b"{", "must be JSON"), (b"[]", "a JSON object"), (b"{}", "vendor is required")],
-)
-def test_a_plan_that_is_no_object_is_explained(
-    outside: httpx.Client, body: bytes, problem: str
-) -> None:
-    assert problem in json.loads(outside.post("/_sandbox/faults", content=body).content)["error"]

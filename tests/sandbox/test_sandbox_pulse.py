@@ -38,11 +38,31 @@ def test_an_async_json_submission_is_accepted(pulse: httpx.Client) -> None:
     assert pulse.post("/extract", json={"async": True}).status_code == 200
 
 
-@pytest.mark.parametrize("body", [b'{"async": false}', b"[true]", b"{"])
+@pytest.mark.parametrize("body", [b'{"async": false}', b"[true]"])
 def test_a_json_submission_that_is_not_async_is_refused(pulse: httpx.Client, body: bytes) -> None:
     reply = pulse.post("/extract", content=body, headers={"content-type": "application/json"})
     assert (reply.status_code, error_code(reply)) == (400, "GENERAL_003")
     assert "async" in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("body", [b"{", b"", b"\xff", b"[" * 200_000])
+def test_a_submission_that_is_not_valid_json_is_told_so(pulse: httpx.Client, body: bytes) -> None:
+    reply = pulse.post("/extract", content=body, headers={"content-type": "application/json"})
+    message = "The body is not valid JSON"
+    assert reply.status_code == 400
+    assert reply.json() == {"error": {"code": "GENERAL_003", "message": message}}
+
+
+@pytest.mark.parametrize("media_type", ["Application/JSON", "application/json ; charset=utf-8"])
+def test_a_media_type_may_be_written_in_any_case(pulse: httpx.Client, media_type: str) -> None:
+    headers = {"content-type": media_type}
+    reply = pulse.post("/extract", content=b'{"async": true}', headers=headers)
+    assert reply.status_code == 200
+
+
+def test_a_submission_with_a_wrong_key_is_not_looked_at(pulse: httpx.Client) -> None:
+    headers = {"content-type": "application/json", "x-api-key": "wrong"}
+    assert pulse.post("/extract", content=b"{", headers=headers).status_code == 401
 
 
 def test_a_form_submission_that_is_not_async_is_refused(pulse: httpx.Client) -> None:

@@ -38,7 +38,9 @@ def test_a_submission_is_accepted(talonic: httpx.Client, sandbox: Sandbox) -> No
     assert sandbox.job("talonic", reply.json()["id"]).documents == 2
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"{}", b'{"schema_id": "s", "document_ids": 1}'])
+@pytest.mark.parametrize(
+    "body", [b"{", b"[" * 200_000, b"[]", b"{}", b'{"schema_id": "s", "document_ids": 1}']
+)
 def test_an_unusable_submission_is_refused(talonic: httpx.Client, body: bytes) -> None:
     reply = talonic.post("/v1/jobs", content=body)
     assert (reply.status_code, reply.json()["code"]) == (400, "VALIDATION_ERROR")
@@ -169,6 +171,28 @@ def test_a_replay_ends_after_a_day(talonic: httpx.Client, clock: Clock) -> None:
     assert cancel(talonic, PROCESSING, idempotency_key="a").status_code == 409
 
 
+def test_only_the_last_ten_thousand_answers_are_replayed(
+    talonic: httpx.Client, sandbox: Sandbox
+) -> None:
+    cancel(talonic, PROCESSING, idempotency_key="a")
+    answer = sandbox._world.replays["tlnc_sandbox_key", "a"]
+    for number in range(9_999):
+        sandbox._world.replays["tlnc_sandbox_key", f"n{number}"] = answer
+    assert cancel(talonic, PROCESSING, idempotency_key="a").status_code == 200
+    cancel(talonic, PROCESSING, idempotency_key="b")
+    assert cancel(talonic, PROCESSING, idempotency_key="a").status_code == 409
+
+
+def test_a_renewed_answer_is_a_young_one(
+    talonic: httpx.Client, sandbox: Sandbox, clock: Clock
+) -> None:
+    for name in "ab":
+        cancel(talonic, PROCESSING, idempotency_key=name)
+    clock.advance(86_400)
+    cancel(talonic, PROCESSING, idempotency_key="a")
+    assert [name for _, name in sandbox._world.replays] == ["b", "a"]
+
+
 def test_an_idempotent_submission_makes_one_job(talonic: httpx.Client) -> None:
     headers = {"idempotency-key": "b"}
     replies = [talonic.post("/v1/jobs", json={"schema_id": "s"}, headers=headers) for _ in range(2)]
@@ -194,7 +218,17 @@ def test_the_list_is_filtered_by_status(talonic: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "limit=x", "limit=%C2%B2", "cursor=x", "cursor=eA=="]
+    "query",
+    [
+        "limit=0",
+        "limit=101",
+        "limit=",
+        "limit=x",
+        "limit=%C2%B2",
+        f"limit={'9' * 5000}",
+        "cursor=x",
+        "cursor=eA==",
+    ],
 )
 def test_an_unusable_list_query_is_refused(talonic: httpx.Client, query: str) -> None:
     assert talonic.get(f"/v1/jobs?{query}").json()["code"] == "VALIDATION_ERROR"
