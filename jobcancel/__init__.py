@@ -12,7 +12,7 @@ from __future__ import annotations
 import jobcancel.providers  # noqa: F401
 from jobcancel._version import __version__
 from jobcancel.adapter import Adapter
-from jobcancel.client import AsyncCanceller, Canceller, acancel, astatus, cancel, status
+from jobcancel.client import AsyncCanceller, Canceller
 from jobcancel.errors import (
     BrokenAdapter,
     CancelFailed,
@@ -23,6 +23,7 @@ from jobcancel.errors import (
 )
 from jobcancel.models import CancelResult, Job, JobReading, JobState, Outcome, Progress
 from jobcancel.registry import get_adapter, providers, register
+from jobcancel.shared import acancel, acancel_many, astatus, cancel, cancel_many, status
 from jobcancel.tables import HttpAdapter
 
 __all__ = [
@@ -44,8 +45,10 @@ __all__ = [
     "UnknownProvider",
     "__version__",
     "acancel",
+    "acancel_many",
     "astatus",
     "cancel",
+    "cancel_many",
     "get_adapter",
     "providers",
     "register",

@@ -1,4 +1,4 @@
-"""START HERE: `Canceller`, `AsyncCanceller` and the module-level calls.
+"""START HERE: `Canceller` and `AsyncCanceller`; the module-level calls in `shared` use them.
 
 A call is `client.cancel` -> `registry.get_adapter` -> `drive.run(flow.cancel(...))`. The
 arguments are checked in `prepare`; what is decided is in `flow`.
@@ -6,20 +6,24 @@ arguments are checked in `prepare`; what is decided is in `flow`.
 
 from __future__ import annotations
 
-import atexit
 import os
-from functools import cache
 from typing import TYPE_CHECKING, Self
 
-from jobcancel import drive, log, transport
+from jobcancel import drive, log, many, transport
 from jobcancel.config import hidden
+from jobcancel.errors import ConfigurationError
 from jobcancel.prepare import Client
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterable,
+        Iterable,
+        Iterator,
+        Mapping,
+    )
 
-    from anyio.lowlevel import RunVar
-
+    from jobcancel.many import Item
     from jobcancel.models import CancelResult, JobReading
 
 
@@ -96,6 +100,23 @@ class Canceller(Client[transport.HttpClient, transport.HttpClient]):
         reading = drive.run(call.status(), self.http(), self._clock, call.job)
         log.status_settled(reading)
         return reading
+
+    def cancel_many(
+        self,
+        jobs: Iterable[Item],
+        *,
+        concurrency: int = 32,
+        rate: str | Mapping[str, str] | None = None,
+        max_wait: float = 60.0,
+    ) -> Iterator[CancelResult]:
+        """Cancel many jobs, as `jobcancel.cancel_many` does, with this client's settings."""
+        limits = many.Limits(concurrency, rate, max_wait)
+        if self._http_client is not None:
+            raise ConfigurationError(
+                "cancel_many sends asynchronously, which the http_client of this Canceller "
+                "cannot; use AsyncCanceller(http_client=...) and its cancel_many"
+            )
+        return many.run_in_thread(self, jobs, limits)
 
     def close(self) -> None:
         """Close the connections; the client cannot be used any more."""
@@ -176,6 +197,18 @@ class AsyncCanceller(Client[transport.AsyncHttpClient, transport.AsyncClients]):
         log.status_settled(reading)
         return reading
 
+    def cancel_many(
+        self,
+        jobs: Iterable[Item] | AsyncIterable[Item],
+        *,
+        concurrency: int = 32,
+        rate: str | Mapping[str, str] | None = None,
+        max_wait: float = 60.0,
+    ) -> AsyncGenerator[CancelResult]:
+        """Cancel many jobs, as `jobcancel.acancel_many` does, with this client's settings."""
+        limits = many.Limits(concurrency, rate, max_wait)
+        return many.run(self, jobs, self.http, limits)
+
     async def aclose(self) -> None:
         """Close the connections; the client cannot be used any more."""
         self._closed = True
@@ -187,161 +220,3 @@ class AsyncCanceller(Client[transport.AsyncHttpClient, transport.AsyncClients]):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-# The module-level calls share one warm client a process, and one for each event loop: a new
-# client and its first connection cost many times what a request does.
-_shared = Canceller()
-# Not closed for good: the application's own exit handlers may still cancel jobs.
-atexit.register(_shared._disconnect)  # noqa: SLF001 - its own module
-
-
-@cache
-def _shared_async() -> RunVar[tuple[AsyncCanceller, AsyncGenerator[None]]]:
-    from anyio.lowlevel import RunVar  # comes with httpx
-
-    return RunVar("jobcancel")
-
-
-async def _loops_own() -> AsyncCanceller:
-    """Return the client of the running event loop."""
-    try:
-        return _shared_async().get()[0]
-    except LookupError:
-        client = AsyncCanceller()
-        keeper = _close_at_shutdown(client)
-        await anext(keeper)
-        _shared_async().set((client, keeper))
-        return client
-
-
-async def _close_at_shutdown(client: AsyncCanceller) -> AsyncGenerator[None]:
-    """Close `client` when the event loop ends: it finishes its asynchronous generators then."""
-    try:
-        yield
-    finally:
-        await client.aclose()
-
-
-def cancel(
-    provider: str,
-    job_id: str,
-    *,
-    params: Mapping[str, str] | None = None,
-    api_key: str | None = None,
-    base_url: str | None = None,
-    timeout: float = 10.0,
-    deadline: float = 30.0,
-    verify: bool = False,
-) -> CancelResult:
-    """Cancel one job and say truthfully what became of it.
-
-    Args:
-        provider: the vendor's name, such as `"pulse"`; `providers()` lists them.
-        job_id: the id that the vendor gave when the job was submitted.
-        params: what else the vendor needs to find the job (most need nothing).
-        api_key: the key; by default from the environment, such as `PULSE_API_KEY`.
-        base_url: where the vendor is; by default from the environment, such as
-            `PULSE_BASE_URL`, else the vendor's own address. It may carry a path prefix.
-        timeout: seconds for one HTTP exchange.
-        deadline: seconds for the whole call, retries and waits included; it is overrun by one
-            exchange at the most.
-        verify: do not trust an acceptance: read the job until it has ended, or the deadline.
-
-    Returns:
-        what became of the request. Whatever the vendor answers, and if it does not answer,
-        that is a result and not an exception.
-
-    Raises:
-        UnknownProvider: no such provider; the message names the nearest.
-        MissingCredential: no key; the message names the environment variable.
-        ConfigurationError: an argument or a setting cannot be right.
-    """
-    api_key = hidden(api_key)
-    return _shared.cancel(
-        provider,
-        job_id,
-        params=params,
-        api_key=api_key,
-        base_url=base_url,
-        timeout=timeout,
-        deadline=deadline,
-        verify=verify,
-    )
-
-
-async def acancel(
-    provider: str,
-    job_id: str,
-    *,
-    params: Mapping[str, str] | None = None,
-    api_key: str | None = None,
-    base_url: str | None = None,
-    timeout: float = 10.0,  # noqa: ASYNC109 - seconds for each exchange, not for the call
-    deadline: float = 30.0,
-    verify: bool = False,
-) -> CancelResult:
-    """Cancel one job from async code; everything as for `cancel`."""
-    api_key = hidden(api_key)
-    client = await _loops_own()
-    return await client.cancel(
-        provider,
-        job_id,
-        params=params,
-        api_key=api_key,
-        base_url=base_url,
-        timeout=timeout,
-        deadline=deadline,
-        verify=verify,
-    )
-
-
-def status(
-    provider: str,
-    job_id: str,
-    *,
-    params: Mapping[str, str] | None = None,
-    api_key: str | None = None,
-    base_url: str | None = None,
-    timeout: float = 10.0,
-    deadline: float = 30.0,
-) -> JobReading:
-    """Read where a job is; arguments and errors as for `cancel`.
-
-    Returns:
-        the job's state, or in `problem` why it could not be read.
-    """
-    api_key = hidden(api_key)
-    return _shared.status(
-        provider,
-        job_id,
-        params=params,
-        api_key=api_key,
-        base_url=base_url,
-        timeout=timeout,
-        deadline=deadline,
-    )
-
-
-async def astatus(
-    provider: str,
-    job_id: str,
-    *,
-    params: Mapping[str, str] | None = None,
-    api_key: str | None = None,
-    base_url: str | None = None,
-    timeout: float = 10.0,  # noqa: ASYNC109 - seconds for each exchange, not for the call
-    deadline: float = 30.0,
-) -> JobReading:
-    """Read where a job is from async code; everything as for `status`."""
-    api_key = hidden(api_key)
-    client = await _loops_own()
-    return await client.status(
-        provider,
-        job_id,
-        params=params,
-        api_key=api_key,
-        base_url=base_url,
-        timeout=timeout,
-        deadline=deadline,
-    )

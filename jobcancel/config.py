@@ -30,7 +30,7 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 def endpoint(
     adapter: Adapter,
     *,
-    api_keys: Mapping[str, str | None],
+    api_keys: Mapping[str, str],
     base_urls: Mapping[str, str],
     api_key: str | None,
     base_url: str | None,
@@ -84,17 +84,17 @@ def hidden(key: str | None) -> str | None:
     return cast("str", Secret("", f"an API key must be a string, not {type(key).__name__}"))
 
 
-def hidden_keys(keys: Mapping[str, str] | None) -> dict[str, str | None]:
+def hidden_keys(keys: Mapping[str, str] | None) -> dict[str, str]:
     """Return a client's keys by provider, each `hidden`; `check_keys` says what is wrong."""
     if keys is None:
         return {}
     if isinstance(keys, Mapping):
-        return {name: hidden(keys[name]) for name in keys}
+        return {name: cast("str", hidden(keys[name])) for name in keys}
     problem = "api_keys must map providers to keys, such as {'pulse': '...'}"
     return {"": cast("str", Secret("", problem))}
 
 
-def check_keys(keys: Mapping[str, str | None]) -> None:
+def check_keys(keys: Mapping[str, str]) -> None:
     """Check what `hidden_keys` made.
 
     Raises:

@@ -65,7 +65,7 @@ def run(flow: Flow[T], client: HttpClient, clock: Clock, job: Job) -> T:
         else:
             began = clock.monotonic()
             answer = _exchange(client, step)
-            _log(job, step, answer, clock.monotonic() - began)
+            log_exchange(job, step, answer, clock.monotonic() - began)
 
 
 async def arun(flow: Flow[T], client: AsyncHttpClient | AsyncClients, clock: Clock, job: Job) -> T:
@@ -81,8 +81,8 @@ async def arun(flow: Flow[T], client: AsyncHttpClient | AsyncClients, clock: Clo
             answer = None
         else:
             began = clock.monotonic()
-            answer = await _aexchange(client, step)
-            _log(job, step, answer, clock.monotonic() - began)
+            answer = await aexchange(client, step)
+            log_exchange(job, step, answer, clock.monotonic() - began)
 
 
 def _exchange(client: HttpClient, send: Send) -> Reply:
@@ -108,7 +108,8 @@ def _exchange(client: HttpClient, send: Send) -> Reply:
     return body.response(reply.status_code, _headers(reply))
 
 
-async def _aexchange(client: AsyncHttpClient | AsyncClients, send: Send) -> Reply:
+async def aexchange(client: AsyncHttpClient | AsyncClients, send: Send) -> Reply:
+    """Send one request and return what came of it."""
     import anyio  # comes with httpx; works under asyncio and trio
 
     reply = None
@@ -202,7 +203,8 @@ def _reason(error: BaseException) -> str:
     return f"{kind}: {error}".removesuffix(": ")
 
 
-def _log(job: Job, send: Send, answer: Reply, seconds: float) -> None:
+def log_exchange(job: Job, send: Send, answer: Reply, seconds: float) -> None:
+    """Log one request and what came of it."""
     log.emit(
         logging.DEBUG,
         f"{send.call}.sent",

@@ -96,6 +96,11 @@ class Client(Generic[C, W]):
             name = type(self).__name__
             _warn(f"unclosed {name}; use it in a `with`", ResourceWarning, 2, source=self)
 
+    @property
+    def clock(self) -> Clock:
+        """Where this client's time and chance come from."""
+        return self._clock
+
     def http(self) -> C | W:
         """Return the HTTP client to send with: the caller's, or this process's own."""
         if self._http_client is not None:
@@ -142,7 +147,8 @@ class Client(Generic[C, W]):
         return Call(adapter, job, policy, endpoint, self._clock)
 
 
-_OURS = {__file__, str(Path(__file__).with_name("client.py"))}
+_CALLERS = ("shared.py", "client.py", "many.py", "bulk.py", "prepare.py")
+_OURS = {str(Path(__file__).with_name(name)) for name in _CALLERS}
 
 
 def _callers_level() -> int:

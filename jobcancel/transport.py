@@ -124,7 +124,8 @@ class AsyncClients:
         from anyio.lowlevel import current_token
 
         self._loop = current_token()
-        self._free = Semaphore(_MOST_CONNECTIONS, fast_acquire=True)
+        self._most = _MOST_CONNECTIONS
+        self._free = Semaphore(self._most, fast_acquire=True)
         self._idle: list[httpx.AsyncClient] = []
 
     @asynccontextmanager
@@ -148,6 +149,12 @@ class AsyncClients:
                 yield client
             finally:
                 self._idle.append(client)
+
+    def allow(self, connections: int) -> None:
+        """Allow at least so many connections at once."""
+        while self._most < connections:
+            self._most += 1
+            self._free.release()
 
     async def aclose(self) -> None:
         """Close every client that is not in use."""

@@ -79,7 +79,7 @@ def test_no_cassette_names_a_key_or_a_machine(word: str) -> None:
 
 def test_every_cassette_is_used_once() -> None:
     assert {case.path: 1 for case in CASES} == Counter(case.path for case in CASES)
-    assert {case.path for case in CASES} == set(CASSETTES.rglob("*.*"))
+    assert {case.path for case in CASES} == set(CASSETTES.rglob("*.yaml"))
 
 
 @pytest.mark.parametrize("provider", providers())
@@ -98,3 +98,9 @@ def test_a_request_that_no_cassette_holds_surfaces_as_an_error() -> None:
         pytest.raises(vcr.errors.CannotOverwriteExistingCassetteException),
     ):
         canceller.cancel("pulse", "another-job", api_key=KEY)
+
+
+def test_the_table_of_the_readme_names_the_job_of_each_cassette() -> None:
+    readme = (CASSETTES / "README.md").read_text()
+    rows = [f"| `{c.provider}/{c.outcome}` | `{c.seed.job_id}` |" for c in CASES]
+    assert [row for row in rows if row not in readme] == []

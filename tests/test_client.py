@@ -27,8 +27,8 @@ from jobcancel import (
     acancel,
     astatus,
     cancel,
-    client,
     get_adapter,
+    shared,
     status,
     transport,
 )
@@ -200,16 +200,16 @@ def test_two_threads_that_come_first_at_once_use_one_client(
 def test_the_module_level_calls_keep_one_client_warm() -> None:
     for _ in range(2):
         status("pulse", "unknown")
-    assert [os.getpid()] == list(client._shared._own)
+    assert [os.getpid()] == list(shared._shared._own)
 
 
 @pytest.mark.anyio
 @pytest.mark.usefixtures("configured")
 async def test_the_async_module_level_calls_keep_one_client_for_the_loop() -> None:
     await astatus("pulse", "unknown")
-    warm = await client._loops_own()
+    warm = await shared._loops_own()
     await acancel("pulse", "unknown")
-    assert warm is await client._loops_own()
+    assert warm is await shared._loops_own()
 
 
 @pytest.mark.usefixtures("configured")
@@ -217,7 +217,7 @@ async def test_the_async_module_level_calls_keep_one_client_for_the_loop() -> No
 def test_the_loops_client_is_closed_when_the_loop_ends(backend: str) -> None:
     async def run() -> AsyncCanceller:
         await astatus("pulse", "unknown")
-        return await client._loops_own()
+        return await shared._loops_own()
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -1,0 +1,215 @@
+"""How fast one vendor lets us go: slow start, waiting as asked, and a rate learnt from refusals.
+
+Sans-I/O: it is told what was sent and what came back, and says when the next request may go.
+A lane of `bulk` has one.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+from attrs import define, field
+
+from jobcancel.errors import ConfigurationError, WrongType
+
+_RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|min|minute|h|hour)\s*")
+_SECONDS = {"s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
+
+# Requests in flight at the start; it doubles in every round trip while nothing is refused.
+_FIRST_WINDOW = 16.0
+# While the vendor's rate is being looked for, ours doubles in so many seconds, or round trips.
+_DOUBLING, _DOUBLING_TRIPS = 0.125, 2.0
+_MOST_DOUBLINGS = 30.0
+# Once it is known, ours starts a little below it and grows by this part of it a second; another
+# refusal takes it back by more.
+_CAUTION, _GROWTH, _DECREASE = 0.97, 0.03, 0.85
+# How much of the burst that the vendor took once is sent at once after a pause.
+_BURST = 0.5
+# The least part of what the rate allowed that must have been sent to learn from that rate.
+_USED = 0.5
+# Seconds that are no wait at all, but what is left of adding up floating-point numbers.
+_AT_ONCE = 1e-6
+# Waits when a vendor refuses without saying for how long, in seconds; doubled each time.
+_FIRST_WAIT, _LONGEST_WAIT, _SHORTEST_WAIT = 1.0, 32.0, 0.1
+
+
+def per_second(rate: str) -> float:
+    """Return a rate such as `"60/s"`, `"100/min"` or `"5000/hour"` in requests per second.
+
+    Raises:
+        ConfigurationError: it is not written so, or is zero.
+
+    Example:
+        >>> per_second("90/min")
+        1.5
+    """
+    if not isinstance(rate, str):
+        raise WrongType(f"rate must be text such as '60/s', not {rate!r}")
+    found = _RATE.fullmatch(rate)
+    if found is None or float(found[1]) == 0:
+        raise ConfigurationError(f"rate {rate!r} is not one such as '60/s', '100/min' or '1/h'")
+    return float(found[1]) / _SECONDS[found[2]]
+
+
+def rates(rate: str | Mapping[str, str] | None) -> dict[str, float]:
+    """Return the fixed rates by provider; the one for all others is under the empty name."""
+    if rate is None:
+        return {}
+    if isinstance(rate, Mapping):
+        return {provider: per_second(text) for provider, text in rate.items()}
+    return {"": per_second(rate)}
+
+
+@define
+class Pace:
+    """The pace of one lane.
+
+    Args:
+        most: requests in flight at the most.
+        fixed: requests per second, when the caller fixes them.
+        now: seconds on the clock that the other methods are given, too.
+    """
+
+    most: int
+    fixed: float | None
+    now: float
+    window: float = field(init=False, default=_FIRST_WINDOW)
+    paused_until: float = field(init=False)
+    resumed: float = field(init=False)
+    base: float | None = field(init=False)
+    searching: bool = field(init=False, default=True)
+    burst: float = field(init=False, default=1.0)
+    spent: float = field(init=False, default=0.0)
+    accepted: int = field(init=False, default=0)
+    refusals: int = field(init=False, default=0)
+    epoch: int = field(init=False, default=0)
+    round_trip: float = field(init=False, default=0.0)
+
+    def __attrs_post_init__(self) -> None:
+        self.paused_until = self.resumed = self.now
+        self.base = self.fixed
+
+    def delay(self, now: float, in_flight: int) -> float | None:
+        """Return in how many seconds the next request may go; None: when a reply has come."""
+        if in_flight >= min(self.window, self.most):
+            return None
+        delay = max(self.paused_until - now, self._earned_at(self.spent + 1) - now)
+        return delay if delay > _AT_ONCE else 0.0
+
+    def sent(self, now: float) -> int:
+        """Take note of a request; returns what `took` and `refused` want to know of it."""
+        # What was not used for a while is not saved up beyond the credit.
+        self.spent = max(self.spent + 1, self._earned(now) - self.credit)
+        return self.epoch
+
+    def took(self, epoch: int, seconds: float) -> None:
+        """Take note that the vendor did not refuse a request, and how long its reply took."""
+        self.round_trip += 0.2 * (seconds - self.round_trip)
+        self.window = min(self.window + 1, self.most)
+        if epoch == self.epoch:
+            self.accepted += 1
+            self.refusals = 0
+
+    def refused(self, now: float, epoch: int, wait: float | None) -> None:
+        """Take note of a refusal: the whole lane waits once, then goes on at the learnt rate."""
+        if wait is None:
+            wait = min(_FIRST_WAIT * 2**self.refusals, _LONGEST_WAIT)
+        if epoch == self.epoch:  # the first refusal of those that were on their way together
+            self.refusals += 1
+            if self.fixed is None:
+                self._learn(now, wait)
+            self.epoch += 1
+            self.accepted = 0
+            self.window = max(_FIRST_WINDOW, self.window / 2)
+        self.resumed = self.paused_until = max(self.paused_until, now + wait)
+        self.spent = 0.0
+
+    def nothing_left(self, now: float, reset: float) -> None:
+        """Take note of a header that says that nothing is left until `reset` seconds from now."""
+        self.paused_until = max(self.paused_until, now + reset)
+        self.resumed = max(self.resumed, self.paused_until)
+        self.spent = 0.0
+
+    # The rate, and what it has earned
+
+    @property
+    def credit(self) -> float:
+        """Requests that may go at once when nothing has gone for a while."""
+        return 1.0 if self.searching or self.fixed is not None else max(1.0, self.burst)
+
+    @property
+    def doubling(self) -> float:
+        """Seconds in which the rate doubles while the vendor's is being looked for."""
+        return max(_DOUBLING, _DOUBLING_TRIPS * self.round_trip)
+
+    def rate(self, now: float) -> float | None:
+        """Return how many requests a second may go now, or None while only the window counts."""
+        if self.base is None or self.fixed is not None:
+            return self.base
+        since = max(0.0, now - self.resumed)
+        if not self.searching:
+            return self.base * (1 + _GROWTH * since)
+        return float(self.base * 2 ** min(since / self.doubling, _MOST_DOUBLINGS))
+
+    def _earned(self, now: float) -> float:
+        """Return how many requests the rate has earned since the lane went on."""
+        since = max(0.0, now - self.resumed)
+        if self.base is None:
+            return math.inf
+        if self.fixed is not None:
+            return self.credit + self.fixed * since
+        if not self.searching:
+            return self.credit + self.base * since * (1 + _GROWTH * since / 2)
+        grown = 2 ** min(since / self.doubling, _MOST_DOUBLINGS) - 1
+        return self.credit + self.base * self.doubling / math.log(2) * grown
+
+    def _earned_at(self, requests: float) -> float:
+        """Return when so many requests will have been earned."""
+        if self.base is None:
+            return -math.inf
+        missing = max(0.0, requests - self.credit)
+        if self.fixed is not None:
+            return self.resumed + missing / self.fixed
+        if not self.searching:
+            return self.resumed + (math.sqrt(1 + 2 * _GROWTH * missing / self.base) - 1) / _GROWTH
+        grown = missing * math.log(2) / (self.base * self.doubling)
+        return self.resumed + self.doubling * math.log2(1 + grown)
+
+    # Learning
+
+    def _learn(self, now: float, wait: float) -> None:
+        span = max(now - self.resumed, 0.0)
+        # So much the vendor takes for certain: what it took, over the time until it takes more.
+        proven = max(self.accepted, 1) / (span + max(wait, _SHORTEST_WAIT))
+        # Where we could not send as fast as we might have, the vendor refused less than our rate.
+        slower = self.accepted < _USED * (self._earned(now) - self.credit) and span > 0
+        most = max(proven, self.accepted / span) if slower else math.inf
+        rate = self.rate(now - self.round_trip)  # when the refused request was sent
+        if self.base is None or rate is None:
+            self.burst = max(self.accepted, 1)
+            self.base = proven
+        elif self.searching:
+            self.base = min(most, max(proven, _CAUTION * self._sustained(rate)))
+            self.burst *= _BURST
+            self.searching = False
+        elif self.accepted <= 2 * self.burst:  # it was what went at once that was too much
+            self.base = min(most, self.base)
+            self.burst /= 2
+        else:
+            self.base = min(most, max(proven, _DECREASE * rate))
+
+    def _sustained(self, rate: float) -> float:
+        """Return the rate at which a bucket of `burst` is empty just when ours is `rate`.
+
+        Ours has doubled every so often; from when it passed the vendor's, the difference has
+        drained the bucket. Solved by bisection.
+        """
+        low, high = self.base or 0.0, rate
+        for _ in range(30):
+            guess = (low + high) / 2
+            over = (rate - guess) * self.doubling / math.log(2)
+            drained = over - guess * self.doubling * math.log2(rate / guess)
+            low, high = (guess, high) if drained > self.burst else (low, guess)
+        return low
