@@ -1,20 +1,29 @@
-"""The commands and their options; what each of them does is in a module of its own.
+"""The commands; what each of them does is in a module of its own, and its options in `options`.
 
-Typer reads the signatures, so all options of a command are spelled out here.
+Typer reads the signatures, so all options of a command are listed here.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from jobcancel import __version__, get_adapter, providers
-from jobcancel.cli.calls import client, read_params
+from jobcancel.cli import options  # noqa: TC001 - typer evaluates the signatures
+from jobcancel.cli.arguments import check_from, check_named, read_rate
+from jobcancel.cli.calls import client, needing_key, read_params
 from jobcancel.cli.describe import describe, summary
 from jobcancel.cli.extras import require
 from jobcancel.cli.listing import print_facts, print_summaries
-from jobcancel.cli.show import printer, waiting
+from jobcancel.cli.many import Many
+from jobcancel.cli.show import give_up_output, printer, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jobcancel import Canceller
 
 _SOME_NOT, _INTERRUPTED = 1, 130
 
@@ -25,7 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit status: 0 all stopped, 1 some not, 2 usage or configuration, 130 interrupted.",
+    epilog="Exit status: 0 all stopped, 1 some not, 2 usage, configuration or a malformed line, "
+    "130 interrupted.",
 )
 
 
@@ -33,41 +43,6 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the signature of an 
     if wanted:
         typer.echo(f"jobcancel {__version__}")
         raise typer.Exit
-
-
-def _refuse_key(given: str | None) -> None:
-    if given is not None:
-        raise typer.BadParameter(
-            "a key is not taken from the command line, where the shell's history keeps it; set "
-            "the environment variable that 'jobcancel providers' names, or use --api-key-file",
-            param_hint="--api-key",
-        )
-
-
-Provider = Annotated[str, typer.Argument(metavar="PROVIDER", help="Such as pulse or talonic.")]
-JobIds = Annotated[
-    list[str], typer.Argument(metavar="JOB_ID", help="The ids that the vendor gave.")
-]
-Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="For one HTTP exchange.")]
-Deadline = Annotated[
-    float, typer.Option(metavar="SECONDS", help="For each job, retries and waits included.")
-]
-BaseUrl = Annotated[
-    str | None,
-    typer.Option(metavar="URL", help="Where the vendor is, instead of its own address."),
-]
-Param = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME=VALUE", help="What the vendor needs besides the id; repeatable."),
-]
-KeyFile = Annotated[
-    str | None,
-    typer.Option(metavar="PATH", help="Read the API key from a file; - is standard input."),
-]
-NoKey = Annotated[
-    str | None, typer.Option("--api-key", hidden=True, is_eager=True, callback=_refuse_key)
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
 @app.callback()
@@ -90,62 +65,103 @@ jobcancel cancel pulse abc123-def456-ghi789
 jobcancel cancel --verify --json talonic JOB_ID JOB_ID
 
 jobcancel cancel --api-key-file /run/secrets/pulse pulse JOB_ID
+
+jobcancel cancel --from jobs.csv --json --done out.ndjson >> out.ndjson
 """
 
 
 @app.command(epilog=_EXAMPLES)
 def cancel(
-    provider: Provider,
-    job_ids: JobIds,
+    context: typer.Context,
+    provider: options.AnyProvider = None,
+    job_ids: options.AnyJobIds = None,
     *,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Read each accepted job until it has ended.")
-    ] = False,
-    timeout: Timeout = 10.0,
-    deadline: Deadline = 30.0,
-    base_url: BaseUrl = None,
-    param: Param = None,
-    api_key_file: KeyFile = None,
-    api_key: NoKey = None,  # noqa: ARG001 - its callback has refused it
-    as_json: Json = False,
+    source: options.Source = None,
+    done: options.DoneFiles = None,
+    concurrency: options.Concurrency = 32,
+    rate: options.Rate = None,
+    max_wait: options.MaxWait = 60.0,
+    verify: options.Verify = False,
+    timeout: options.Timeout = 10.0,
+    deadline: options.Deadline = 30.0,
+    base_url: options.BaseUrl = None,
+    param: options.Param = None,
+    api_key_file: options.KeyFile = None,
+    api_key: options.NoKey = None,  # noqa: ARG001 - its callback has refused it
+    as_json: options.Json = False,
 ) -> None:
-    """Cancel jobs, one after the other, and print what became of each.
+    """Cancel jobs and print what became of each.
+
+    Those named by JOB_ID go one after the other, those of --from many at once.
 
     The key comes from the environment (PULSE_API_KEY, TALONIC_API_KEY, ...) or from a file.
     An id that begins with a dash goes after --.
     """
     params = read_params(param or ())
-    put = printer(job_ids, as_json=as_json)
-    stopped = True
-    with client(
-        provider,
+    open_client = partial(
+        client,
         api_key_file=api_key_file,
         base_url=base_url,
         timeout=timeout,
         deadline=deadline,
         verify=verify,
-    ) as canceller:
-        for job_id in job_ids:
+    )
+    if source is None:
+        provider, named = check_named(context, provider, job_ids)
+        with open_client(provider) as canceller:
+            exit_status = _cancel_each(canceller, provider, named, params, as_json=as_json)
+    else:
+        check_from(source, provider, job_ids, api_key_file=api_key_file, base_url=base_url)
+        many = Many(
+            path=source,
+            provider=provider,
+            params=params,
+            done=done or (),
+            concurrency=concurrency,
+            rate=read_rate(rate or ()),
+            max_wait=max_wait,
+            as_json=as_json,
+        )
+        with open_client(provider) as canceller:
+            exit_status = many.run(canceller)
+    raise typer.Exit(exit_status)
+
+
+def _cancel_each(
+    canceller: Canceller,
+    provider: str,
+    job_ids: Sequence[str],
+    params: Mapping[str, str],
+    *,
+    as_json: bool,
+) -> int:
+    put = printer(job_ids, as_json=as_json)
+    stopped = True
+    with needing_key(provider):
+        for number, job_id in enumerate(job_ids, 1):
             with waiting(f"cancelling {job_id}"):
                 result = canceller.cancel(provider, job_id, params=params)
-            put(result)
+            try:
+                put(result)
+            except OSError as error:
+                give_up_output(error, f"{job_id}: {result.outcome}", job_ids[number:])
+                raise typer.Exit(_SOME_NOT) from None
             stopped = stopped and result.stopped
-    if not stopped:
-        raise typer.Exit(_SOME_NOT)
+    return 0 if stopped else _SOME_NOT
 
 
 @app.command()
 def status(
-    provider: Provider,
-    job_ids: JobIds,
+    provider: options.Provider,
+    job_ids: options.JobIds,
     *,
-    timeout: Timeout = 10.0,
-    deadline: Deadline = 30.0,
-    base_url: BaseUrl = None,
-    param: Param = None,
-    api_key_file: KeyFile = None,
-    api_key: NoKey = None,  # noqa: ARG001 - its callback has refused it
-    as_json: Json = False,
+    timeout: options.Timeout = 10.0,
+    deadline: options.Deadline = 30.0,
+    base_url: options.BaseUrl = None,
+    param: options.Param = None,
+    api_key_file: options.KeyFile = None,
+    api_key: options.NoKey = None,  # noqa: ARG001 - its callback has refused it
+    as_json: options.Json = False,
 ) -> None:
     """Print where jobs are; the exit status is 0 when every state was read, else 1.
 
@@ -154,13 +170,16 @@ def status(
     params = read_params(param or ())
     put = printer(job_ids, as_json=as_json)
     read = True
-    with client(
-        provider,
-        api_key_file=api_key_file,
-        base_url=base_url,
-        timeout=timeout,
-        deadline=deadline,
-    ) as canceller:
+    with (
+        client(
+            provider,
+            api_key_file=api_key_file,
+            base_url=base_url,
+            timeout=timeout,
+            deadline=deadline,
+        ) as canceller,
+        needing_key(provider),
+    ):
         for job_id in job_ids:
             with waiting(f"reading {job_id}"):
                 reading = canceller.status(provider, job_id, params=params)
@@ -176,7 +195,7 @@ def list_providers(
         str | None, typer.Argument(metavar="NAME", help="Tell all about this provider.")
     ] = None,
     *,
-    as_json: Json = False,
+    as_json: options.Json = False,
 ) -> None:
     """List the providers; with a name, how each of that one's replies is read."""
     if name is None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def client(
-    provider: str,
+    provider: str | None,
     *,
     api_key_file: str | None,
     base_url: str | None,
@@ -28,7 +28,7 @@ def client(
     """Open a client for one provider, and say so when the provider is deprecated.
 
     Args:
-        provider: its name.
+        provider: its name; None for all, with keys and addresses from the environment only.
         api_key_file: where the key is, `-` for standard input; None for the environment.
         base_url: where the provider is; None for the environment or the vendor's own address.
         timeout: seconds for one HTTP exchange.
@@ -38,26 +38,42 @@ def client(
     Raises:
         JobCancelError: a setting cannot be right, or there is no key.
     """
-    adapter = get_adapter(provider)
-    key = None if api_key_file is None else read_key(api_key_file)
-    if adapter.deprecated is not None:
-        complain(f"{provider!r} is deprecated; use {adapter.deprecated!r}")
+    keys, urls = {}, {}
+    if provider is not None:
+        adapter = get_adapter(provider)
+        if api_key_file is not None:
+            keys[provider] = read_key(api_key_file)
+        if base_url is not None:
+            urls[provider] = base_url
+        if adapter.deprecated is not None:
+            complain(f"{provider!r} is deprecated; use {adapter.deprecated!r}")
     with (
         without_deprecations(),
         Canceller(
-            api_keys=None if key is None else {provider: key},
-            base_urls=None if base_url is None else {provider: base_url},
+            api_keys=keys,
+            base_urls=urls,
             timeout=timeout,
             deadline=deadline,
             verify=verify,
         ) as canceller,
     ):
-        try:
-            yield canceller
-        except MissingCredential:
-            raise ConfigurationError(
-                f"no API key for {provider!r}: set {adapter.key_env} or use --api-key-file"
-            ) from None
+        yield canceller
+
+
+@contextmanager
+def needing_key(provider: str) -> Iterator[None]:
+    """Tell that a key is missing with the remedies that the command line has.
+
+    Raises:
+        ConfigurationError: it is missing.
+    """
+    try:
+        yield
+    except MissingCredential:
+        raise ConfigurationError(
+            f"no API key for {provider!r}: set {get_adapter(provider).key_env} "
+            "or use --api-key-file"
+        ) from None
 
 
 @contextmanager

@@ -7,6 +7,8 @@ is a table that grows by a line at a time. What there is to say of a provider is
 from __future__ import annotations
 
 import json
+import os
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,7 @@ Answer = CancelResult | JobReading
 _WIDEST_ID = 40
 _ROOM = 30
 """Columns that the words beside a result need; with fewer left they go below it."""
+_OUTCOME, _STATE = max(map(len, Outcome)), max(map(len, JobState))
 _READ = "ok"
 """What stands in the place of an outcome when a job's state was read."""
 
@@ -85,13 +88,60 @@ def printer(job_ids: Sequence[str], *, as_json: bool) -> Callable[[Answer], None
     if console is None:
         return _print_plain
     widest = max(cell_len(clean(job_id)) for job_id in job_ids)
-    widths = (min(widest, _WIDEST_ID), max(map(len, Outcome)), max(map(len, JobState)))
+    widths = (min(widest, _WIDEST_ID), _OUTCOME, _STATE)
     return lambda answer: _print_styled(console, widths, answer)
 
 
+def give_up_output(error: OSError, last: str, left: Sequence[str]) -> None:
+    """Tell what the output can no longer tell, once it is closed or full.
+
+    Args:
+        error: why it cannot be written.
+        last: the result that could not be written.
+        left: the jobs that are not cancelled, for nobody would see what became of them.
+    """
+    # What is buffered would fail again when the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if left or not isinstance(error, BrokenPipeError):
+        complain(f"the output cannot be written ({error.strerror}); last {last}")
+    if left:
+        complain(f"not cancelled: {' '.join(left)}")
+
+
+def stream(console: Console | None, *, as_json: bool) -> Callable[[CancelResult], None]:
+    """Return what prints each of so many results that nobody knows how wide their ids are.
+
+    Args:
+        console: the terminal, on which a progress bar may move below the results; None if
+            standard output is none.
+        as_json: whether each result becomes a line of JSON.
+    """
+    if console is None:
+        return _print_json if as_json else _print_plain
+    if as_json:
+        return lambda result: console.print(Text(_json(result)), soft_wrap=True)
+    return lambda result: _print_line(console, result)
+
+
+def _print_line(console: Console, result: CancelResult) -> None:
+    line = Text.assemble(
+        (f"{result.outcome:<{_OUTCOME}}  ", STYLES[result.outcome]),
+        f"{result.state or '-':<{_STATE}}  ",
+        f"{clean(result.provider)} ",
+        (clean(result.job_id), "bold"),
+        (f"  {clean(_detail(result))}", "dim"),
+    )
+    # What went well may be cut short; what did not is to be read to its end.
+    console.print(line, no_wrap=result.stopped, overflow="ellipsis" if result.stopped else "fold")
+
+
 def _print_json(answer: Answer) -> None:
+    typer.echo(_json(answer))
+
+
+def _json(answer: Answer) -> str:
     stopped = {"stopped": answer.stopped} if isinstance(answer, CancelResult) else {}
-    say_json({**answer.to_dict(), **stopped})
+    return json.dumps({**answer.to_dict(), **stopped})
 
 
 def _print_plain(answer: Answer) -> None:

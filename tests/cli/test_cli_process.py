@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobcancel import Canceller, Outcome
@@ -49,6 +50,32 @@ def test_a_reader_that_has_gone_ends_it_quietly(served: Sandbox) -> None:
         output.close()
         assert errors.read() == ""
         assert process.wait() == 1
+
+
+def test_a_reader_that_has_gone_is_told_which_jobs_are_not_cancelled(served: Sandbox) -> None:
+    served.fault("pulse", SECOND, Fault(stall=0.5))
+    with started("cancel", "pulse", FIRST, SECOND, "third", "fourth") as (process, output, errors):
+        assert output.readline() == LINE
+        output.close()
+        assert errors.read() == (
+            f"jobcancel: the output cannot be written (Broken pipe); last {SECOND}: cancelled\n"
+            "jobcancel: not cancelled: third fourth\n"
+        )
+        assert process.wait() == 1
+
+
+def test_a_full_disk_is_told(served: Sandbox) -> None:
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "jobcancel", "cancel", "pulse", FIRST],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **served.environ},
+            text=True,
+            check=False,
+        )
+    told = f"the output cannot be written (No space left on device); last {FIRST}: cancelled"
+    assert (1, f"jobcancel: {told}\n") == (ran.returncode, ran.stderr)
 
 
 def test_the_key_comes_from_standard_input(sandbox: Sandbox) -> None:

@@ -55,7 +55,7 @@ def test_help_goes_to_standard_output(run: Run, command: list[str]) -> None:
         (["cancel", "pulse", JOB, "--param", "a"], "'a' is not of the form name=value"),
         (["cancel", "pulse", JOB, "--param", "=b"], "'=b' is not of the form name=value"),
         (["status", "pulse", JOB, *["--param", "a=b"] * 2], "'a' is given twice"),
-        (["cancel", "pulse"], "Missing argument 'JOB_ID'"),
+        (["cancel", "pulse"], "JOB_ID: it is missing, and so is --from FILE"),
         (["cancel", "pulse", JOB, "--timeout", "soon"], "--timeout"),
         (["providers", "nobody"], "jobcancel: no provider 'nobody'"),
         (["sandbox", "--pulse-burst", "3"], "--pulse-burst: it needs --pulse-rate"),

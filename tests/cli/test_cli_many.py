@@ -1,0 +1,293 @@
+"""`jobcancel cancel --from`: what it prints, what it skips, and the exit status."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from jobcancel import CancelResult, Outcome
+from jobcancel.cli.progress import Tally, _Bar
+from tests.cli.runs import ESCAPE, plain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Any
+
+    from jobcancel.sandbox import Sandbox
+    from tests.cli.runs import Run
+
+STOPPED, FOREIGN = "sandbox-pending", "sandbox-foreign"
+MORE = ("sandbox-processing", "abc123-def456-ghi789")
+TALONIC_PROCESSING = "00000000-0000-4000-8000-000000000002"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "jobs"
+
+
+def write(file: Path, *lines: str) -> str:
+    file.write_text("".join(f"{line}\n" for line in lines))
+    return str(file)
+
+
+def sent(sandbox: Sandbox) -> int:
+    return sum(each.method == "DELETE" for each in sandbox.requests)
+
+
+def results(printed: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in printed.splitlines()]
+
+
+@pytest.mark.usefixtures("served")
+def test_jobs_of_several_providers_are_cancelled_and_summed_up(run: Run, file: Path) -> None:
+    path = write(file, "provider,job_id", f"pulse,{STOPPED}", f"talonic,{TALONIC_PROCESSING}")
+    ran = run("cancel", "--from", path)
+    lines = sorted(line.split("\t")[:3] for line in ran.stdout.splitlines())
+    expected = [["pulse", STOPPED, "cancelled"], ["talonic", TALONIC_PROCESSING, "cancelled"]]
+    assert (ran.returncode, lines) == (0, expected)
+    assert ran.stderr.startswith("cancelled  2\n2 of 2 jobs stopped in ")
+
+
+def test_a_hundred_jobs_are_a_hundred_results(run: Run, served: Sandbox, file: Path) -> None:
+    job_ids = [served.submit("pulse", pending=1000) for _ in range(100)]
+    ran = run("cancel", "pulse", "--json", "--from", write(file, *job_ids))
+    assert ran.returncode == 0
+    assert sorted(job_ids) == sorted(each["job_id"] for each in results(ran.stdout))
+
+
+@pytest.mark.usefixtures("served")
+def test_one_job_that_is_not_stopped_is_status_1(run: Run, file: Path) -> None:
+    ran = run("cancel", "pulse", "--from", write(file, STOPPED, FOREIGN))
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("cancelled  1\nforbidden  1\n1 of 2 jobs stopped in ")
+
+
+@pytest.mark.usefixtures("served")
+def test_a_malformed_line_is_reported_and_does_not_stop_the_rest(run: Run, file: Path) -> None:
+    path = write(file, json.dumps({"job_id": STOPPED}), "{oops", json.dumps({"job_id": FOREIGN}))
+    ran = run("cancel", "pulse", "--json", "--from", path)
+    outcomes = sorted(each["outcome"] for each in results(ran.stdout))
+    assert (ran.returncode, outcomes) == (2, ["cancelled", "forbidden"])
+    assert f"jobcancel: {path}, line 2: not JSON: " in ran.stderr
+    assert "\nmalformed  1\n1 of 2 jobs stopped in " in ran.stderr
+
+
+@pytest.mark.usefixtures("served")
+def test_a_report_of_a_malformed_line_does_not_repeat_all_of_it(run: Run, file: Path) -> None:
+    path = write(file, json.dumps({"job_id": ["x" * 10_000]}))
+    ran = run("cancel", "pulse", "--from", path)
+    assert ran.returncode == 2
+    assert max(map(len, ran.stderr.splitlines())) < 500
+
+
+def test_params_are_for_all_lines(run: Run, served: Sandbox, file: Path) -> None:
+    ran = run("cancel", "pulse", "--param", "room=1", "--from", write(file, STOPPED))
+    assert ran.returncode == 2
+    assert "line 1: 'pulse' has no param 'room'" in ran.stderr
+    assert sent(served) == 0
+
+
+def test_what_an_earlier_run_stopped_is_skipped(run: Run, served: Sandbox, file: Path) -> None:
+    path = write(file, STOPPED, FOREIGN, *MORE)
+    printed = run("cancel", "pulse", "--json", "--from", path).stdout
+    done = file.with_name("done.ndjson")
+    done.write_text("".join(line for line in printed.splitlines(keepends=True) if "b" in line))
+    before = sent(served)
+    ran = run("cancel", "pulse", "--json", "--from", path, "--done", str(done))
+    assert [FOREIGN] == [each["job_id"] for each in results(ran.stdout)]
+    assert "\nskipped    3\n0 of 1 jobs stopped in " in ran.stderr
+    assert sent(served) == before + 1
+
+
+@pytest.mark.usefixtures("served")
+def test_lines_that_no_run_wrote_are_counted_and_the_others_used(run: Run, file: Path) -> None:
+    done = file.with_name("done.ndjson")
+    one = {"provider": "pulse", "job_id": STOPPED, "outcome": "cancelled"}
+    wrong = [{**one, "outcome": "gone"}, {**one, "job_id": 7}, {**one, "provider": None}, [1], {}]
+    lines = ["", '{"provider": "pul', "\ud800", *map(json.dumps, [*wrong, one])]
+    done.write_bytes("\n".join(lines).encode(errors="surrogatepass"))
+    arguments = ("cancel", "pulse", "--from", write(file, STOPPED), "--done", str(done))
+    ran = run(*arguments)
+    assert (ran.returncode, ran.stdout) == (0, "")
+    first, second, _ = ran.stderr.splitlines()
+    assert f"jobcancel: {done}: 7 lines skipped, which --json did not write" == first
+    assert second == "skipped  1"
+
+
+@pytest.mark.usefixtures("served")
+def test_a_line_cut_off_by_a_crash_is_one_that_cannot_be_read(run: Run, file: Path) -> None:
+    done = write(file.with_name("done.ndjson"), '{"provider": "pulse", "job')
+    ran = run("cancel", "pulse", "--from", write(file, STOPPED), "--done", done)
+    assert ran.returncode == 0
+    assert ran.stderr.startswith(f"jobcancel: {done}: 1 line skipped, which --json did not write")
+
+
+@pytest.mark.usefixtures("served")
+def test_the_first_run_needs_no_output_of_an_earlier_one(run: Run, file: Path) -> None:
+    done = str(file.with_name("nothing"))
+    ran = run("cancel", "pulse", "--from", write(file, STOPPED), "--done", done)
+    assert ran.returncode == 0
+    assert ran.stderr.startswith(f"jobcancel: {done} is not there yet; nothing of it to skip\n")
+
+
+def test_a_missing_key_ends_the_run_at_once(run: Run, file: Path) -> None:
+    ran = run("cancel", "pulse", "--from", write(file, *MORE))
+    expected = "jobcancel: no API key for 'pulse': set PULSE_API_KEY or use --api-key-file\n"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", expected)
+
+
+@pytest.mark.usefixtures("served")
+def test_a_missing_key_further_down_leaves_the_results_before_it(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TALONIC_API_KEY")
+    path = write(file, "provider,job_id", f"pulse,{STOPPED}", f"talonic,{TALONIC_PROCESSING}")
+    ran = run("cancel", "--from", path)
+    assert (ran.returncode, ran.stdout.split("\t")[1:3]) == (2, [STOPPED, "cancelled"])
+    assert "interrupted: 1 of 1 jobs stopped" in ran.stderr
+    assert ran.stderr.splitlines()[-1].startswith("jobcancel: no API key for 'talonic': set TAL")
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize("named", [["pulse-legacy"], []])
+def test_a_deprecated_provider_is_noted_once(run: Run, file: Path, named: list[str]) -> None:
+    lines = [f"{job_id},pulse-legacy" for job_id in (STOPPED, *MORE)]
+    ran = run("cancel", *named, "--from", write(file, "job_id,provider", *lines))
+    assert ran.returncode == 0
+    assert ran.stderr.count("'pulse-legacy' is deprecated; use 'pulse'") == 1
+
+
+def test_the_rate_may_be_fixed_for_all_or_by_provider(
+    run: Run, served: Sandbox, file: Path
+) -> None:
+    path = write(file, STOPPED)
+    for rates in (["--rate", "60/s"], ["--rate", "pulse=60/s", "--rate", "talonic=1/min"]):
+        assert run("cancel", "pulse", "--from", path, *rates).returncode == 0
+    assert sent(served) == 2
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "PROVIDER: it is missing, and so is --from FILE"),
+        (["pulse", "a", "--done", "x"], "--done: it needs --from"),
+        (["pulse", "a", "--rate", "1/s"], "--rate: it needs --from"),
+        (["pulse", "a", "--concurrency", "32"], "--concurrency: it needs --from"),
+        (["pulse", "a", "--max-wait", "1"], "--max-wait: it needs --from"),
+        (["pulse", "a", "--from", "FILE"], "JOB_ID: the ids are in the file of --from"),
+        (["--from", "FILE", "--api-key-file", "x"], "--api-key-file: it needs PROVIDER"),
+        (["--from", "FILE", "--base-url", "http://x"], "--base-url: it needs PROVIDER"),
+        (["pulse", "--from", "-", "--api-key-file", "-"], "standard input is either the key or"),
+        (["pulse", "--from", "FILE", "--rate", "1/s", "--rate", "pulse=1/s"], "one rate for all"),
+        (["pulse", "--from", "FILE", *["--rate", "pulse=1/s"] * 2], "one rate for all"),
+        (["pulse", "--from", "FILE", "--rate", "fast"], "jobcancel: rate 'fast' is not one"),
+        (["pulse", "--from", "FILE", "--concurrency", "0"], "jobcancel: concurrency must be"),
+        (["pulse", "--from", "FILE", "--max-wait", "-1"], "jobcancel: max_wait must be"),
+        (["plse", "--from", "FILE"], "jobcancel: no provider 'plse'; did you mean 'pulse'?"),
+        (["--from", "FILE"], "these are plain ids, one a line; give PROVIDER"),
+        (["pulse", "--from", "/"], "jobcancel: cannot read /: Is a directory"),
+        (["pulse", "--from", "/no/file"], "jobcancel: cannot read /no/file: No such file"),
+        (["pulse", "--from", "FILE", "--done", "/"], "jobcancel: cannot read '/': Is a directory"),
+    ],
+)
+def test_a_mistake_is_named(run: Run, file: Path, arguments: list[str], message: str) -> None:
+    path = write(file, STOPPED)
+    ran = run("cancel", *(path if each == "FILE" else each for each in arguments))
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert message in plain(ran.stderr)
+
+
+@pytest.mark.usefixtures("served")
+def test_a_closed_standard_error_does_not_stop_the_cancelling(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    ran = run("cancel", "pulse", "--from", write(file, STOPPED))
+    assert (ran.returncode, ran.stdout.split("\t")[2]) == (0, "cancelled")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_shows_one_line_for_what_went_well_and_all_words_for_what_did_not(
+    run: Run, served: Sandbox, file: Path
+) -> None:
+    long = served.submit("pulse", pending=1000)
+    lines = [f"pulse,{long}", "talonic,not-a-uuid"]
+    ran = run("cancel", "--from", write(file, "provider,job_id", *lines))
+    shown = ESCAPE.sub("", ran.stdout).splitlines()
+    assert max(map(len, shown)) <= 80
+    assert [line for line in shown if long in line and line.endswith("…")]
+    assert "\x1b[31minvalid" in ran.stdout
+    assert "…" not in " ".join(line for line in shown if long not in line)
+    assert "must be a UUID" in plain(ran.stdout)
+
+
+@pytest.mark.usefixtures("served", "terminal")
+def test_json_on_a_terminal_is_still_one_object_a_line(run: Run, file: Path) -> None:
+    ran = run("cancel", "pulse", "--json", "--from", write(file, STOPPED))
+    assert [STOPPED] == [each["job_id"] for each in results(ran.stdout)]
+
+
+class Interrupting(io.TextIOWrapper):
+    """An output in the middle of whose writing Ctrl-C is pressed."""
+
+    times = 1
+
+    def write(self, text: str) -> int:
+        half = len(text) // 2
+        super().write(text[:half])
+        for _ in range(self.times if text else 0):  # typer tries whether it takes text
+            signal.raise_signal(signal.SIGINT)
+        return super().write(text[half:])
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize(("times", "whole"), [(1, True), (2, False)])
+def test_ctrl_c_waits_for_the_line_that_is_being_written_unless_it_is_pressed_again(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch, times: int, whole: bool
+) -> None:
+    monkeypatch.setattr(Interrupting, "times", times)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    output = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", Interrupting(output, encoding="utf-8"))
+    path = write(file, STOPPED)
+    try:
+        ran = run("cancel", "pulse", "--from", path)
+    finally:
+        sys.stdout.flush()
+        signal.signal(signal.SIGINT, handler)
+    assert ran.returncode == 130
+    assert output.getvalue().decode().endswith("\n") is whole
+    assert f"interrupted: {int(whole)} of {int(whole)} jobs stopped" in ran.stderr
+
+
+def shown(tally: Tally, total: int | None, *times: float) -> str:
+    """Return what the bar shows after a stopped job at each of these times."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    bar = _Bar(tally, total, console)
+    result = CancelResult(provider="pulse", job_id="a", outcome=Outcome.CANCELLED)
+    for now in times:
+        bar.get_time = lambda now=now: now  # type: ignore[misc]
+        tally.add(result)
+        bar.get_renderable()
+    with console.capture() as captured:
+        console.print(bar.get_renderable())
+    return plain(captured.get().replace("━", " "))
+
+
+def test_the_bar_tells_done_stopped_failed_rate_and_time_left() -> None:
+    tally = Tally(skipped=3, malformed=1)
+    tally.add(CancelResult(provider="pulse", job_id="a", outcome=Outcome.FORBIDDEN))
+    words = shown(tally, 2004, 0.0, 0.1, 0.2)
+    assert "4 of 2,000 done 3 stopped 1 failed 10/s 0:03:20 left" in words
+
+
+def test_the_bar_of_a_pipe_knows_no_end() -> None:
+    assert "0 done 0 stopped 0 failed -/s -:--:-- left" in shown(Tally(), None)

@@ -1,0 +1,167 @@
+"""`jobcancel cancel --from` as a process: signals, pipes, and a real terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobcancel.sandbox import Fault
+from tests.cli.runs import ESCAPE, started
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import IO
+
+    from jobcancel.sandbox import Sandbox
+
+STALLED = "sandbox-processing"
+
+
+def jobs(served: Sandbox, path: Path, number: int, *others: str) -> list[str]:
+    """Submit jobs and write them and others, one a line."""
+    job_ids = [served.submit("pulse", pending=1000) for _ in range(number)]
+    path.write_text("\n".join([*job_ids, *others]))
+    return job_ids
+
+
+def until_asked(served: Sandbox, job_id: str, process: subprocess.Popen[str]) -> None:
+    while not any(job_id in each.path for each in served.requests):
+        assert process.poll() is None
+
+
+def interrupted(
+    served: Sandbox, path: Path, number: int
+) -> tuple[list[str], str, subprocess.Popen[str]]:
+    """Interrupt a run when `number` results are out and one job is on its way."""
+    served.fault("pulse", STALLED, Fault(stall=60))
+    arguments = ("cancel", "pulse", "--json", "--from", str(path))
+    with started(*arguments) as (process, output, errors):
+        lines = [output.readline() for _ in range(number)]
+        until_asked(served, STALLED, process)
+        process.send_signal(signal.SIGINT)
+        lines += output.readlines()
+        told = errors.read()
+        process.wait()
+        return lines, told, process
+
+
+def test_an_interruption_leaves_whole_results_and_a_summary(
+    served: Sandbox, tmp_path: Path
+) -> None:
+    job_ids = jobs(served, tmp_path / "jobs", 20, STALLED)
+    lines, told, process = interrupted(served, tmp_path / "jobs", 20)
+    assert sorted(job_ids) == sorted(json.loads(line)["job_id"] for line in lines)
+    assert told.startswith("cancelled  20\ninterrupted: 20 of 20 jobs stopped in ")
+    assert process.returncode == 130
+
+
+def test_an_interrupted_run_is_finished_by_repeating_the_command(
+    served: Sandbox, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "jobs", tmp_path / "out.ndjson"
+    job_ids = jobs(served, path, 20, STALLED)
+    out.write_text("".join(interrupted(served, path, 20)[0]))
+    arguments = ["cancel", "pulse", "--json", "--from", str(path), "--done", str(out)]
+    with out.open("a") as appended:
+        again = subprocess.run(
+            [sys.executable, "-m", "jobcancel", *arguments],
+            stdout=appended,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finished = [json.loads(line)["job_id"] for line in out.read_text().splitlines()]
+    assert (again.returncode, sorted([*job_ids, STALLED])) == (0, sorted(finished))
+    assert "skipped    20\n1 of 1 jobs stopped" in again.stderr
+
+
+def test_a_reader_that_has_gone_ends_it_quietly(served: Sandbox, tmp_path: Path) -> None:
+    jobs(served, tmp_path / "jobs", 1, STALLED)
+    served.fault("pulse", STALLED, Fault(stall=0.5))
+    arguments = ("cancel", "pulse", "--from", str(tmp_path / "jobs"))
+    with started(*arguments) as (process, output, errors):
+        assert output.readline()
+        output.close()
+        assert errors.read() == ""
+        assert process.wait() == 1
+
+
+@pytest.mark.usefixtures("served")
+def test_jobs_come_from_standard_input_one_by_one() -> None:
+    with started("cancel", "--from", "-") as (process, output, errors):
+        assert process.stdin is not None
+        for job_id in ("sandbox-pending", "abc123-def456-ghi789"):
+            print(json.dumps({"provider": "pulse", "job_id": job_id}), file=process.stdin)
+            process.stdin.flush()
+            assert output.readline().startswith(f"pulse\t{job_id}\tcancelled")
+        print("{", file=process.stdin)
+        process.stdin.close()
+        assert "jobcancel: standard input, line 3: not JSON" in errors.read()
+        assert process.wait() == 2
+
+
+@pytest.mark.usefixtures("served")
+def test_an_interruption_does_not_wait_for_who_writes_the_jobs() -> None:
+    with started("cancel", "pulse", "--from", "-") as (process, output, errors):
+        assert process.stdin is not None
+        print("sandbox-pending", file=process.stdin, flush=True)
+        assert output.readline().startswith("pulse\tsandbox-pending\tcancelled")
+        process.send_signal(signal.SIGINT)
+        assert "interrupted: 1 of 1 jobs stopped" in errors.read()
+        assert process.wait() == 130
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch, *arguments: str, output: IO[str] | None) -> str:
+    """Return what a run shows on a terminal that is its standard error."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "jobcancel", "cancel", "pulse", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs if output is None else output,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while read := os.read(ours, 10_000):
+                shown += read
+        except OSError:  # so Linux says that the other end is closed
+            pass
+        os.close(ours)
+        assert process.wait() == 2
+    return shown.decode()
+
+
+def test_a_terminal_shows_progress_while_results_go_to_a_file(
+    served: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    job_ids = jobs(served, tmp_path / "jobs", 3)
+    path = tmp_path / "jobs.csv"
+    path.write_text("\n".join(["job_id", *job_ids, "a,b"]))
+    with (tmp_path / "out").open("w") as output:
+        shown = on_a_terminal(monkeypatch, "--from", str(path), output=output)
+    assert "0 of 4" in ESCAPE.sub("", shown)
+    assert "line 5: 2 cells where the header has 1" in ESCAPE.sub("", shown)
+    assert "3 of 3 jobs stopped in " in ESCAPE.sub("", shown)
+    assert sorted(job_ids) == sorted(
+        line.split("\t")[1] for line in (tmp_path / "out").read_text().splitlines()
+    )
+
+
+def test_a_terminal_shows_results_above_the_progress(
+    served: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    job_ids = jobs(served, tmp_path / "jobs", 3, "\x00")
+    (tmp_path / "jobs").write_bytes("\n".join(job_ids).encode() + b"\n\xff\n")
+    shown = on_a_terminal(monkeypatch, "--from", str(tmp_path / "jobs"), output=None)
+    assert all(job_id in shown for job_id in job_ids)
+    assert "0 of 4" in ESCAPE.sub("", shown)

@@ -1,0 +1,167 @@
+"""What `--from` reads: three formats, and what is wrong with a line."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import pytest
+from attrs import evolve
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from jobcancel import ConfigurationError, Job, registry
+from jobcancel.cli import sources
+from jobcancel.cli.sources import Malformed
+from jobcancel.providers.pulse import PULSE
+
+if TYPE_CHECKING:
+    from jobcancel import HttpAdapter
+
+ROOMY: HttpAdapter = evolve(PULSE, name="roomy", params={"room": "the id of the room"})
+LONG = sources._LONGEST_LINE
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_registered", {"roomy": ROOMY})
+
+
+def read(
+    content: bytes | str, provider: str | None = "pulse", params: dict[str, str] | None = None
+) -> list[Job | Malformed]:
+    raw = content.encode() if isinstance(content, str) else content
+    return list(sources.read(BytesIO(raw), provider=provider, params=params or {}))
+
+
+def problem(content: bytes | str, provider: str | None = "pulse") -> str:
+    """Return what is wrong with the last line."""
+    last = read(content, provider)[-1]
+    assert isinstance(last, Malformed)
+    return last.problem
+
+
+def test_plain_ids_are_one_a_line() -> None:
+    assert [Job("pulse", "a"), Job("pulse", "b c")] == read("a\nb c\n")
+
+
+def test_ndjson_names_provider_id_and_params() -> None:
+    lines = [{"provider": "roomy", "job_id": "a", "params": {"room": "1"}}, {"job_id": "b"}]
+    content = "\n".join(map(json.dumps, lines))
+    assert [Job("roomy", "a", {"room": "1"}), Job("pulse", "b")] == read(content)
+
+
+def test_what_json_prints_can_be_read_again() -> None:
+    line = {"provider": "pulse", "job_id": "a", "outcome": "unknown", "params": None}
+    assert [Job("pulse", "a")] == read(json.dumps(line), None)
+
+
+def test_csv_columns_are_found_by_name_and_the_others_are_params() -> None:
+    content = 'room, job_id,provider\n1,"a,b",roomy\n,c,pulse\n,d,\n'
+    expected = [Job("roomy", "a,b", {"room": "1"}), Job("pulse", "c"), Job("pulse", "d")]
+    assert expected == read(content)
+
+
+def test_csv_may_have_the_ids_alone() -> None:
+    assert [Job("pulse", "a")] == read("job_id\na\n")
+
+
+def test_params_for_all_stand_in_where_a_line_names_none() -> None:
+    content = "job_id,room\na,1\nb,\n"
+    expected = [Job("roomy", "a", {"room": "1"}), Job("roomy", "b", {"room": "9"})]
+    assert expected == read(content, "roomy", {"room": "9"})
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbfa\r\n\r\n  b\r\n", b"\n \t\na\nb"])
+def test_byte_order_marks_line_ends_and_blank_lines_mean_nothing(content: bytes) -> None:
+    assert [Job("pulse", "a"), Job("pulse", "b")] == read(content)
+
+
+def test_lines_are_numbered_as_an_editor_does() -> None:
+    content = '\n{"job_id": "a"}\n\n{]\n'
+    assert [Job("pulse", "a"), Malformed(4, problem(content))] == read(content)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf"])
+def test_nothing_is_no_job(content: bytes) -> None:
+    assert [] == read(content, None)
+    assert sources.count(BytesIO(content)) == 0
+
+
+def test_plain_ids_without_a_provider_are_no_jobs_at_all() -> None:
+    with pytest.raises(ConfigurationError, match="give PROVIDER"):
+        read("a\nb\n", None)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"a\n\xff\n", "not UTF-8: invalid start byte"),
+        ('{"job_id": "a"}\n[1]', "not a JSON object"),
+        ('{"job_id": "a"}\n{"job_id"}', "not JSON: Expecting ':' delimiter, at column 10"),
+        ('{"a":' + "[" * 100_000, "JSON that goes too deep or has too long a number"),
+        ('{"a": ' + "9" * 5000 + "}", "JSON that goes too deep or has too long a number"),
+        ("{}", "no job_id"),
+        ('{"job_id": ""}', "no job_id"),
+        ('{"job_id": 7}', "job_id must be a string, not 7; pass the vendor's id as text"),
+        ('{"job_id": "a", "provider": []}', "provider must be a string such as 'pulse', not []"),
+        ('{"job_id": "a", "params": [1]}', "params must map strings to strings, not [1]"),
+        ('{"job_id": "a", "params": {"b": "c"}}', "'pulse' has no param 'b'; it has none"),
+        ('{"job_id": "a", "provider": "roomy"}', "'roomy' needs params['room']: the id of the"),
+        ('{"job_id": "a", "provider": "plse"}', "no provider 'plse'; did you mean 'pulse'?"),
+        ('job_id\n"a', "not CSV: unexpected end of data"),
+        ("provider,job_id\npulse,a,b", "3 cells where the header has 2"),
+        ("provider,job_id\npulse", "1 cells where the header has 2"),
+        ("provider,job_id\npulse,", "no job_id"),
+        ("job_id,job_id\na,b", "the header names a column twice: job_id, job_id"),
+        ("a" * LONG, "longer than 1,048,576 bytes"),
+        (" " * LONG + "a\n", "longer than 1,048,576 bytes"),
+    ],
+)
+def test_a_line_that_is_no_job_is_told(content: bytes | str, expected: str) -> None:
+    assert problem(content).startswith(expected)
+
+
+@pytest.mark.parametrize("content", ['{"job_id": "a"}', "job_id,provider\na,"])
+def test_a_line_without_a_provider_is_told_when_none_is_given_for_all(content: str) -> None:
+    expected = "no provider; name it on the line, or give PROVIDER for all"
+    assert expected == problem(content, None)
+
+
+def test_an_unclosed_quote_does_not_swallow_the_lines_after_it() -> None:
+    found = read('job_id\n"a\nb\n')
+    assert [Malformed(2, "not CSV: unexpected end of data"), Job("pulse", "b")] == found
+
+
+def test_a_line_that_never_ends_does_not_hide_the_next() -> None:
+    found = read("a" * (3 * LONG) + "\nb\n")
+    assert [Malformed(1, "longer than 1,048,576 bytes"), Job("pulse", "b")] == found
+
+
+def test_a_line_may_be_almost_that_long() -> None:
+    assert [Job("pulse", "a" * (LONG - 1)), Job("pulse", "b")] == read("a" * (LONG - 1) + "\nb\n")
+
+
+def test_reading_takes_one_line_at_a_time() -> None:
+    file = BytesIO(b"a\nb\nc\n")
+    assert Job("pulse", "a") == next(sources.read(file, provider="pulse", params={}))
+    assert file.tell() == 2
+
+
+WHOLE = [b'{"provider": "pulse", "job_id": "a"}', b"provider,job_id\n", b"job_id\n"]
+PARTS = [b"\n", b"\r\n", b"\xef\xbb\xbf", b"job_id", b",", b'"', b"{", b"pulse", b"\xff", b"\x00"]
+PIECES = st.sampled_from([*WHOLE, *PARTS, b" ", b"a", b"}"])
+
+
+@given(st.binary(max_size=200) | st.lists(PIECES, max_size=30).map(b"".join))
+@example(b"job_id\n\n")
+@example(b"\xef\xbb\xbf\xef\xbb\xbf")
+def test_any_bytes_are_jobs_or_told_line_by_line(content: bytes) -> None:
+    lines = [line for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
+    found = read(content)
+    header = len(lines) - len(found)
+    assert header == 0 or (header == 1 and b"job_id" in lines[0])
+    assert sources.count(BytesIO(content)) == len(found)
+    numbers = [each.line for each in found if isinstance(each, Malformed)]
+    assert sorted(set(numbers)) == numbers
