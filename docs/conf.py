@@ -20,5 +20,8 @@ default_role = "code"
 
 # Types of other libraries, whose inventories would have to be fetched.
 nitpick_ignore_regex = [
-    ("py:.*", r"(collections|httpx|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|.*\.CancelPolicy"),
+    (
+        "py:.*",
+        r"(collections|httpx|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|Item|Received|.*\.CancelPolicy",
+    ),
 ]

@@ -161,7 +161,7 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """Where the sandbox listens, such as `http://127.0.0.1:8321`.
+        """The address at which the sandbox listens, with its port.
 
         Raises:
             ConfigurationError: it is not running.
