@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self
 
-from jobcancel import drive, log, many, transport
+from jobcancel import drive, log, transport
 from jobcancel.config import hidden
 from jobcancel.errors import ConfigurationError
 from jobcancel.prepare import Client
@@ -110,6 +110,8 @@ class Canceller(Client[transport.HttpClient, transport.HttpClient]):
         max_wait: float = 60.0,
     ) -> Iterator[CancelResult]:
         """Cancel many jobs, as `jobcancel.cancel_many` does, with this client's settings."""
+        from jobcancel import many  # and with it asyncio, which single sync calls do without
+
         limits = many.Limits(concurrency, rate, max_wait)
         if self._http_client is not None:
             raise ConfigurationError(
@@ -206,6 +208,8 @@ class AsyncCanceller(Client[transport.AsyncHttpClient, transport.AsyncClients]):
         max_wait: float = 60.0,
     ) -> AsyncGenerator[CancelResult]:
         """Cancel many jobs, as `jobcancel.acancel_many` does, with this client's settings."""
+        from jobcancel import many  # and with it asyncio, which single sync calls do without
+
         limits = many.Limits(concurrency, rate, max_wait)
         return many.run(self, jobs, self.http, limits)
 

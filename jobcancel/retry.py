@@ -91,10 +91,13 @@ def requested_wait(status_code: int, headers: Mapping[str, str], now: float) -> 
         headers: of the reply, with lower-case names.
         now: seconds since 1970.
     """
+    families = _FAMILIES if status_code == _TOO_MANY_REQUESTS else _FAMILIES[:1]
+    if not any(name in headers for family in families for name, _ in family):
+        return None
     # A date is as far away as the vendor's own clock says, when it says.
     now = _http_date(headers.get("date", "")) or now
     asked = None
-    for family in _FAMILIES if status_code == _TOO_MANY_REQUESTS else _FAMILIES[:1]:
+    for family in families:
         waits = [read(headers[name], now) for name, read in family if name in headers]
         told = [max(0.0, wait) for wait in waits if wait is not None]
         # Of two headers that say the same in other units, the longer wait is safe.

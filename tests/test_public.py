@@ -116,7 +116,7 @@ def test_importing_the_package_leaves_slow_modules_for_later() -> None:
         check=True,
     ).stdout.split()
     later = {
-        "cattrs", "structlog", "typer", "starlette", "uvicorn", "pytest", "vcr",
+        "asyncio", "cattrs", "structlog", "typer", "starlette", "uvicorn", "pytest", "vcr",
         "jobcancel.providers.pulse", "jobcancel.providers.talonic", "jobcancel.convert",
     }  # fmt: skip
     assert set() == later & set(loaded)
