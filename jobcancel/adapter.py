@@ -65,7 +65,9 @@ class Request:
 def parse(content: bytes | None) -> Mapping[str, Any] | None:
     """Return the JSON object that a body holds, or None when it is anything else."""
     try:
-        value = json.loads(content or b"", parse_constant=_refuse_constant)
+        # As `json.loads` does, which makes a new decoder whenever it has to refuse something.
+        text = (content or b"").decode(json.detect_encoding(content or b""), "surrogatepass")
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and not _is_too_deep(value) else None
@@ -73,6 +75,9 @@ def parse(content: bytes | None) -> Mapping[str, Any] | None:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")  # RFC 8259, section 6
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _is_too_deep(value: dict[str, Any]) -> bool:

@@ -12,19 +12,20 @@ import asyncio
 import contextlib
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, cast
 
 from attrs import define, evolve, field
 
 from jobcancel import drive, log
 from jobcancel.adapter import Response
-from jobcancel.call import NotSent, Pause, Reply, Send
+from jobcancel.call import Flow, NotSent, Pause, Reply, Send
+from jobcancel.http import AsyncHttpClient
 from jobcancel.lane import Entry, Key, Lane
 from jobcancel.models import CancelResult, Outcome
 from jobcancel.pace import Pace
 from jobcancel.prepare import Call
-from jobcancel.retry import Clock, requested_wait
-from jobcancel.transport import AsyncClients, AsyncHttpClient
+from jobcancel.retry import Clock, requested_wait, reset_wait
+from jobcancel.transport import AsyncClients
 
 # Jobs that may wait for their lanes, for each that may be in flight: so far ahead is read.
 _ROOM = 50
@@ -61,15 +62,19 @@ class Bulk:
     finished: OrderedDict[Key, CancelResult] = field(init=False, factory=OrderedDict)
     results: deque[CancelResult] = field(init=False, factory=deque)
     tasks: set[asyncio.Task[None]] = field(init=False, factory=set)
+    finishing: bool = field(init=False, default=False)
     in_flight: int = field(init=False, default=0)
     waiting: int = field(init=False, default=0)
     wake: asyncio.Event = field(init=False, factory=asyncio.Event)
     news: asyncio.Event = field(init=False, factory=asyncio.Event)
     freed: asyncio.Event = field(init=False, factory=asyncio.Event)
     room: asyncio.Event = field(init=False, factory=asyncio.Event)
+    reader: asyncio.Task[None] = field(init=False)
     runner: asyncio.Task[None] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.reader = asyncio.create_task(self.read())
+        self.reader.add_done_callback(lambda _: self.wake.set())
         self.runner = asyncio.create_task(self.run())
         self.runner.add_done_callback(lambda _: self.news.set())
 
@@ -90,6 +95,16 @@ class Bulk:
             await self.runner
         return some
 
+    def finish(self) -> None:
+        """Send nothing more, and let what is on its way be answered."""
+        self.finishing = True
+        self.reader.cancel()
+        for lane in self.lanes.values():
+            while lane.waiting:
+                del self.working[lane.waiting.popleft().key]
+            lane.went_down.set()
+        self.wake.set()
+
     async def stop(self) -> None:
         """Send nothing more, and abandon what is on its way."""
         self.runner.cancel()
@@ -97,17 +112,16 @@ class Bulk:
 
     async def run(self) -> None:
         """Read, start and wait until every job that was read is answered."""
-        reader = asyncio.create_task(self.read())
-        reader.add_done_callback(lambda _: self.wake.set())
         try:
-            while not reader.done() or self.working:
+            while not self.reader.done() or self.working:
                 # One moment for both: a lane that became ready between two would be slept over.
                 now = self.clock.monotonic()
                 self.start_what_may(now)
                 await self.sleep_until_something_may(now)
-            await reader
+            if not self.finishing:
+                await self.reader
         finally:
-            tasks = [reader, *self.tasks]
+            tasks = [self.reader, *self.tasks]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -188,32 +202,44 @@ class Bulk:
     async def cancel(self, lane: Lane, entry: Entry, epoch: int | None) -> None:
         """Take one job through its flow; a refused one goes back to the head of its lane."""
         flow = entry.call.cancel()
-        answer: Reply | None = None
-        result: CancelResult | None = None
         try:
-            while result is None:
-                step = flow.send(answer)
-                if isinstance(step, Pause):
-                    answer = None
-                    if not await self.rest(lane, step.seconds):
-                        result = unsent(entry, Outcome.UNKNOWN, _DOWN)
-                else:
-                    answer = await self.exchange(lane, entry, step, epoch)
-                    epoch = None
-                    if answer is None:
-                        break
-        except StopIteration as done:
-            result = done.value
+            result = await self.pump(flow, lane, entry, epoch)
         finally:
             flow.close()
             self.vacate(lane)
             if entry.probes:
                 entry.probes = lane.probing = False
-        if result is None:
+        if result is not None:
+            self.answer(entry, result)
+        elif self.finishing:
+            del self.working[entry.key]
+        else:
             lane.waiting.appendleft(entry)
             self.waiting += 1
-        else:
-            self.answer(entry, result)
+
+    async def pump(
+        self, flow: Flow[CancelResult], lane: Lane, entry: Entry, epoch: int | None
+    ) -> CancelResult | None:
+        """Pump a flow to its result; None when nothing was settled and it is to be sent later."""
+        answer: Reply | None = None
+        while True:
+            try:
+                step = flow.send(answer)
+            except StopIteration as done:
+                return cast("CancelResult", done.value)
+            if self.finishing:
+                sent = epoch is None
+                return entry.unsent(Outcome.UNKNOWN, _STOPPED) if sent else None
+            if isinstance(step, Pause):
+                answer = None
+                if not await self.rest(lane, step.seconds):
+                    why = _STOPPED if self.finishing else _DOWN
+                    return entry.unsent(Outcome.UNKNOWN, why)
+            else:
+                answer = await self.exchange(lane, entry, step, epoch)
+                epoch = None
+                if answer is None:
+                    return None
 
     async def exchange(
         self, lane: Lane, entry: Entry, send: Send, epoch: int | None
@@ -236,7 +262,7 @@ class Bulk:
             lane.failed(now)
         if answer.status_code != _TOO_MANY_REQUESTS:
             pace.took(epoch, now - began)
-            if (reset := nothing_left(answer, clock.wall())) is not None:
+            if (reset := reset_wait(answer.headers, clock.wall())) is not None:
                 pace.nothing_left(now, reset)
             return answer
         told = entry.call.adapter.read_cancel(job, answer)
@@ -246,7 +272,7 @@ class Bulk:
         return None if first and told.repeat else answer
 
     async def rest(self, lane: Lane, seconds: float) -> bool:
-        """Wait between two requests of a job; False when its vendor is down meanwhile."""
+        """Wait between two requests of a job; False when there is to be no other."""
         self.vacate(lane)
         wait = max(seconds, lane.pace.paused_until - self.clock.monotonic())
         with contextlib.suppress(TimeoutError):
@@ -255,7 +281,7 @@ class Bulk:
             self.freed.clear()
             await self.freed.wait()
         self.occupy(lane)
-        return not lane.went_down.is_set()
+        return not (lane.went_down.is_set() or self.finishing)
 
     def occupy(self, lane: Lane) -> None:
         """Count a request in flight."""
@@ -276,7 +302,7 @@ class Bulk:
         self.waiting -= len(lane.waiting)
         while lane.waiting:
             entry = lane.waiting.popleft()
-            self.answer(entry, evolve(unsent(entry, outcome, message), retry_after=wait))
+            self.answer(entry, evolve(entry.unsent(outcome, message), retry_after=wait))
 
     def answer(self, entry: Entry, result: CancelResult) -> None:
         """Hand a job's result on, as often as the job was given."""
@@ -295,18 +321,5 @@ class Bulk:
 
 
 _DOWN = "the vendor is down: it could not be reached several times in a row"
+_STOPPED = "the run was stopped before this was settled"
 _TOO_MANY_REQUESTS = 429
-
-
-def unsent(entry: Entry, outcome: Outcome, message: str) -> CancelResult:
-    """Return the result of a job for which nothing (more) was sent."""
-    job = entry.call.job
-    return CancelResult(provider=job.provider, job_id=job.job_id, outcome=outcome, message=message)
-
-
-def nothing_left(answer: Response, now: float) -> float | None:
-    """Return in how many seconds there are requests again, when a reply says that none is left."""
-    for name in ("ratelimit-remaining", "x-ratelimit-remaining"):
-        if answer.headers.get(name, "").strip() == "0":
-            return requested_wait(_TOO_MANY_REQUESTS, answer.headers, now)
-    return None

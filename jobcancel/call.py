@@ -59,7 +59,7 @@ Reply: TypeAlias = Response | NotSent | NoReply
 Flow: TypeAlias = Generator[Send | Pause, Any, T]
 
 
-@define
+@define(eq=False)
 class Call:
     """The progress of one call: what both kinds of flow keep and do.
 

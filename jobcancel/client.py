@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Self
 from jobcancel import drive, log, transport
 from jobcancel.config import hidden
 from jobcancel.errors import ConfigurationError
+from jobcancel.http import AsyncHttpClient, HttpClient
 from jobcancel.prepare import Client
 
 if TYPE_CHECKING:
     from collections.abc import (
-        AsyncGenerator,
         AsyncIterable,
         Iterable,
-        Iterator,
         Mapping,
     )
 
-    from jobcancel.many import Item
+    from jobcancel.items import Item
+    from jobcancel.many import AsyncCancelResults, CancelResults
     from jobcancel.models import CancelResult, JobReading
 
 
-class Canceller(Client[transport.HttpClient, transport.HttpClient]):
+class Canceller(Client[HttpClient, HttpClient]):
     """Cancels jobs at any vendor; thread-safe, keeps its connections, survives a fork.
 
     Args:
@@ -108,7 +108,7 @@ class Canceller(Client[transport.HttpClient, transport.HttpClient]):
         concurrency: int = 32,
         rate: str | Mapping[str, str] | None = None,
         max_wait: float = 60.0,
-    ) -> Iterator[CancelResult]:
+    ) -> CancelResults:
         """Cancel many jobs, as `jobcancel.cancel_many` does, with this client's settings."""
         from jobcancel import many  # and with it asyncio, which single sync calls do without
 
@@ -118,7 +118,7 @@ class Canceller(Client[transport.HttpClient, transport.HttpClient]):
                 "cancel_many sends asynchronously, which the http_client of this Canceller "
                 "cannot; use AsyncCanceller(http_client=...) and its cancel_many"
             )
-        return many.run_in_thread(self, jobs, limits)
+        return many.CancelResults(self, jobs, limits)
 
     def close(self) -> None:
         """Close the connections; the client cannot be used any more."""
@@ -136,7 +136,7 @@ class Canceller(Client[transport.HttpClient, transport.HttpClient]):
         self.close()
 
 
-class AsyncCanceller(Client[transport.AsyncHttpClient, transport.AsyncClients]):
+class AsyncCanceller(Client[AsyncHttpClient, transport.AsyncClients]):
     """Cancels jobs at any vendor from one event loop, asyncio's or trio's.
 
     Arguments as for `Canceller`; `http_client` is an async client.
@@ -206,12 +206,12 @@ class AsyncCanceller(Client[transport.AsyncHttpClient, transport.AsyncClients]):
         concurrency: int = 32,
         rate: str | Mapping[str, str] | None = None,
         max_wait: float = 60.0,
-    ) -> AsyncGenerator[CancelResult]:
+    ) -> AsyncCancelResults:
         """Cancel many jobs, as `jobcancel.acancel_many` does, with this client's settings."""
         from jobcancel import many  # and with it asyncio, which single sync calls do without
 
         limits = many.Limits(concurrency, rate, max_wait)
-        return many.run(self, jobs, self.http, limits)
+        return many.AsyncCancelResults(self, jobs, limits)
 
     async def aclose(self) -> None:
         """Close the connections; the client cannot be used any more."""

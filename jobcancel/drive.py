@@ -8,8 +8,9 @@ clients are made is in `transport`.
 from __future__ import annotations
 
 import logging
-import sys
+import time
 import zlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define, field
@@ -18,15 +19,16 @@ from jobcancel import log
 from jobcancel._version import __version__
 from jobcancel.adapter import Request, Response, parse
 from jobcancel.call import Flow, NoReply, NotSent, Pause, Reply, Send
-from jobcancel.errors import WrongType
-from jobcancel.transport import AsyncClients, lease, time_limit
+from jobcancel.http import errors_of
+from jobcancel.limit import time_limit
+from jobcancel.transport import AsyncClients
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
+    from jobcancel.http import AsyncHttpClient, Errors, HttpClient
     from jobcancel.models import Job
     from jobcancel.retry import Clock
-    from jobcancel.transport import AsyncHttpClient, HttpClient
 
 T = TypeVar("T")
 
@@ -38,10 +40,6 @@ _HEADERS = {
     "accept-encoding": "gzip",
     "user-agent": f"jobcancel/{__version__}",
 }
-
-# The transport's errors after which the request cannot have arrived. Both libraries use
-# these names; every other transport error leaves that open.
-_NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol")
 
 
 def run(flow: Flow[T], client: HttpClient, clock: Clock, job: Job) -> T:
@@ -86,60 +84,85 @@ async def arun(flow: Flow[T], client: AsyncHttpClient | AsyncClients, clock: Clo
 
 
 def _exchange(client: HttpClient, send: Send) -> Reply:
-    library = http_library(client)
-    body = _Body(send.request)
+    errors = errors_of(type(client))
+    received = _Received(send.request)
     try:
         with time_limit(send.timeout):
-            reply = client.send(
-                _build(client, send), stream=True, auth=None, follow_redirects=False
-            )
+            request = _build(client, send, send.timeout)
+            reply = client.send(request, stream=True, auth=None, follow_redirects=False)
             try:
-                if reply.is_stream_consumed:  # a transport that had the body at hand
-                    body.keep(reply.content)
-                else:
-                    body.begin(_headers(reply))
+                received.begin(reply)
+                if not reply.is_stream_consumed:
                     for chunk in reply.iter_raw():
-                        if not body.feed(chunk):
+                        if not received.feed(chunk):
                             break
             finally:
                 reply.close()
-    except _failures(library) as error:
-        return _fault(error, library, send)
-    return body.response(reply.status_code, _headers(reply))
+    except errors.failures as error:
+        return _fault(error, errors, send)
+    return received.response()
 
 
 async def aexchange(client: AsyncHttpClient | AsyncClients, send: Send) -> Reply:
     """Send one request and return what came of it."""
+    if not isinstance(client, AsyncClients):
+        return await _within(client, send, send.timeout)
+    began = time.monotonic()
+    leased = await client.take(send.timeout)
+    if leased is None:
+        return NotSent(f"no connection was free within {send.timeout:g} seconds")
+    try:
+        left = send.timeout - (time.monotonic() - began)
+        return await _within(leased, send, left)
+    finally:
+        client.give_back(leased)
+
+
+async def _within(client: AsyncHttpClient, send: Send, seconds: float) -> Reply:
+    """Do one exchange in so many seconds."""
+    received = _Received(send.request)
+    if errors_of(type(client)).keeps_time:
+        return await _receive(client, send, seconds, received) or received.response()
     import anyio  # comes with httpx; works under asyncio and trio
 
-    reply = None
-    body = _Body(send.request)
-    with anyio.move_on_after(send.timeout) as scope:
-        async with lease(client) as leased:
-            library = http_library(leased)
-            try:
-                request = _build(leased, send)
-                reply = await leased.send(request, stream=True, auth=None, follow_redirects=False)
-                try:
-                    if reply.is_stream_consumed:  # a transport that had the body at hand
-                        body.keep(reply.content)
-                    else:
-                        body.begin(_headers(reply))
-                        async for chunk in reply.aiter_raw():
-                            if not body.feed(chunk):
-                                # Not left half-way: httpx's asynchronous generators close their
-                                # connection in order only when something ends them.
-                                scope.cancel()
-                finally:
-                    await reply.aclose()
-            except _failures(library) as error:
-                return _fault(error, library, send)
-    if reply is None or (scope.cancelled_caught and not body.problem):
-        return NoReply(f"no complete reply within {send.timeout:g} seconds")
-    return body.response(reply.status_code, _headers(reply))
+    fault = None
+    with anyio.move_on_after(seconds) as scope:
+        fault = await _receive(client, send, seconds, received, scope.cancel)
+    if fault is None and scope.cancelled_caught and not received.problem:
+        fault = NoReply(f"no complete reply within {send.timeout:g} seconds")
+    return fault or received.response()
 
 
-def _build(client: HttpClient | AsyncHttpClient, send: Send) -> Any:  # noqa: ANN401 - httpx or httpx2
+async def _receive(
+    client: AsyncHttpClient,
+    send: Send,
+    seconds: float,
+    received: _Received,
+    enough: Callable[[], None] | None = None,
+) -> NotSent | NoReply | None:
+    """Send, and collect in `received` what comes; the fault when there was one."""
+    errors = errors_of(type(client))
+    try:
+        request = _build(client, send, seconds)
+        reply = await client.send(request, stream=True, auth=None, follow_redirects=False)
+        try:
+            received.begin(reply)
+            if not reply.is_stream_consumed:
+                async for chunk in reply.aiter_raw():
+                    if not received.feed(chunk):
+                        if enough is None:
+                            break
+                        # Not left half-way: httpx's asynchronous generators close their
+                        # connection in order only when something ends them.
+                        enough()
+        finally:
+            await reply.aclose()
+    except errors.failures as error:
+        return _fault(error, errors, send)
+    return None
+
+
+def _build(client: HttpClient | AsyncHttpClient, send: Send, seconds: float) -> Any:  # noqa: ANN401 - httpx's or httpx2's
     request = send.request
     name, scheme = request.credential.header, request.credential.scheme
     # The key is spelled out in this expression only, so that no traceback's locals show it.
@@ -152,7 +175,7 @@ def _build(client: HttpClient | AsyncHttpClient, send: Send) -> Any:  # noqa: AN
             **request.headers,
             name: f"{scheme} {request.key.reveal()}".lstrip(),
         },
-        timeout=send.timeout,
+        timeout=seconds,
     )
 
 
@@ -165,32 +188,11 @@ def _headers(reply: Any) -> dict[str, str]:  # noqa: ANN401 - httpx or httpx2
     return headers
 
 
-def http_library(client: object) -> Any:  # noqa: ANN401 - the module httpx or httpx2
-    """Return the library that a client comes from; it has the errors that the client raises.
-
-    Raises:
-        WrongType: it is neither httpx's nor httpx2's.
-    """
-    for kind in type(client).__mro__:
-        if (root := kind.__module__.partition(".")[0]) in {"httpx", "httpx2"}:
-            return sys.modules[root]
-    raise WrongType(f"http_client must be a client of httpx or httpx2, not {client!r}")
-
-
-def _failures(library: Any) -> tuple[type[Exception], ...]:  # noqa: ANN401 - httpx or httpx2
-    """Return what sending may raise for what a server does.
-
-    A client of the caller's own also follows up where a redirect leads, as far as working out
-    the address, and raises when that is malformed.
-    """
-    return library.RequestError, library.InvalidURL, UnicodeError
-
-
-def _fault(error: Exception, library: Any, send: Send) -> NotSent | NoReply:  # noqa: ANN401
+def _fault(error: Exception, errors: Errors, send: Send) -> NotSent | NoReply:
     what = send.request.key.redact(_reason(error))[:_LONGEST_REASON]
-    if isinstance(error, tuple(getattr(library, name) for name in _NEVER_SENT)):
+    if isinstance(error, errors.never_sent):
         return NotSent(f"could not connect ({what})")
-    if isinstance(error, library.TimeoutException):
+    if isinstance(error, errors.timeouts):
         return NoReply(f"no complete reply within {send.timeout:g} seconds ({what})")
     return NoReply(f"the connection broke before the reply was complete ({what})")
 
@@ -205,6 +207,8 @@ def _reason(error: BaseException) -> str:
 
 def log_exchange(job: Job, send: Send, answer: Reply, seconds: float) -> None:
     """Log one request and what came of it."""
+    if not log.is_wanted(logging.DEBUG):
+        return
     log.emit(
         logging.DEBUG,
         f"{send.call}.sent",
@@ -219,23 +223,30 @@ def log_exchange(job: Job, send: Send, answer: Reply, seconds: float) -> None:
     )
 
 
-@define
-class _Body:
-    """Collects a reply's body, decompressed, up to the largest size that is read.
+@define(eq=False)
+class _Received:
+    """Collects a reply: its head, and its body decompressed, up to the largest that is read.
 
     Decompressing is done here, in bounded steps: httpx would turn 64 KiB of a gzip bomb into
     64 MiB before anyone could look at its size.
     """
 
     request: Request
+    status_code: int = field(init=False, default=0)
+    headers: Mapping[str, str] = field(init=False, factory=dict)
     chunks: list[bytes] = field(init=False, factory=list)
     size: int = field(init=False, default=0)
     problem: str = field(init=False, default="")
     inflate: Any = field(init=False, default=None)
 
-    def begin(self, headers: Mapping[str, str]) -> None:
-        """Take note of how the body is encoded."""
-        encoding = headers.get("content-encoding", "").strip().lower()
+    def begin(self, reply: Any) -> None:  # noqa: ANN401 - httpx's or httpx2's
+        """Take the head, and the body where the transport has it at hand."""
+        self.status_code = reply.status_code
+        self.headers = _headers(reply)
+        if reply.is_stream_consumed:
+            self.keep(reply.content)
+            return
+        encoding = self.headers.get("content-encoding", "").strip().lower()
         if encoding in {"gzip", "x-gzip", "deflate"}:
             self.inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # finds out which
         elif encoding not in {"", "identity"}:
@@ -265,15 +276,15 @@ class _Body:
             self.problem = "a compressed body with something else after its end"
         return part
 
-    def response(self, status_code: int, headers: Mapping[str, str]) -> Response:
+    def response(self) -> Response:
         """Return the whole reply, with the key redacted wherever the vendor quoted it."""
         key = self.request.key
         if self.inflate is not None and not self.inflate.eof and not self.problem:
             self.problem = "a compressed body that is cut short"
         content = None if self.problem else key.redact_bytes(b"".join(self.chunks))
         return Response(
-            status_code=status_code,
-            headers={name: key.redact(value) for name, value in headers.items()},
+            status_code=self.status_code,
+            headers={name: key.redact(value) for name, value in self.headers.items()},
             content=content,
             problem=self.problem,
             body=cast("Mapping[str, Any] | None", key.redact_all(parse(content))),

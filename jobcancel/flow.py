@@ -10,7 +10,6 @@ says which step follows. What the words mean is in `steps`; here is how each ste
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,12 @@ _FIRST_LOOK = 0.2
 _LONGEST_LOOK = 2.0
 
 
+def _random_key() -> str:
+    import uuid
+
+    return str(uuid.uuid4())
+
+
 def cancel(
     adapter: Adapter,
     job: Job,
@@ -38,7 +43,7 @@ def cancel(
     endpoint: Endpoint,
     *,
     clock: Clock = SYSTEM_CLOCK,
-    new_key: Callable[[], str] = lambda: str(uuid.uuid4()),
+    new_key: Callable[[], str] = _random_key,
 ) -> Flow[CancelResult]:
     """Cancel one job.
 
@@ -83,7 +88,7 @@ def status(
     return call.reading(seen)
 
 
-@define
+@define(eq=False)
 class _Status(Call):
     """The progress of reading a job's status."""
 
@@ -114,12 +119,12 @@ class _Status(Call):
         )
 
 
-@define
+@define(eq=False)
 class _Cancel(Call):
     """The progress of cancelling a job.
 
     Attributes:
-        key: the idempotency key of the next cancel request.
+        key: the idempotency key of the last cancel request, while that is without a reply.
         sent: how many cancel requests were sent.
         applied: whether one of them may have been applied without our knowing.
         may_repeat: whether the cancel request may be sent again.
@@ -129,17 +134,13 @@ class _Cancel(Call):
     """
 
     new_key: Callable[[], str]
-    key: str = field(init=False)
+    key: str | None = field(init=False, default=None)
     sent: int = field(init=False, default=0)
     applied: bool = field(init=False, default=False)
     may_repeat: bool = field(init=False, default=True)
     told: Reading = field(init=False, default=Reading(message="nothing was sent"))
     seen: Reading | None = field(init=False, default=None)
     last: Reading = field(init=False, default=Reading())
-
-    @key.default
-    def _first_key(self) -> str:
-        return self.new_key()
 
     def take(self, step: Step) -> Flow[Met]:
         """Take one step and tell what it met."""
@@ -166,11 +167,12 @@ class _Cancel(Call):
 
     def send_cancel(self) -> Flow[Met]:
         self.sent += 1
+        self.key = self.key or self.new_key()
         request = self.adapter.cancel_request(self.job, self.endpoint, self.key)
         reply = yield from self.send("cancel", request, self.sent)
         if isinstance(reply, Response):
             # The same key again would only replay this reply.
-            self.key = self.new_key()
+            self.key = None
         told = self.told = self.understand(reply, self.adapter.read_cancel)
         self.seen = None
         if isinstance(reply, NotSent):

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from attrs import define, field
 
+from jobcancel.models import CancelResult, Outcome
 from jobcancel.pace import Pace
 from jobcancel.prepare import Call
 
@@ -33,6 +34,13 @@ class Entry:
     call: Call
     times: int = 1
     probes: bool = False
+
+    def unsent(self, outcome: Outcome, message: str) -> CancelResult:
+        """Return the result of a job for which nothing (more) was sent."""
+        job = self.call.job
+        return CancelResult(
+            provider=job.provider, job_id=job.job_id, outcome=outcome, message=message
+        )
 
 
 @define(eq=False)

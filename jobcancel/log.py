@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jobcancel.models import Outcome
 
@@ -27,6 +27,17 @@ _logger.addHandler(logging.NullHandler())
 _METHODS = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warning"}
 
 
+def is_wanted(level: int) -> bool:
+    """Whether the application may want to see events of this level."""
+    return _structlog() is not None or _logger.isEnabledFor(level)
+
+
+def _structlog() -> Any:  # noqa: ANN401 - the module
+    """Return structlog if the application configured it; then it has imported it."""
+    structlog = sys.modules.get("structlog")
+    return structlog if structlog is not None and structlog.is_configured() else None
+
+
 def emit(level: int, event: str, **values: object) -> None:
     """Log `event` with its values where the application wants to see it.
 
@@ -36,15 +47,11 @@ def emit(level: int, event: str, **values: object) -> None:
         values: what is to be known of it; those that are None are left out. Their names are
             none of the standard library's own, such as `message`.
     """
-    # An application that configured structlog has imported it.
-    structlog = sys.modules.get("structlog")
-    if structlog is None or not structlog.is_configured():
-        structlog = None
-        if not _logger.isEnabledFor(level):
-            return
+    if not is_wanted(level):
+        return
     # The words of a vendor may hold line breaks, lone surrogates and worse.
     known = {name: _one_line(value) for name, value in values.items() if value is not None}
-    if structlog is not None:
+    if (structlog := _structlog()) is not None:
         getattr(structlog.get_logger("jobcancel"), _METHODS[level])(event, **known)
     else:
         from structlog.processors import LogfmtRenderer
@@ -64,8 +71,11 @@ def status_settled(reading: JobReading) -> None:
 
 
 def _settled(event: str, result: CancelResult | JobReading, outcome: Outcome | None) -> None:
+    level = logging.WARNING if outcome is Outcome.UNKNOWN else logging.INFO
+    if not is_wanted(level):
+        return
     emit(
-        logging.WARNING if outcome is Outcome.UNKNOWN else logging.INFO,
+        level,
         event,
         provider=result.provider,
         job_id=result.job_id,

@@ -8,37 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
-from collections import deque
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
+    Awaitable,
     Callable,
+    Generator,
     Iterable,
     Iterator,
     Mapping,
 )
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
-from attrs import frozen
+from attrs import define, frozen
 
 from jobcancel.bulk import Bulk
 from jobcancel.errors import ConfigurationError, WrongType
+from jobcancel.items import Item, ReadInThread, iterate
 from jobcancel.models import CancelResult, Job
 from jobcancel.pace import rates
 from jobcancel.transport import AsyncClients
 
 if TYPE_CHECKING:
+    from jobcancel.http import AsyncHttpClient
     from jobcancel.prepare import Call, Client
-    from jobcancel.transport import AsyncHttpClient
-
-Item: TypeAlias = Job | tuple[str, str]
-
-# Items that are read ahead from a sync iterable.
-_READ_AHEAD = 1000
-# After so many items of a sync iterable, others get their turn.
-_TURN = 64
 
 
 @frozen
@@ -70,11 +64,109 @@ class Limits:
         rates(self.rate)
 
 
-async def run(
-    client: Client[Any, Any],
+@define
+class _Stopping:
+    """Whether a run is to stop, and how to tell it."""
+
+    asked: bool = False
+    tell: Callable[[], object] | None = None
+
+    def begin(self, bulk: Bulk) -> None:
+        """Take note of the run, in its event loop."""
+        loop = asyncio.get_running_loop()
+        self.tell = lambda: loop.call_soon_threadsafe(bulk.finish)
+        if self.asked:
+            bulk.finish()
+
+    def ask(self) -> None:
+        """Ask the run to stop, from any thread."""
+        self.asked = True
+        if self.tell is not None:
+            with contextlib.suppress(RuntimeError):  # the event loop is closed: it has ended
+                self.tell()
+
+
+class CancelResults(Iterator[CancelResult]):
+    """The results of `cancel_many`: an iterator that gives each as soon as it is known.
+
+    Nothing is sent before the first is asked for.
+    """
+
+    def __init__(self, client: Client[Any, Any], jobs: Iterable[Item], limits: Limits) -> None:
+        self._stopping = _Stopping()
+        self._results = _in_thread(client, jobs, limits, self._stopping)
+
+    def __next__(self) -> CancelResult:
+        return next(self._results)
+
+    def stop(self) -> None:
+        """Send nothing more; the results that are known or on their way still come.
+
+        Jobs whose cancel was sent but not settled by then are `unknown`; jobs for which nothing
+        was sent have no result. May be called from another thread or from a signal handler.
+        """
+        self._stopping.ask()
+
+    def close(self) -> None:
+        """Send nothing more, and abandon what is on its way; so does leaving a `with`."""
+        self._results.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncCancelResults(AsyncIterator[CancelResult]):
+    """The results of `acancel_many`: an asynchronous iterator, else as `CancelResults`.
+
+    Args:
+        client: sends.
+        jobs: what to cancel.
+        limits: how many and how fast.
+        then: what to do at the end.
+    """
+
+    def __init__(
+        self,
+        client: Client[AsyncHttpClient, AsyncClients],
+        jobs: Iterable[Item] | AsyncIterable[Item],
+        limits: Limits,
+        *,
+        then: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._stopping = _Stopping()
+        self._results = _in_loop(client, jobs, limits, self._stopping, then=then)
+
+    async def __anext__(self) -> CancelResult:
+        return await anext(self._results)
+
+    def stop(self) -> None:
+        """Send nothing more; the results that are known or on their way still come.
+
+        As `CancelResults.stop`.
+        """
+        self._stopping.ask()
+
+    async def aclose(self) -> None:
+        """Send nothing more, and abandon what is on its way; so does leaving an `async with`."""
+        await self._results.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+async def _in_loop(
+    client: Client[AsyncHttpClient, AsyncClients],
     jobs: Iterable[Item] | AsyncIterable[Item],
-    http: Callable[[], AsyncHttpClient | AsyncClients],
     limits: Limits,
+    stopping: _Stopping,
+    *,
+    then: Callable[[], Awaitable[None]] | None,
 ) -> AsyncGenerator[CancelResult]:
     """Cancel many jobs in this event loop, which must be asyncio's."""
     try:
@@ -83,23 +175,28 @@ async def run(
         raise ConfigurationError(
             "acancel_many runs under asyncio only; elsewhere use cancel_many in a thread"
         ) from None
-    bulk = _bulk(client, _iterate(jobs), http(), limits)
+    bulk = _bulk(client, iterate(jobs), client.http(), limits)
+    stopping.begin(bulk)
     try:
         while some := await bulk.some():
             for result in some:
                 yield result
     finally:
         await bulk.stop()
+        if then is not None:
+            await then()
 
 
-def run_in_thread(
-    client: Client[Any, Any], jobs: Iterable[Item], limits: Limits
-) -> Iterator[CancelResult]:
+def _in_thread(
+    client: Client[Any, Any], jobs: Iterable[Item], limits: Limits, stopping: _Stopping
+) -> Generator[CancelResult]:
     """Cancel many jobs in an event loop in a thread."""
     from anyio.from_thread import start_blocking_portal  # comes with httpx
 
     async def start() -> Bulk:
-        return _bulk(client, aiter(ReadInThread(jobs)), AsyncClients(), limits)
+        bulk = _bulk(client, aiter(ReadInThread(jobs)), AsyncClients(), limits)
+        stopping.begin(bulk)
+        return bulk
 
     async def stop() -> None:
         await bulk.stop()
@@ -155,61 +252,3 @@ def _pair(item: object) -> Job:
     if isinstance(item, tuple) and len(item) == 2:  # noqa: PLR2004 - a pair
         return Job(*item)
     raise WrongType(f"a job must be a Job or a pair (provider, job_id), not {item!r}")
-
-
-async def _iterate(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncIterator[Item]:
-    """Give the items of either kind of iterable, and others their turn in between."""
-    if isinstance(items, AsyncIterable):
-        async for item in items:
-            yield item
-    else:
-        for number, item in enumerate(items):
-            yield item
-            if number % _TURN == 0:
-                await asyncio.sleep(0)
-
-
-class ReadInThread:
-    """The items of a sync iterable, which may block, read ahead by a thread of their own."""
-
-    def __init__(self, items: Iterable[Item]) -> None:
-        self._items = items
-        self._loop = asyncio.get_running_loop()
-        self._read: deque[Item] = deque()
-        self._room = threading.Semaphore(_READ_AHEAD)
-        self._news = asyncio.Event()
-        self._ended = self._stopped = False
-        self._error: BaseException | None = None
-
-    async def __aiter__(self) -> AsyncIterator[Item]:
-        threading.Thread(target=self._run, name="jobcancel-reader", daemon=True).start()
-        try:
-            while not (self._ended and not self._read):
-                await self._news.wait()
-                self._news.clear()
-                while self._read:
-                    yield self._read.popleft()
-                    self._room.release()
-        finally:
-            self._stopped = True
-            self._room.release()
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
-        try:
-            for item in self._items:
-                self._room.acquire()
-                if self._stopped:
-                    return
-                self._read.append(item)
-                self._tell()
-        except BaseException as error:  # noqa: BLE001 - raised again where the items are used
-            self._error = error
-        finally:
-            self._ended = True
-            self._tell()
-
-    def _tell(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the event loop is closed: nobody listens
-            self._loop.call_soon_threadsafe(self._news.set)

@@ -18,17 +18,17 @@ _RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|min|minute|h|hour)\s
 _SECONDS = {"s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 
 # Requests in flight at the start; it doubles in every round trip while nothing is refused.
-_FIRST_WINDOW = 16.0
+_FIRST_WINDOW = 24.0
 # While the vendor's rate is being looked for, ours doubles in so many seconds, or round trips.
 _DOUBLING, _DOUBLING_TRIPS = 0.125, 2.0
 _MOST_DOUBLINGS = 30.0
 # Once it is known, ours starts a little below it and grows by this part of it a second; another
 # refusal takes it back by more.
-_CAUTION, _GROWTH, _DECREASE = 0.97, 0.03, 0.85
+_CAUTION, _GROWTH = 0.98, 0.01
 # How much of the burst that the vendor took once is sent at once after a pause.
-_BURST = 0.5
+_BURST = 0.8
 # The least part of what the rate allowed that must have been sent to learn from that rate.
-_USED = 0.5
+_USED = 0.9
 # Seconds that are no wait at all, but what is left of adding up floating-point numbers.
 _AT_ONCE = 1e-6
 # Waits when a vendor refuses without saying for how long, in seconds; doubled each time.
@@ -81,6 +81,7 @@ class Pace:
     base: float | None = field(init=False)
     searching: bool = field(init=False, default=True)
     burst: float = field(init=False, default=1.0)
+    opening: tuple[float, float] = field(init=False, default=(1.0, 0.0))
     spent: float = field(init=False, default=0.0)
     accepted: int = field(init=False, default=0)
     refusals: int = field(init=False, default=0)
@@ -106,7 +107,7 @@ class Pace:
 
     def took(self, epoch: int, seconds: float) -> None:
         """Take note that the vendor did not refuse a request, and how long its reply took."""
-        self.round_trip += 0.2 * (seconds - self.round_trip)
+        self.round_trip += (0.2 if self.round_trip else 1.0) * (seconds - self.round_trip)
         self.window = min(self.window + 1, self.most)
         if epoch == self.epoch:
             self.accepted += 1
@@ -137,21 +138,12 @@ class Pace:
     @property
     def credit(self) -> float:
         """Requests that may go at once when nothing has gone for a while."""
-        return 1.0 if self.searching or self.fixed is not None else max(1.0, self.burst)
+        return 1.0 if self.searching or self.fixed is not None else max(1.0, _BURST * self.burst)
 
     @property
     def doubling(self) -> float:
         """Seconds in which the rate doubles while the vendor's is being looked for."""
         return max(_DOUBLING, _DOUBLING_TRIPS * self.round_trip)
-
-    def rate(self, now: float) -> float | None:
-        """Return how many requests a second may go now, or None while only the window counts."""
-        if self.base is None or self.fixed is not None:
-            return self.base
-        since = max(0.0, now - self.resumed)
-        if not self.searching:
-            return self.base * (1 + _GROWTH * since)
-        return float(self.base * 2 ** min(since / self.doubling, _MOST_DOUBLINGS))
 
     def _earned(self, now: float) -> float:
         """Return how many requests the rate has earned since the lane went on."""
@@ -183,33 +175,53 @@ class Pace:
         span = max(now - self.resumed, 0.0)
         # So much the vendor takes for certain: what it took, over the time until it takes more.
         proven = max(self.accepted, 1) / (span + max(wait, _SHORTEST_WAIT))
-        # Where we could not send as fast as we might have, the vendor refused less than our rate.
-        slower = self.accepted < _USED * (self._earned(now) - self.credit) and span > 0
-        most = max(proven, self.accepted / span) if slower else math.inf
-        rate = self.rate(now - self.round_trip)  # when the refused request was sent
-        if self.base is None or rate is None:
-            self.burst = max(self.accepted, 1)
+        sent = max(0.0, span - self.round_trip)  # when the refused request was
+        if self.base is None:
+            self.opening = (max(self.accepted, 1), sent)
             self.base = proven
         elif self.searching:
-            self.base = min(most, max(proven, _CAUTION * self._sustained(rate)))
-            self.burst *= _BURST
+            self.base = max(proven, _CAUTION * self._found_while_doubling(sent))
+            self.burst = self._bucket(self.base)
             self.searching = False
-        elif self.accepted <= 2 * self.burst:  # it was what went at once that was too much
-            self.base = min(most, self.base)
+        elif self.accepted <= 2 * self.credit:  # it was what went at once that was too much
             self.burst /= 2
         else:
-            self.base = min(most, max(proven, _DECREASE * rate))
+            self.base = max(proven, _CAUTION * self._found_while_growing(sent))
 
-    def _sustained(self, rate: float) -> float:
-        """Return the rate at which a bucket of `burst` is empty just when ours is `rate`.
+    def _bucket(self, rate: float) -> float:
+        """Return how much the vendor takes at once, if it takes so many a second besides."""
+        accepted, seconds = self.opening
+        return max(1.0, accepted - rate * seconds)
 
-        Ours has doubled every so often; from when it passed the vendor's, the difference has
-        drained the bucket. Solved by bisection.
+    def _found_while_doubling(self, seconds: float) -> float:
+        """Return the vendor's rate: its bucket was empty when ours had doubled for so long.
+
+        From when ours had passed the vendor's, the difference drained the bucket. Solved by
+        bisection.
         """
-        low, high = self.base or 0.0, rate
+        low, high = self.base or 0.0, (self.base or 0.0) * 2 ** (seconds / self.doubling)
+        reached = high
+        accepted, opened = self.opening
+        if self._was_slower(seconds):
+            rest = seconds - opened
+            return (self.accepted - accepted) / rest if rest > 0 else 0.0
         for _ in range(30):
             guess = (low + high) / 2
-            over = (rate - guess) * self.doubling / math.log(2)
-            drained = over - guess * self.doubling * math.log2(rate / guess)
-            low, high = (guess, high) if drained > self.burst else (low, guess)
+            over = (reached - guess) * self.doubling / math.log(2)
+            drained = over - guess * self.doubling * math.log2(reached / guess)
+            low, high = (guess, high) if drained > self._bucket(guess) else (low, guess)
         return low
+
+    def _found_while_growing(self, seconds: float) -> float:
+        """Return the vendor's rate likewise, where ours has grown evenly for so long."""
+        base = self.base or 0.0
+        slope = base * _GROWTH
+        passed = base + slope * seconds - math.sqrt(2 * slope * self.burst)
+        if passed >= base and not self._was_slower(seconds):
+            return passed
+        # It was passed from the start: what was accepted beyond the bucket came by the rate.
+        return (self.accepted - self.burst) / seconds if seconds > 0 else 0.0
+
+    def _was_slower(self, seconds: float) -> bool:
+        """Whether we could not send as fast as we might have: too few may be in flight."""
+        return self.accepted < _USED * (self._earned(self.resumed + seconds) - self.credit)

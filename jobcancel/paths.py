@@ -39,7 +39,7 @@ def refuse_segment(what: str, value: str) -> str | None:
         problem = "is empty" if not value else "is blank"
     elif value in {".", ".."}:
         problem = f"is {value!r}, which would change the path"
-    elif any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
+    elif not value.isprintable() and any(unicodedata.category(c) in {"Cc", "Cs"} for c in value):
         problem = "has a control character or a lone surrogate in it"
     elif len(segment(value)) > _LONGEST_SEGMENT:
         problem = f"is too long for a URL ({len(value)} characters)"
@@ -56,9 +56,15 @@ def pick(body: Mapping[str, Any], paths: Iterable[str]) -> object:
         'AUTH_002'
     """
     for path in paths:
-        value: object = body
-        for name in path.split("."):
-            value = value.get(name) if isinstance(value, Mapping) else None
-        if value is not None:
+        if (value := _at(body, path)) is not None:
             return value
     return None
+
+
+def _at(body: Mapping[str, Any], path: str) -> object:
+    if "." not in path:
+        return body.get(path)
+    value: object = body
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value

@@ -7,15 +7,16 @@ API keys, so none can take a built-in name.
 
 from __future__ import annotations
 
-import difflib
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from jobcancel.adapter import Adapter
 from jobcancel.errors import BrokenAdapter, ConfigurationError, UnknownProvider, WrongType
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "jobcancel.adapters"
 
@@ -93,6 +94,8 @@ def _built_in(provider: str) -> Adapter:
 
 @cache
 def _entry_points() -> tuple[EntryPoint, ...]:
+    from importlib.metadata import entry_points
+
     return tuple(entry_points(group=GROUP))
 
 
@@ -125,6 +128,8 @@ def _distribution(point: EntryPoint) -> str:
 
 
 def _unknown(provider: str) -> str:
+    import difflib
+
     known = providers()
     near = difflib.get_close_matches(provider, known, n=1)
     suggestion = f"; did you mean {near[0]!r}?" if near else "."

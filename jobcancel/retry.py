@@ -19,6 +19,7 @@ from attrs import frozen
 _EPOCH = 1e9
 _EPOCH_MILLISECONDS = 1e12
 _TOO_MANY_REQUESTS = 429
+_REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining")
 
 
 @frozen(kw_only=True)
@@ -106,6 +107,18 @@ def requested_wait(status_code: int, headers: Mapping[str, str], now: float) -> 
         if asked:
             break
     return asked
+
+
+def reset_wait(headers: Mapping[str, str], now: float) -> float | None:
+    """Return in how many seconds there are requests again, when a reply says that none is left.
+
+    Args:
+        headers: of the reply, with lower-case names.
+        now: seconds since 1970.
+    """
+    if any(headers.get(name, "").strip() == "0" for name in _REMAINING):
+        return requested_wait(_TOO_MANY_REQUESTS, headers, now)
+    return None
 
 
 def _number(text: str) -> float | None:

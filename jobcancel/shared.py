@@ -6,7 +6,6 @@ What the calls do is in `client`; here is only which client they use.
 from __future__ import annotations
 
 import atexit
-from contextlib import aclosing
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,15 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import (
         AsyncGenerator,
         AsyncIterable,
-        AsyncIterator,
         Iterable,
-        Iterator,
         Mapping,
     )
 
     from anyio.lowlevel import RunVar
 
-    from jobcancel.many import Item
+    from jobcancel.items import Item
+    from jobcancel.many import AsyncCancelResults, CancelResults
     from jobcancel.models import CancelResult, JobReading
 
 # The module-level calls share one warm client a process, and one for each event loop: a new
@@ -197,7 +195,7 @@ def cancel_many(
     timeout: float = 10.0,
     deadline: float = 30.0,
     verify: bool = False,
-) -> Iterator[CancelResult]:
+) -> CancelResults:
     """Cancel many jobs as fast as their vendors allow, and give each result when it is known.
 
     Args:
@@ -215,8 +213,10 @@ def cancel_many(
         verify: whether to read a job's status after an acceptance until it has ended.
 
     Returns:
-        exactly one result for each item, in the order in which they become known. A job that
-        is given again while the first is on its way is sent once and answered twice.
+        an iterator of exactly one result for each item, in the order in which they become
+        known. A job that is given again while the first is on its way is sent once and answered
+        twice. Its `stop()` sends nothing more and lets what is on its way be answered; `close()`
+        abandons that, too.
 
     Raises:
         JobCancelError: an item is no job, of no known provider or without a key; raised after
@@ -244,8 +244,10 @@ def acancel_many(
     timeout: float = 10.0,
     deadline: float = 30.0,
     verify: bool = False,
-) -> AsyncIterator[CancelResult]:
+) -> AsyncCancelResults:
     """Cancel many jobs from async code (asyncio); everything as for `cancel_many`."""
+    from jobcancel import many  # and with it asyncio, which single sync calls do without
+
     api_keys = hidden_keys(api_keys)
     canceller = AsyncCanceller(
         api_keys=api_keys,
@@ -254,13 +256,5 @@ def acancel_many(
         deadline=deadline,
         verify=verify,
     )
-    results = canceller.cancel_many(jobs, concurrency=concurrency, rate=rate, max_wait=max_wait)
-    return _and_close(canceller, results)
-
-
-async def _and_close(
-    canceller: AsyncCanceller, results: AsyncGenerator[CancelResult]
-) -> AsyncGenerator[CancelResult]:
-    async with canceller, aclosing(results):
-        async for result in results:
-            yield result
+    limits = many.Limits(concurrency, rate, max_wait)
+    return many.AsyncCancelResults(canceller, jobs, limits, then=canceller.aclose)

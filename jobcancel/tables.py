@@ -7,7 +7,7 @@ of success. What no table names is unsettled, and `flow` reads the job's status.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
@@ -149,18 +149,11 @@ class HttpAdapter:
 
     def read_cancel(self, job: Job, response: Response) -> Reading:
         """Return what a reply to the cancel request means."""
-        said = self._said(response)
-        reading = self._read(job, response, said)
-        if response.status_code in _SUCCESSFUL and _is_about(job, said):
-            return evolve(reading, outcome=self._success(reading.state, response.body or {}))
-        return reading
+        return self._read(job, response, self._cancelled)
 
     def read_status(self, job: Job, response: Response) -> Reading:
         """Return what a reply to the status request means."""
-        reading = self._read(job, response, self._said(response))
-        if reading.outcome in _STATUS_REFUSALS:
-            return reading
-        return evolve(reading, outcome=None)
+        return self._read(job, response, self._unreadable)
 
     def _said(self, response: Response) -> Said:
         from jobcancel.convert import said
@@ -180,23 +173,43 @@ class HttpAdapter:
             }
         )
 
-    def _read(self, job: Job, response: Response, said: Said) -> Reading:
+    def _read(
+        self,
+        job: Job,
+        response: Response,
+        settle: Callable[[Response, Said, JobState | None], Outcome | None],
+    ) -> Reading:
+        said = self._said(response)
         status_code = response.status_code
-        reading = Reading(
-            outcome=self._refusal(status_code, said.code),
+        strange = status_code in _SUCCESSFUL and not _is_about(job, said)
+        shown = status_code in _SUCCESSFUL and not strange
+        state = self._state(said, response.body or {}) if shown else None
+        message = said.message or _describe(response, said)
+        return Reading(
+            outcome=None if strange else settle(response, said, state),
+            state=state,
+            raw_state=said.state if shown else None,
             repeat=said.retryable is not False and self._repeatable(status_code),
-            message=said.message or _describe(response, said),
+            message=f"the reply is about another job, {said.job_id!r}" if strange else message,
             code=said.code,
             status_code=status_code,
             request_id=said.request_id,
             progress=None if said.done is None else Progress(said.done, said.total),
             body=response.body,
         )
-        if status_code not in _SUCCESSFUL:
-            return reading
-        if not _is_about(job, said):
-            return evolve(reading, message=f"the reply is about another job, {said.job_id!r}")
-        return evolve(reading, state=self._state(said, response.body or {}), raw_state=said.state)
+
+    def _cancelled(self, response: Response, said: Said, state: JobState | None) -> Outcome | None:
+        """Return what a reply to a cancel settles."""
+        if response.status_code in _SUCCESSFUL:
+            return self._success(state, response.body or {})
+        return self._refusal(response.status_code, said.code)
+
+    def _unreadable(self, response: Response, said: Said, _: JobState | None) -> Outcome | None:
+        """Return why a status could not be read."""
+        if response.status_code in _SUCCESSFUL:
+            return None
+        refusal = self._refusal(response.status_code, said.code)
+        return refusal if refusal in _STATUS_REFUSALS else None
 
     def _repeatable(self, status_code: int) -> bool:
         return status_code in self.repeatable or status_code in _SUCCESSFUL
@@ -204,8 +217,6 @@ class HttpAdapter:
     def _refusal(self, status_code: int, code: str | None) -> Outcome | None:
         if status_code in _REDIRECT:
             return Outcome.UNKNOWN
-        if status_code in _SUCCESSFUL:
-            return None
         keys = ((status_code, code), code, status_code) if code is not None else (status_code,)
         return next((self.replies[key] for key in keys if key in self.replies), None)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import socket
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -20,7 +20,6 @@ from jobcancel import (
     CancelResult,
     ConfigurationError,
     Job,
-    JobState,
     Outcome,
     UnknownProvider,
     acancel_many,
@@ -32,8 +31,15 @@ from jobcancel.sandbox.keys import MAIN_KEYS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from jobcancel.many import CancelResults
+
 RUNNING: dict[str, Any] = {"pending": 0.0, "running": 1e6}
 ENDED: dict[str, Any] = {"pending": 0.0, "running": 0.0}
+
+
+@pytest.fixture(params=["aiohttp", "httpx"])
+def _by_either_transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBCANCEL_TRANSPORT", request.param)
 
 
 def where(sandbox: Sandbox) -> dict[str, Any]:
@@ -47,33 +53,6 @@ def submit(sandbox: Sandbox, vendor: str, number: int, **settings: Any) -> list[
 
 def counted(results: list[CancelResult]) -> Counter[Outcome]:
     return Counter(result.outcome for result in results)
-
-
-def test_every_job_is_answered_once_and_truly(sandbox: Sandbox) -> None:
-    """Two vendors, mixed, and every kind of trouble."""
-    chance = random.Random(7)  # noqa: S311 - a reproducible mixture
-    expected: dict[tuple[str, str], Outcome] = {}
-    for number in range(1200):
-        vendor = chance.choice(["pulse", "talonic"])
-        kind = chance.randrange(6)
-        ended = kind == 0
-        job_id = sandbox.submit(vendor, **(ENDED if ended else RUNNING))
-        if kind == 1:
-            sandbox.fault(vendor, job_id, Fault(drop=True, apply=True))
-        elif kind == 2:
-            sandbox.fault(vendor, job_id, Fault(status=500, apply=chance.random() < 0.5))
-        elif kind == 3:
-            sandbox.fault(vendor, job_id, Fault(finish=JobState.FAILED))
-            ended = True
-        elif kind == 4 and number % 10 == 0:
-            job_id = "00000000-0000-4000-8000-00000000" + f"{number:04x}"
-        known = kind != 4 or number % 10 != 0
-        outcome = Outcome.ALREADY_TERMINAL if ended else Outcome.CANCELLED
-        expected[vendor, job_id] = outcome if known else Outcome.NOT_FOUND
-    given = list(expected)
-    results = list(cancel_many(given, **where(sandbox)))
-    assert len(given) == len(results)
-    assert expected == {(result.provider, result.job_id): result.outcome for result in results}
 
 
 def test_jobs_may_be_jobs_or_pairs(sandbox: Sandbox) -> None:
@@ -114,14 +93,15 @@ def test_jobs_are_read_no_further_ahead_than_there_is_room(sandbox: Sandbox) -> 
     results = cancel_many(endless(), concurrency=2, **where(sandbox))
     for _ in range(20):
         assert Outcome.NOT_FOUND is next(results).outcome
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert len(read) < 1500
 
 
+@pytest.mark.usefixtures("_by_either_transport")
 def test_closing_early_sends_nothing_more(sandbox: Sandbox) -> None:
     results = cancel_many(submit(sandbox, "pulse", 50), concurrency=2, **where(sandbox))
     next(results)
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     sent = len(sandbox.requests)
     time.sleep(0.05)
     assert sent == len(sandbox.requests) < 50
@@ -209,6 +189,7 @@ def test_a_header_that_says_that_nothing_is_left_is_believed() -> None:
         assert 5 == len(sandbox.requests)
 
 
+@pytest.mark.usefixtures("_by_either_transport")
 def test_a_limit_is_kept_to_and_every_job_gets_through() -> None:
     with Sandbox(quotas={MAIN_KEYS["pulse"]: Quota(per_second=200, burst=20)}) as sandbox:
         jobs = submit(sandbox, "pulse", 200)
@@ -225,6 +206,7 @@ def test_a_fixed_rate_is_kept(sandbox: Sandbox) -> None:
     assert {Outcome.CANCELLED: 30} == counted(results)
 
 
+@pytest.mark.usefixtures("_by_either_transport")
 def test_a_vendor_that_is_down_is_noticed_once_for_all_its_jobs(sandbox: Sandbox) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nowhere = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -273,6 +255,7 @@ def test_a_rate_limit_in_the_middle_of_a_job_is_left_to_its_flow(sandbox: Sandbo
 # Where it runs
 
 
+@pytest.mark.usefixtures("_by_either_transport")
 def test_it_works_where_an_event_loop_runs_already(sandbox: Sandbox) -> None:
     async def run() -> list[CancelResult]:
         return list(cancel_many(submit(sandbox, "pulse", 3), **where(sandbox)))
@@ -352,3 +335,98 @@ def test_under_trio_the_error_says_what_to_use() -> None:
 
     with pytest.raises(ConfigurationError, match="use cancel_many in a thread"):
         anyio.run(run, backend="trio")
+
+
+# Stopping
+
+
+def stalled(sandbox: Sandbox, seconds: float) -> tuple[str, str]:
+    (job,) = submit(sandbox, "pulse", 1)
+    sandbox.fault(*job, Fault(stall=seconds))
+    return job
+
+
+def until_asked(sandbox: Sandbox, job: tuple[str, str]) -> None:
+    while not any(job[1] in request.path for request in sandbox.requests):
+        time.sleep(0.01)
+
+
+@contextmanager
+def stopped_when_asked(
+    sandbox: Sandbox, job: tuple[str, str], results: CancelResults, after: float = 0.0
+) -> Iterator[None]:
+    """Stop the run some seconds after the job's first request."""
+
+    def stop() -> None:
+        until_asked(sandbox, job)
+        time.sleep(after)
+        results.stop()
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    yield
+    stopper.join()
+
+
+def test_a_stop_sends_nothing_more_and_waits_for_what_is_on_its_way(sandbox: Sandbox) -> None:
+    first, job = *submit(sandbox, "pulse", 1), stalled(sandbox, 0.3)
+    results = cancel_many(
+        [first, job, *submit(sandbox, "pulse", 50)], concurrency=1, **where(sandbox)
+    )
+    with results:
+        assert first[1] == next(results).job_id
+        until_asked(sandbox, job)
+        results.stop()
+        assert [(job[1], Outcome.CANCELLED)] == [(r.job_id, r.outcome) for r in results]
+    assert 2 == len(sandbox.requests)
+    results.stop()
+
+
+def test_a_stop_before_the_first_result_is_asked_for_sends_nothing(sandbox: Sandbox) -> None:
+    results = cancel_many(submit(sandbox, "pulse", 3), **where(sandbox))
+    results.stop()
+    assert [] == list(results)
+    assert [] == sandbox.requests
+
+
+@pytest.mark.usefixtures("_by_either_transport")
+def test_what_a_stop_leaves_unsettled_is_unknown(sandbox: Sandbox) -> None:
+    """A reply was lost: whether the job is stopped would be read, but nothing more is sent."""
+    (job,) = submit(sandbox, "pulse", 1)
+    sandbox.fault(*job, Fault(drop=True, stall=0.3))
+    results = cancel_many([job], **where(sandbox))
+    with stopped_when_asked(sandbox, job, results):
+        (result,) = results
+    assert (Outcome.UNKNOWN, 1) == (result.outcome, len(sandbox.requests))
+    assert "stopped before this was settled" in result.message
+
+
+@pytest.mark.usefixtures("_by_either_transport")
+def test_a_stop_ends_a_wait_between_two_requests(sandbox: Sandbox) -> None:
+    (job,) = submit(sandbox, "pulse", 1)
+    sandbox.fault(*job, Fault(status=503, headers={"retry-after": "25"}), times=None)
+    results = cancel_many([job], **where(sandbox))
+    began = time.monotonic()
+    with stopped_when_asked(sandbox, job, results, after=0.2):
+        (result,) = results
+    assert Outcome.UNKNOWN is result.outcome
+    assert time.monotonic() - began < 10
+
+
+def test_a_refused_job_has_no_result_after_a_stop(sandbox: Sandbox) -> None:
+    (job,) = submit(sandbox, "pulse", 1)
+    sandbox.fault(*job, Fault(status=429, stall=0.3, headers={"retry-after": "1"}))
+    results = cancel_many([job], **where(sandbox))
+    with stopped_when_asked(sandbox, job, results):
+        assert [] == list(results)
+
+
+def test_async_code_may_stop_a_run(sandbox: Sandbox) -> None:
+    async def run() -> int:
+        jobs = submit(sandbox, "pulse", 200)
+        async with acancel_many(jobs, concurrency=2, **where(sandbox)) as results:
+            await anext(results)
+            results.stop()
+            return 1 + len([result async for result in results])
+
+    assert asyncio.run(run()) == len(sandbox.requests) < 200

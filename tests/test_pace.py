@@ -70,17 +70,19 @@ def test_without_a_limit_the_window_doubles_to_all_that_may_be_in_flight() -> No
     run = simulate(3000, most=100, latency=0.1)
     assert 0 == run.refused
     assert run.seconds <= 1.10 * 3.0
-    assert 16 == sum(at == 0.0 for at in run.sent_at)
+    assert 24 == sum(at == 0.0 for at in run.sent_at)
 
 
 @pytest.mark.parametrize(
     ("jobs", "most", "latency", "rate", "burst", "ratio"),
     [
-        (600, 50, 0.002, 60, 20, 1.35),
-        (600, 50, 0.1, 60, 20, 1.6),
-        (2000, 50, 0.05, 100, 1, 1.6),
-        (600, 32, 0.05, 10, 10, 1.2),
-        (5000, 100, 0.02, 500, 100, 1.6),
+        (600, 50, 0.002, 60, 20, 1.2),
+        (600, 50, 0.1, 60, 20, 1.25),
+        (2000, 50, 0.05, 100, 1, 1.4),
+        (600, 32, 0.05, 10, 10, 1.05),
+        (5000, 100, 0.02, 500, 100, 1.3),
+        (2000, 32, 0.3, 50, 50, 1.1),
+        (6000, 50, 0.02, 60, 20, 1.12),
     ],
 )
 def test_an_unknown_rate_is_found_with_few_refusals(
@@ -89,7 +91,7 @@ def test_an_unknown_rate_is_found_with_few_refusals(
     run = simulate(jobs, most=most, latency=latency, rate=rate, burst=burst)
     ideal = (jobs - burst) / rate
     assert ideal <= run.seconds <= ratio * ideal
-    assert run.refused <= 0.08 * jobs
+    assert run.refused <= 0.05 * jobs
 
 
 def test_a_fixed_rate_below_the_vendors_is_never_refused() -> None:

@@ -7,10 +7,10 @@ import signal
 import stat
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import closing, contextmanager, nullcontext
-from typing import TYPE_CHECKING, BinaryIO, cast
+from contextlib import contextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, BinaryIO
 
-from attrs import frozen
+from attrs import define, frozen
 
 from jobcancel import ConfigurationError, Job, get_adapter
 from jobcancel.cli import sources
@@ -21,12 +21,14 @@ from jobcancel.cli.show import stream, terminal
 from jobcancel.errors import JobCancelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Iterator
 
-    from jobcancel import Canceller, CancelResult
+    from jobcancel import Canceller
     from jobcancel.cli.done import Done
+    from jobcancel.many import CancelResults
 
 _SOME_NOT, _USAGE, _INTERRUPTED = 1, 2, 130
+_STOPPING = b"\njobcancel: waiting for what is on its way; Ctrl-C again abandons it\n"
 _LONGEST_PROBLEM = 300
 """Characters; a message may quote a line, and a line may hold anything."""
 
@@ -65,7 +67,8 @@ class Many:
         # The output may be this very file, so it is read to its end before there is any.
         done, tally, output = read_done(self.done), Tally(), terminal()
         put = stream(output, as_json=self.as_json)
-        interrupted = False
+        abandoned = False
+        ctrl_c = _CtrlC()
         with self._opened() as file:
             total = _total(file)
             try:
@@ -77,19 +80,19 @@ class Many:
                         rate=self.rate,
                         max_wait=self.max_wait,
                     )
-                    with closing(cast("Generator[CancelResult]", results)):
+                    with results, ctrl_c.stops(results):
                         for result in results:
-                            with _whole():
+                            with ctrl_c.put_off():
                                 put(result)
                                 tally.add(result)
             except KeyboardInterrupt:
-                interrupted = True
+                abandoned = True
             except JobCancelError:
                 if tally.done:
                     sum_up(tally, interrupted=True)
                 raise
-        sum_up(tally, interrupted=interrupted)
-        if interrupted:
+        sum_up(tally, interrupted=ctrl_c.times > 0, abandoned=abandoned)
+        if ctrl_c.times:
             return _INTERRUPTED
         if tally.malformed:
             return _USAGE
@@ -164,19 +167,44 @@ def _is_regular(file: BinaryIO) -> bool:
     return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
 
 
-@contextmanager
-def _whole() -> Iterator[None]:
-    """Put Ctrl-C off until a result is written; a second one is not put off."""
-    asked = []
+@define
+class _CtrlC:
+    """The first sends nothing more, the second abandons what is on its way.
 
-    def put_off(number: int, _: object) -> None:
-        asked.append(number)
-        signal.signal(signal.SIGINT, usual)
+    Attributes:
+        times: how many there were.
+        writing: whether a result is being written, which the second leaves to be finished; not
+            so the third, for who reads the results may have stopped to.
+    """
 
-    usual = signal.signal(signal.SIGINT, put_off)
-    try:
+    times: int = 0
+    writing: bool = False
+
+    @contextmanager
+    def stops(self, results: CancelResults) -> Iterator[None]:
+        """Have it stop this run."""
+
+        def pressed(_number: int, _frame: object) -> None:
+            self.times += 1
+            if self.times == 1:
+                results.stop()
+                # Not by way of `sys.stderr`, in the middle of whose writing this may be.
+                with suppress(OSError):
+                    os.write(2, _STOPPING)
+            elif self.times > 2 or not self.writing:  # noqa: PLR2004 - the third
+                raise KeyboardInterrupt
+
+        usual = signal.signal(signal.SIGINT, pressed)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, usual)
+
+    @contextmanager
+    def put_off(self) -> Iterator[None]:
+        """Let what is written be written to its end."""
+        self.writing, before = True, self.times
         yield
-    finally:
-        signal.signal(signal.SIGINT, usual)
-    if asked:
-        signal.raise_signal(signal.SIGINT)
+        self.writing = False
+        if self.times > max(before, 1):
+            raise KeyboardInterrupt

@@ -148,13 +148,14 @@ def _left(task: Task) -> Text:
     return Text("-:--:-- left" if left is None else f"{timedelta(seconds=round(left))} left")
 
 
-def sum_up(tally: Tally, *, interrupted: bool) -> None:
+def sum_up(tally: Tally, *, interrupted: bool, abandoned: bool = False) -> None:
     """Print on standard error how often there was what, and how fast.
 
     Args:
         tally: what was counted.
-        interrupted: whether the run was: requests that were on their way then may have stopped
-            jobs that are not among the results.
+        interrupted: whether the run was.
+        abandoned: whether requests on their way were, which may have stopped jobs that are not
+            among the results.
     """
     if sys.stderr is None:
         return
@@ -167,9 +168,8 @@ def sum_up(tally: Tally, *, interrupted: bool) -> None:
         if times:
             grid.add_row(Text(what, style), f"{times:,}")
     console.print(grid)
-    before, after = (
-        ("interrupted: ", "; those on their way do not count") if interrupted else ("", "")
-    )
+    before = "interrupted: " if interrupted else ""
+    after = "; those on their way do not count" if abandoned else ""
     console.print(
         f"{before}{tally.stopped:,} of {tally.done:,} jobs stopped in {seconds:,.1f} s, "
         f"{tally.done / seconds:,.0f} a second{after}",

@@ -249,8 +249,8 @@ class Interrupting(io.TextIOWrapper):
 
 
 @pytest.mark.usefixtures("served")
-@pytest.mark.parametrize(("times", "whole"), [(1, True), (2, False)])
-def test_ctrl_c_waits_for_the_line_that_is_being_written_unless_it_is_pressed_again(
+@pytest.mark.parametrize(("times", "whole"), [(1, True), (2, True), (3, False)])
+def test_ctrl_c_waits_for_the_line_that_is_being_written_unless_it_is_pressed_a_third_time(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch, times: int, whole: bool
 ) -> None:
     monkeypatch.setattr(Interrupting, "times", times)

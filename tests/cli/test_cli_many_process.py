@@ -37,28 +37,42 @@ def until_asked(served: Sandbox, job_id: str, process: subprocess.Popen[str]) ->
 
 
 def interrupted(
-    served: Sandbox, path: Path, number: int
+    served: Sandbox, path: Path, number: int, *, times: int = 2
 ) -> tuple[list[str], str, subprocess.Popen[str]]:
     """Interrupt a run when `number` results are out and one job is on its way."""
-    served.fault("pulse", STALLED, Fault(stall=60))
+    served.fault("pulse", STALLED, Fault(stall=60 if times > 1 else 0.5))
     arguments = ("cancel", "pulse", "--json", "--from", str(path))
     with started(*arguments) as (process, output, errors):
         lines = [output.readline() for _ in range(number)]
         until_asked(served, STALLED, process)
         process.send_signal(signal.SIGINT)
+        told = errors.readline() + errors.readline()
+        if times > 1:
+            process.send_signal(signal.SIGINT)
         lines += output.readlines()
-        told = errors.read()
+        told += errors.read()
         process.wait()
         return lines, told, process
 
 
-def test_an_interruption_leaves_whole_results_and_a_summary(
+def test_an_interruption_waits_for_what_is_on_its_way(served: Sandbox, tmp_path: Path) -> None:
+    job_ids = jobs(served, tmp_path / "jobs", 20, STALLED)
+    lines, told, process = interrupted(served, tmp_path / "jobs", 20, times=1)
+    assert sorted([*job_ids, STALLED]) == sorted(json.loads(line)["job_id"] for line in lines)
+    assert "waiting for what is on its way; Ctrl-C again abandons it" in told
+    assert "cancelled  21\ninterrupted: 21 of 21 jobs stopped in " in told
+    assert "do not count" not in told
+    assert process.returncode == 130
+
+
+def test_a_second_interruption_leaves_whole_results_and_a_summary(
     served: Sandbox, tmp_path: Path
 ) -> None:
     job_ids = jobs(served, tmp_path / "jobs", 20, STALLED)
     lines, told, process = interrupted(served, tmp_path / "jobs", 20)
     assert sorted(job_ids) == sorted(json.loads(line)["job_id"] for line in lines)
-    assert told.startswith("cancelled  20\ninterrupted: 20 of 20 jobs stopped in ")
+    assert "cancelled  20\ninterrupted: 20 of 20 jobs stopped in " in told
+    assert "a second; those on their way do not count" in told
     assert process.returncode == 130
 
 

@@ -1,5 +1,7 @@
 """The fault matrix: every situation at every provider, sync and async, over real loopback HTTP.
 
+Async on both transports: aiohttp and httpx.
+
 For every case: the outcome is one of those that are true; no request left for any path but the
 provider's own cancel and status path of this very job; the call took no longer than its
 deadline and one exchange; memory stayed bounded; the key is in no log event and no result.
@@ -57,10 +59,18 @@ def cancel_async(stage: Stage, skipping: SkippingClock, options: dict[str, Any])
     return anyio.run(run)
 
 
+def cancel_httpx(stage: Stage, skipping: SkippingClock, options: dict[str, Any]) -> CancelResult:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JOBCANCEL_TRANSPORT", "httpx")
+        return cancel_async(stage, skipping, options)
+
+
+KINDS = {"sync": cancel_sync, "aiohttp": cancel_async, "httpx": cancel_httpx}
+
 CASES = [
     pytest.param(provider, situation, cancel, id=f"{provider}-{situation.name}-{name}")
     for provider, situation in POSSIBLE
-    for name, cancel in (("sync", cancel_sync), ("async", cancel_async))
+    for name, cancel in KINDS.items()
 ]
 
 

@@ -1,0 +1,100 @@
+"""What `drive` needs of an HTTP client: its two methods, and what its errors mean."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from attrs import frozen
+
+from jobcancel.errors import WrongType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class HttpClient(Protocol):
+    """What a sync call sends with: an `httpx.Client`, or an `httpx2.Client`."""
+
+    @property
+    def build_request(self) -> Callable[..., Any]:
+        """As httpx's."""
+        ...
+
+    @property
+    def send(self) -> Callable[..., Any]:
+        """As httpx's."""
+        ...
+
+    def close(self) -> None:
+        """As httpx's."""
+        ...
+
+
+class AsyncHttpClient(Protocol):
+    """What an async call sends with: an `httpx.AsyncClient`, or an `httpx2.AsyncClient`."""
+
+    @property
+    def build_request(self) -> Callable[..., Any]:
+        """As httpx's."""
+        ...
+
+    @property
+    def send(self) -> Callable[..., Any]:
+        """As httpx's."""
+        ...
+
+    async def aclose(self) -> None:
+        """As httpx's."""
+        ...
+
+
+@frozen
+class Errors:
+    """What a library raises when an exchange fails, and whether it ends one in time.
+
+    Args:
+        failures: all of what a server, or the way to it, can be the reason of.
+        never_sent: those of them after which the request cannot have arrived.
+        timeouts: those that say that time was up.
+        keeps_time: whether `timeout` is for the whole exchange, to the last byte of the body.
+    """
+
+    failures: tuple[type[Exception], ...]
+    never_sent: tuple[type[Exception], ...]
+    timeouts: tuple[type[Exception], ...]
+    keeps_time: bool = False
+
+
+# The errors after which a request cannot have arrived, by the names that both libraries use;
+# every other one leaves that open.
+_NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol")
+
+
+def library_of(kind: type) -> Any:  # noqa: ANN401 - the module httpx or httpx2
+    """Return the library that a kind of client comes from.
+
+    Raises:
+        WrongType: it is neither httpx's nor httpx2's.
+    """
+    for each in kind.__mro__:
+        if (root := each.__module__.partition(".")[0]) in {"httpx", "httpx2"}:
+            return sys.modules[root]
+    raise WrongType(f"http_client must be a client of httpx or httpx2, not a {kind.__qualname__}")
+
+
+@cache
+def errors_of(kind: type) -> Errors:
+    """Return what a kind of client raises: what it says itself, or what its library has."""
+    own: Errors | None = getattr(kind, "errors", None)
+    if own is not None:
+        return own
+    library = library_of(kind)
+    return Errors(
+        # A client of the caller's own also follows up where a redirect leads, as far as working
+        # out the address, and raises when that is malformed.
+        failures=(library.RequestError, library.InvalidURL, UnicodeError),
+        never_sent=tuple(getattr(library, name) for name in _NEVER_SENT),
+        timeouts=(library.TimeoutException,),
+    )

@@ -1,0 +1,77 @@
+"""What `cancel_many` is given: how items are read from iterables of every kind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from typing import TypeAlias
+
+from jobcancel.models import Job
+
+Item: TypeAlias = Job | tuple[str, str]
+
+# Items that are read ahead from a sync iterable.
+_READ_AHEAD = 1000
+# After so many items of a sync iterable, others get their turn.
+_TURN = 64
+
+
+async def iterate(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncIterator[Item]:
+    """Give the items of either kind of iterable, and others their turn in between."""
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for number, item in enumerate(items):
+            yield item
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
+
+
+class ReadInThread:
+    """The items of a sync iterable, which may block, read ahead by a thread of their own."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._items = items
+        self._loop = asyncio.get_running_loop()
+        self._read: deque[Item] = deque()
+        self._room = threading.Semaphore(_READ_AHEAD)
+        self._news = asyncio.Event()
+        self._ended = self._stopped = False
+        self._error: BaseException | None = None
+
+    async def __aiter__(self) -> AsyncIterator[Item]:
+        threading.Thread(target=self._run, name="jobcancel-reader", daemon=True).start()
+        try:
+            while not (self._ended and not self._read):
+                await self._news.wait()
+                self._news.clear()
+                while self._read:
+                    yield self._read.popleft()
+                    self._room.release()
+        finally:
+            self._stopped = True
+            self._room.release()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            for item in self._items:
+                self._room.acquire()
+                if self._stopped:
+                    return
+                self._read.append(item)
+                self._tell()
+        except BaseException as error:  # noqa: BLE001 - raised again where the items are used
+            self._error = error
+        finally:
+            self._ended = True
+            self._tell()
+
+    def _tell(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the event loop is closed: nobody listens
+            self._loop.call_soon_threadsafe(self._news.set)

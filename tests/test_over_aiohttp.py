@@ -1,0 +1,137 @@
+"""The async transport on aiohttp: when it is used, and that it sends what httpx sends, once."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from aiohttp import ClientTimeout
+from yarl import URL
+
+from jobcancel import AsyncCanceller, CancelResult, Outcome, over_aiohttp, transport
+from jobcancel.over_aiohttp import Prepared, Session
+from tests.wire import Wire, answer, raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEY = "sk-very-secret-key"
+NOT_FOUND = answer("404 Not Found")
+RUNNING = answer(body=b'{"job_id": "1", "status": "processing"}')
+
+
+def cancel(wire: Wire, provider: str = "pulse", *job_ids: str) -> list[CancelResult]:
+    async def run() -> list[CancelResult]:
+        async with AsyncCanceller(
+            api_keys={provider: KEY}, base_urls={provider: wire.url + "/at"}
+        ) as canceller:
+            return [await canceller.cancel(provider, job_id) for job_id in job_ids or ("1",)]
+
+    return anyio.run(run)
+
+
+def session_of(backend: str = "asyncio") -> object:
+    async def run() -> object:
+        clients = transport.AsyncClients()
+        session = clients._session
+        await clients.aclose()
+        return session
+
+    return anyio.run(run, backend=backend)
+
+
+def test_aiohttp_is_used_where_it_is_installed() -> None:
+    assert isinstance(session_of(), Session)
+
+
+def _chosen(patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("JOBCANCEL_TRANSPORT", "httpx")
+
+
+def _behind_a_proxy(patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("https_proxy", "http://127.0.0.1:9")
+
+
+def _too_old(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(over_aiohttp, "IS_NEW_ENOUGH", False)
+
+
+def _not_installed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(transport, "find_spec", lambda _: None)
+
+
+@pytest.mark.parametrize("why", [_chosen, _behind_a_proxy, _too_old, _not_installed])
+def test_elsewhere_httpx_is(
+    why: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why(monkeypatch)
+    assert session_of() is None
+
+
+def test_trio_runs_on_httpx() -> None:
+    assert session_of("trio") is None
+
+
+@pytest.mark.parametrize("provider", ["pulse", "talonic"])
+@pytest.mark.parametrize("job_id", ["1", "a b/ü:1", "%2e%2e", "a%2Fb", "x;y=1,2@z", "~'!*()"])
+def test_both_transports_send_the_same(
+    provider: str, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sent(by: str) -> set[str]:
+        monkeypatch.setenv("JOBCANCEL_TRANSPORT", by)
+        with Wire([NOT_FOUND]) as wire:
+            cancel(wire, provider, job_id)
+            here = wire.url.removeprefix("http://")
+        lines = wire.requests[0].decode().replace(here, "here").split("\r\n")
+        # Some say what is so anyway: HTTP/1.1 keeps connections; no body has the length 0.
+        left_out = ("connection: keep-alive", "content-length: 0", "idempotency-key: ")
+        return {line.lower() for line in lines if not line.lower().startswith(left_out)}
+
+    assert sent("httpx") == sent("aiohttp")
+
+
+def test_a_delete_whose_reply_was_lost_is_not_sent_again_before_the_status_is_read() -> None:
+    """aiohttp itself would repeat it on a connection that was kept and is closed now."""
+    with Wire([NOT_FOUND, raw(), RUNNING, NOT_FOUND]) as wire:
+        first, second = cancel(wire, "pulse", "0", "1")
+    methods = [request.split(b" ")[0] for request in wire.requests]
+    assert [b"DELETE", b"DELETE", b"GET", b"DELETE"] == methods
+    assert (Outcome.NOT_FOUND, 1) == (first.outcome, first.attempts)
+    assert (Outcome.NOT_FOUND, 2) == (second.outcome, second.attempts)
+
+
+def test_the_headers_of_a_request_are_in_no_repr() -> None:
+    request = Prepared("GET", URL("http://x/"), {"x-api-key": KEY}, None, ClientTimeout())
+    assert KEY not in repr(request)
+
+
+def test_one_waits_no_longer_than_an_exchange_for_a_free_connection() -> None:
+    async def run() -> object:
+        clients = transport.AsyncClients()
+        taken = [await clients.take(1.0) for _ in range(100)]
+        nothing = await clients.take(0.01)
+        for each in taken:
+            assert each is not None
+            clients.give_back(each)
+        again = await clients.take(1.0)
+        await clients.aclose()
+        return nothing, again is not None
+
+    assert (None, True) == anyio.run(run)
+
+
+def test_what_finds_no_free_connection_was_not_sent() -> None:
+    class Full(transport.AsyncClients):
+        async def take(self, seconds: float) -> None:
+            return None
+
+    async def run() -> CancelResult:
+        async with AsyncCanceller(api_keys={"pulse": KEY}, deadline=0.01) as canceller:
+            canceller._own[os.getpid()] = Full()
+            return await canceller.cancel("pulse", "1")
+
+    result = anyio.run(run)
+    assert Outcome.UNKNOWN is result.outcome
+    assert result.message.startswith("no connection was free within 0.01 seconds")
