@@ -8,13 +8,17 @@ Nearly every vendor is an `HttpAdapter` (in `tables`), which is a declaration.
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
-from typing import Any, NoReturn, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
 
 from attrs import Factory, field, frozen
 
 from jobcancel.models import Job, JobState, Outcome, Progress
 from jobcancel.secret import Secret
+
+if TYPE_CHECKING:
+    from jobcancel.routes import Param
 
 # A result is converted and pickled by recursion; no vendor nests its bodies nearly as deep.
 _DEEPEST = 64
@@ -40,14 +44,35 @@ class Credential:
     Args:
         header: name of the header, such as `"authorization"` or `"x-api-key"`.
         scheme: word before the key, such as `"Bearer"`; empty for the key alone.
+        basic: whether the key is `user:password`, or a user alone, sent as RFC 7617 has it.
     """
 
     header: str = "authorization"
     scheme: str = "Bearer"
+    basic: bool = False
+
+    def spell(self, key: str) -> str:
+        """Return the value of the header for a key.
+
+        Example:
+            >>> Credential(scheme="Key").spell("abc")
+            'Key abc'
+        """
+        return f"{self.scheme} {_encoded(key) if self.basic else key}".lstrip()
+
+    def hide(self, key: Secret) -> Secret:
+        """Return the key so that it is redacted as it is spelled, too."""
+        return key.spelled(_encoded(key.reveal())) if self.basic else key
+
+
+def _encoded(key: str) -> str:
+    return b64encode((key if ":" in key else f"{key}:").encode()).decode()
 
 
 BEARER = Credential()
 """`Authorization: Bearer <key>` (RFC 6750, section 2.1)."""
+BASIC = Credential(scheme="Basic", basic=True)
+"""`Authorization: Basic <user and password>` (RFC 7617)."""
 
 
 @frozen(kw_only=True)
@@ -175,12 +200,17 @@ class Adapter(Protocol):
 
     @property
     def default_url(self) -> str:
-        """Base URL when none is given."""
+        """Base URL when none is given; `{name}` in it is a param."""
         ...
 
     @property
     def key_env(self) -> str:
         """Environment variable that holds the API key."""
+        ...
+
+    @property
+    def other_key_envs(self) -> tuple[str, ...]:
+        """Further ones that are looked at after it."""
         ...
 
     @property
@@ -194,8 +224,8 @@ class Adapter(Protocol):
         ...
 
     @property
-    def params(self) -> Mapping[str, str]:
-        """Parameters a job needs besides its id: name -> what it is."""
+    def params(self) -> Mapping[str, Param]:
+        """Parameters a job needs besides its id, by name."""
         ...
 
     @property

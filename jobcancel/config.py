@@ -14,6 +14,7 @@ from jobcancel.adapter import Endpoint
 from jobcancel.errors import ConfigurationError, MissingCredential, WrongType
 from jobcancel.models import Job
 from jobcancel.retry import Policy
+from jobcancel.routes import Placeholder, parse
 from jobcancel.secret import Secret
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 # A month; clocks and sockets overflow somewhere above it.
 _LONGEST_TIME = 30 * 86_400
 _LONGEST_URL = 2_000
+_HOST_PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 
 
@@ -35,6 +37,7 @@ def endpoint(
     api_key: str | None,
     base_url: str | None,
     allow_http: bool,
+    params: Mapping[str, str] | None = None,
 ) -> Endpoint:
     """Find where an adapter's provider is and the key for it.
 
@@ -48,6 +51,7 @@ def endpoint(
         api_key: the call's own key, hidden.
         base_url: the call's own base URL.
         allow_http: whether plain HTTP is allowed to hosts that are not loopback.
+        params: the job's, one of which may be a part of the adapter's default URL.
 
     Raises:
         MissingCredential: there is no key.
@@ -58,17 +62,32 @@ def endpoint(
     if key is None:
         key = next((api_keys[name] for name in names if name in api_keys), None)
     if key is None:
-        key = hidden(os.environ.get(adapter.key_env))
+        variables = (adapter.key_env, *adapter.other_key_envs)
+        key = next((hidden(os.environ[name]) for name in variables if os.environ.get(name)), None)
     if url is None:
         url = next((base_urls[name] for name in names if name in base_urls), None)
     if url is None:
-        url = os.environ.get(adapter.url_env, "").strip() or adapter.default_url
+        url = os.environ.get(adapter.url_env, "").strip() or _default_url(adapter, params or {})
     if not isinstance(url, str):
         raise WrongType(f"base_url must be a string, not {url!r}")
     return Endpoint(
         base_url=_checked_url(adapter.name, adapter.default_url, url, allow_http=allow_http),
         key=_checked_key(adapter, cast("Secret | None", key)),
     )
+
+
+def _default_url(adapter: Adapter, params: Mapping[str, str]) -> str:
+    """Return the adapter's own URL, with the params that are a part of its host filled in."""
+    if "{" not in adapter.default_url:
+        return adapter.default_url
+    names = {part.name for part in parse(adapter.default_url) if isinstance(part, Placeholder)}
+    for name in sorted(names):
+        if not _HOST_PART.fullmatch(params.get(name, "")):
+            raise ConfigurationError(
+                f"{adapter.name!r} needs params[{name!r}] as a part of its host: "
+                f"{adapter.params[name].about}; or pass base_url= or set {adapter.url_env}"
+            )
+    return adapter.default_url.format_map(params)
 
 
 def hidden(key: str | None) -> str | None:
@@ -119,13 +138,21 @@ def job(adapter: Adapter, job_id: object, params: object) -> Job:
         isinstance(text, str) for item in given.items() for text in item
     ):
         raise WrongType(f"params must map strings to strings, not {params!r}")
-    for name, meaning in adapter.params.items():
-        if name not in given:
-            raise ConfigurationError(f"{adapter.name!r} needs params[{name!r}]: {meaning}")
+    if not (given or adapter.params):
+        return Job(adapter.name, job_id)
     for name in given:
         if name not in adapter.params:
             known = ", ".join(map(repr, adapter.params)) or "none"
             raise ConfigurationError(f"{adapter.name!r} has no param {name!r}; it has {known}")
+    defaults = {
+        name: param.default
+        for name, param in adapter.params.items()
+        if param.default is not None and name not in given
+    }
+    given = {**defaults, **given}
+    for name, param in adapter.params.items():
+        if name not in given and not param.optional:
+            raise ConfigurationError(f"{adapter.name!r} needs params[{name!r}]: {param.about}")
     return Job(adapter.name, job_id, given)
 
 

@@ -68,12 +68,15 @@ class Said:
     request_id: str | None = None
     job_id: str | None = None
     retryable: bool | None = None
+    retry_after: float | None = None
     done: int | None = None
     total: int | None = None
 
 
 # What a vendor says ends up in results and logs, so none of it is longer than this.
 _LONGEST = 500
+# Seconds; a year. A wait above it is no wait but a mistake.
+_LONGEST_WAIT = 366 * 86_400
 
 
 def _word(value: object, _type: object) -> str | None:
@@ -99,6 +102,12 @@ def _flag(value: object, _type: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+def _seconds(value: object, _type: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < _LONGEST_WAIT else None
+
+
 def _count(value: object, _type: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
@@ -114,6 +123,7 @@ _converter.register_structure_hook(
         request_id=override(struct_hook=_text),
         job_id=override(struct_hook=_id),
         retryable=override(struct_hook=_flag),
+        retry_after=override(struct_hook=_seconds),
         done=override(struct_hook=_count),
         total=override(struct_hook=_count),
     ),

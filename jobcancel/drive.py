@@ -164,7 +164,7 @@ async def _receive(
 
 def _build(client: HttpClient | AsyncHttpClient, send: Send, seconds: float) -> Any:  # noqa: ANN401 - httpx's or httpx2's
     request = send.request
-    name, scheme = request.credential.header, request.credential.scheme
+    name, spell = request.credential.header, request.credential.spell
     # The key is spelled out in this expression only, so that no traceback's locals show it.
     return client.build_request(
         request.method,
@@ -173,7 +173,7 @@ def _build(client: HttpClient | AsyncHttpClient, send: Send, seconds: float) -> 
         headers={
             **_HEADERS,
             **request.headers,
-            name: f"{scheme} {request.key.reveal()}".lstrip(),
+            name: spell(request.key.reveal()),
         },
         timeout=seconds,
     )

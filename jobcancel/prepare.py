@@ -141,6 +141,7 @@ class Client(Generic[C, W]):
             api_key=api_key,
             base_url=base_url,
             allow_http=self._allow_http,
+            params=job.params,
         )
         if adapter.deprecated is not None:
             message = f"provider {adapter.name!r} is deprecated; use {adapter.deprecated!r}"

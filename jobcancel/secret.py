@@ -23,6 +23,11 @@ class Secret:
 
     _value: str = field(repr=False)
     problem: str | None = None
+    _spelled: str = field(default="", repr=False, kw_only=True)
+
+    def spelled(self, text: str) -> Secret:
+        """Return the same key, redacted as well where it is quoted in this other spelling."""
+        return Secret(self._value, self.problem, spelled=text)
 
     def reveal(self) -> str:
         """Return the key itself."""
@@ -33,10 +38,14 @@ class Secret:
 
         Vendors quote a wrong key in their error messages; what they say ends up in results.
         """
+        if self._spelled:
+            text = text.replace(self._spelled, REDACTED)
         return text.replace(self._value, REDACTED) if self._is_long else text
 
     def redact_bytes(self, data: bytes) -> bytes:
         """Return `data` with every occurrence of the key replaced."""
+        if self._spelled:
+            data = data.replace(self._spelled.encode(), REDACTED.encode())
         return data.replace(self._value.encode(), REDACTED.encode()) if self._is_long else data
 
     def redact_all(self, value: object) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -12,6 +12,7 @@ from attrs import evolve
 from jobcancel import (
     Canceller,
     ConfigurationError,
+    HttpAdapter,
     JobCancelError,
     MissingCredential,
     Outcome,
@@ -19,8 +20,13 @@ from jobcancel import (
     config,
     status,
 )
+from jobcancel.config import hidden
 from jobcancel.providers.pulse import PULSE, PULSE_LEGACY
 from jobcancel.providers.talonic import TALONIC
+from jobcancel.routes import Param, Route
+
+if TYPE_CHECKING:
+    from jobcancel.adapter import Endpoint
 
 KEY = "sk-very-secret-key"
 
@@ -179,7 +185,9 @@ def test_a_time_that_is_not_positive_and_finite_is_refused(name: str, seconds: f
 
 
 def test_a_missing_param_is_named_with_its_meaning() -> None:
-    adapter = evolve(PULSE, params={"endpoint": "the endpoint's id"})
+    adapter = evolve(
+        PULSE, cancel=Route("DELETE", "/{endpoint}/{id}"), params={"endpoint": "the endpoint's id"}
+    )
     with pytest.raises(ConfigurationError, match=r"needs params\['endpoint'\]: the endpoint's id"):
         config.job(adapter, "1", None)
     assert {"endpoint": "e"} == config.job(adapter, "1", {"endpoint": "e"}).params
@@ -235,3 +243,71 @@ def test_no_broken_connection_shows_the_key_even_with_the_locals_of_our_frames()
         assert Outcome.UNKNOWN is canceller.cancel("pulse", "1").outcome
     assert frames != []
     assert not any(KEY in text for text in frames)
+
+
+# Params
+
+
+PLACED: HttpAdapter = evolve(
+    PULSE,
+    default_url="https://{host}",
+    other_key_envs=("OLD_PULSE_KEY",),
+    cancel=Route("POST", "/{version}/{id}", query={"project": "{project}"}),
+    params={
+        "host": Param("the workspace's host", optional=True),
+        "version": Param("version of the API", default="v1"),
+        "project": Param("whose job it is", optional=True),
+    },
+)
+
+
+def endpoint(**params: str) -> Endpoint:
+    given = config.job(PLACED, "1", params).params
+    return config.endpoint(
+        PLACED,
+        api_keys={},
+        base_urls={},
+        api_key=hidden(KEY),
+        base_url=None,
+        allow_http=False,
+        params=given,
+    )
+
+
+def test_a_param_has_its_default_or_may_be_left_out() -> None:
+    assert {"version": "v1"} == config.job(PLACED, "1", None).params
+    given = {"version": "v2", "project": "p"}
+    assert given == config.job(PLACED, "1", given).params
+
+
+def test_a_param_may_be_a_part_of_the_host() -> None:
+    assert "https://ws-1.example.net" == endpoint(host="ws-1.example.net").base_url
+
+
+@pytest.mark.parametrize("host", [None, "", "a/b", "a@b", "a b", "-a", "x:1"])
+def test_a_host_that_is_none_is_refused(host: str | None) -> None:
+    with pytest.raises(ConfigurationError, match=r"params\['host'\] .* or set PULSE_BASE_URL"):
+        endpoint(**({} if host is None else {"host": host}))
+
+
+def test_a_base_url_does_without_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_BASE_URL", "https://proxy.example")
+    assert "https://proxy.example" == endpoint().base_url
+
+
+def test_the_key_may_be_in_another_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def key() -> str:
+        found = config.endpoint(
+            PLACED,
+            api_keys={},
+            base_urls={},
+            api_key=None,
+            base_url="https://x.example",
+            allow_http=False,
+        )
+        return found.key.reveal()
+
+    monkeypatch.setenv("OLD_PULSE_KEY", "old")
+    assert "old" == key()
+    monkeypatch.setenv("PULSE_API_KEY", "new")
+    assert "new" == key()

@@ -33,3 +33,10 @@ def test_a_key_that_is_too_short_to_be_one_garbles_no_text() -> None:
 def test_a_secret_is_not_pickled() -> None:
     with pytest.raises(TypeError, match="an API key is not pickled"):
         pickle.dumps(Secret(KEY))
+
+
+def test_another_spelling_of_a_key_is_redacted_too() -> None:
+    key = Secret("user:password").spelled("dXNlcjpwYXNzd29yZA==")
+    assert "[redacted] [redacted]" == key.redact("user:password dXNlcjpwYXNzd29yZA==")
+    assert b"[redacted] [redacted]" == key.redact_bytes(b"dXNlcjpwYXNzd29yZA== user:password")
+    assert ("user:password", "Secret('***')") == (key.reveal(), repr(key))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import evolve
@@ -11,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobcancel import Adapter, HttpAdapter, JobState, Outcome, get_adapter, providers
-from jobcancel.adapter import Response
+from jobcancel.adapter import BASIC, Credential, Response
 from jobcancel.models import Job
 from jobcancel.providers.pulse import PULSE
-from jobcancel.tables import Route
+from jobcancel.routes import Route
 from tests.hand import ENDPOINT, reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 JOB = Job("pulse", "job-1")
 JSON = st.recursive(
@@ -155,3 +158,117 @@ def test_an_override_needs_all_its_values() -> None:
     talonic = get_adapter("talonic")
     other = {"id": "job-1", "status": "queued", "error": {"message": "Cancelled via API"}}
     assert JobState.PENDING is talonic.read_status(JOB, reply(200, other)).state
+
+
+# What other vendors need
+
+
+VERDICTS: HttpAdapter = evolve(
+    PULSE,
+    name="verdicts",
+    verdict="said",
+    verdicts={
+        "OK": Outcome.CANCELLED,
+        "REQUESTED": Outcome.CANCELLING,
+        "TOO_LATE": Outcome.ALREADY_TERMINAL,
+        False: Outcome.ALREADY_TERMINAL,
+    },
+    empty_success=frozenset({202, 204}),
+    retry_after=("wait",),
+    request_id_header="request-id",
+)
+
+
+@pytest.mark.parametrize(
+    ("response", "outcome"),
+    [
+        (reply(200, {"said": "OK"}), Outcome.CANCELLED),
+        (reply(202, {"said": "REQUESTED"}), Outcome.CANCELLING),
+        (reply(400, {"said": "TOO_LATE"}), Outcome.ALREADY_TERMINAL),
+        (reply(200, {"said": False}), Outcome.ALREADY_TERMINAL),
+        (reply(200, {"said": True}), None),
+        (reply(200, {"said": ["OK"]}), None),
+        (reply(404, {"said": "?"}), Outcome.NOT_FOUND),
+        (reply(200, {"said": "OK", "job_id": "another"}), None),
+        (reply(204), Outcome.CANCELLED),
+        (reply(202, {}), Outcome.CANCELLED),
+        (reply(202, b"[]"), None),
+        (reply(200), None),
+        (reply(200, {}), None),
+        (Response(status_code=204, content=None, problem="cut short"), None),
+    ],
+)
+def test_a_verdict_or_a_documented_empty_body_settles(
+    response: Response, outcome: Outcome | None
+) -> None:
+    assert outcome is VERDICTS.read_cancel(JOB, response).outcome
+
+
+def test_a_wait_in_the_body_and_a_request_id_by_another_header_are_read() -> None:
+    reading = VERDICTS.read_cancel(JOB, reply(429, {"wait": 2.5}, request_id="r"))
+    assert (2.5, "r") == (reading.retry_after, reading.request_id)
+
+
+@pytest.mark.parametrize("wait", [-1, True, "2", 1e12, None])
+def test_a_wait_in_the_body_that_is_none_is_left_out(wait: object) -> None:
+    assert VERDICTS.read_cancel(JOB, reply(429, {"wait": wait})).retry_after is None
+
+
+def test_an_adapters_own_functions_come_first() -> None:
+    def counted(body: Mapping[str, Any]) -> JobState | None:
+        return JobState.CANCELLED if body.get("canceled") else None
+
+    def too_late(response: Response) -> Outcome | None:
+        return Outcome.ALREADY_TERMINAL if response.status_code == 404 else None
+
+    adapter: HttpAdapter = evolve(VERDICTS, find_state=counted, find_outcome=too_late)
+    ended = {"status": "completed", "canceled": 3}
+    assert JobState.CANCELLED is adapter.read_status(JOB, reply(200, ended)).state
+    assert JobState.SUCCEEDED is adapter.read_status(JOB, reply(200, {"status": "completed"})).state
+    assert Outcome.ALREADY_TERMINAL is adapter.read_cancel(JOB, reply(404)).outcome
+    assert Outcome.CANCELLED is adapter.read_cancel(JOB, reply(200, {"said": "OK"})).outcome
+
+
+def test_a_prefix_that_ids_may_have_is_left_out_of_the_address_and_of_comparisons() -> None:
+    adapter: HttpAdapter = evolve(PULSE, id_prefix="jobs/")
+    for job_id in ("1", "jobs/1"):
+        job = Job("pulse", job_id)
+        assert adapter.cancel_request(job, ENDPOINT, "k").url.endswith("/job/1")
+        same = reply(200, {"job_id": "jobs/1", "status": "canceled"})
+        assert Outcome.CANCELLED is adapter.read_cancel(job, same).outcome
+
+
+def test_an_id_that_is_not_of_the_vendors_form_is_refused() -> None:
+    adapter: HttpAdapter = evolve(PULSE, id_pattern="[0-9]+")
+    assert adapter.refuse(Job("pulse", "12")) is None
+    assert "is not of the vendor's form, [0-9]+" in str(adapter.refuse(Job("pulse", "12a")))
+
+
+def test_a_body_and_fixed_headers_are_sent() -> None:
+    adapter: HttpAdapter = evolve(
+        PULSE,
+        headers={"acme-version": "7"},
+        cancel=Route("POST", "/cancel", body={"run_id": "{id:int}"}),
+        idempotency_header="once",
+    )
+    request = adapter.cancel_request(Job("pulse", "12"), ENDPOINT, "k")
+    assert b'{"run_id": 12}' == request.content
+    sent = {"acme-version": "7", "content-type": "application/json", "once": "k"}
+    assert sent == request.headers
+    assert "not a whole number" in str(adapter.refuse(JOB))
+
+
+@pytest.mark.parametrize(
+    ("credential", "value"),
+    [
+        (Credential(header="x-key", scheme=""), "a key"),
+        (Credential(scheme="Key"), "Key a key"),
+        (BASIC, "Basic YSBrZXk6"),
+    ],
+)
+def test_a_key_is_spelled_as_the_vendor_wants(credential: Credential, value: str) -> None:
+    assert value == credential.spell("a key")
+
+
+def test_a_user_and_a_password_are_one_key() -> None:
+    assert "Basic dXNlcjpwYXNz" == BASIC.spell("user:pass")

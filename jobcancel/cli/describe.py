@@ -5,6 +5,7 @@ Everything comes from the adapters' own declarations. How it is printed is in `l
 
 from __future__ import annotations
 
+import json
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,10 @@ from attrs import frozen
 from jobcancel import BrokenAdapter, HttpAdapter, Outcome, get_adapter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from jobcancel import Adapter
+    from jobcancel.routes import Param, Route
 
 Facts = dict[str, dict[str, str]]
 """Section -> what it is about -> what is to be known."""
@@ -57,7 +59,7 @@ def summary(name: str) -> Summary:
         key_env=adapter.key_env,
         url_env=adapter.url_env,
         default_url=adapter.default_url,
-        cancel=None if route is None else f"{route.method} {route.path}",
+        cancel=None if route is None else _route(route),
         deprecated=adapter.deprecated,
     )
 
@@ -81,32 +83,48 @@ def _about(adapter: Adapter) -> dict[str, str]:
 
 
 def _configuration(adapter: Adapter) -> dict[str, str]:
-    facts = {"API key": adapter.key_env, "base URL": f"{adapter.url_env}, or {adapter.default_url}"}
+    keys = ", or ".join((adapter.key_env, *adapter.other_key_envs))
+    facts = {"API key": keys, "base URL": f"{adapter.url_env}, or {adapter.default_url}"}
     if adapter.shares is not None:
         facts["shared with"] = adapter.shares
-    for name, meaning in adapter.params.items():
-        facts[f"--param {name}"] = meaning
+    for name, param in adapter.params.items():
+        facts[f"--param {name}"] = f"{param.about}{_unless_given(param)}"
     if adapter.destroys_finished:
         facts["finished jobs"] = "are not sent the cancel, which would destroy their output"
     return facts
 
 
+def _unless_given(param: Param) -> str:
+    if param.default is not None:
+        return f"; {param.default} unless given"
+    return "; may be left out" if param.optional else ""
+
+
 def _routes(adapter: HttpAdapter) -> dict[str, str]:
     credential = adapter.credential
     facts = {
-        "cancel": f"{adapter.cancel.method} {adapter.cancel.path}",
-        "status": "none",
+        "cancel": _route(adapter.cancel),
+        "status": "none" if adapter.status is None else _route(adapter.status),
         "header": f"{credential.header}: {credential.scheme} KEY".replace("  ", " "),
     }
-    if adapter.status is not None:
-        facts["status"] = f"{adapter.status.method} {adapter.status.path}"
+    for name, value in adapter.headers.items():
+        facts[f"header {name}"] = value
+    if adapter.id_pattern is not None:
+        facts["job id"] = f"matches {adapter.id_pattern}; others are not sent"
     if adapter.idempotency_header is not None:
         facts["idempotency"] = f"header {adapter.idempotency_header}: a repeated cancel counts once"
     return facts
 
 
 def _replies(adapter: HttpAdapter) -> dict[str, str]:
-    facts = {"2xx with the job's state": "as that state says"}
+    facts: dict[str, str] = {}
+    if adapter.find_outcome is not None:
+        facts["any reply"] = _own_code(adapter.find_outcome)
+    for word, outcome in adapter.verdicts.items():
+        facts[f"{adapter.verdict} {word!r}"] = outcome
+    facts["2xx with the job's state"] = "as that state says"
+    for code in sorted(adapter.empty_success):
+        facts[f"{code} with an empty body"] = adapter.accepted
     if adapter.success:
         facts[f"2xx, {_where(adapter.success)}"] = adapter.accepted
     for key, outcome in adapter.replies.items():
@@ -136,9 +154,22 @@ def _reply(key: int | str | tuple[int, str]) -> str:
 
 
 def _states(adapter: HttpAdapter) -> dict[str, str]:
-    special = {_where(override.where): override.state.value for override in adapter.overrides}
+    special = {} if adapter.find_state is None else {"any body": _own_code(adapter.find_state)}
+    special |= {_where(override.where): override.state.value for override in adapter.overrides}
     words = {word: state.value for word, state in adapter.states.items()}
     return {**special, **words, "any other word": "unknown"}
+
+
+def _own_code(function: Callable[..., object]) -> str:
+    """Say what an adapter's own function does, by its docstring."""
+    told = (function.__doc__ or f"is read by {function.__name__}").strip().split("\n")[0]
+    return f"first: {told.removesuffix('.')}"
+
+
+def _route(route: Route) -> str:
+    query = "&".join(f"{name}={value}" for name, value in route.query.items())
+    body = "" if route.body is None else f" with {json.dumps(dict(route.body))}"
+    return f"{route.method} {route.path}{'?' if query else ''}{query}{body}"
 
 
 def _where(where: Mapping[str, str]) -> str:

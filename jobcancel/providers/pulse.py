@@ -10,7 +10,8 @@ from attrs import evolve
 
 from jobcancel.adapter import Credential
 from jobcancel.models import JobState, Outcome
-from jobcancel.tables import HttpAdapter, Route
+from jobcancel.routes import Route
+from jobcancel.tables import HttpAdapter
 
 PULSE = HttpAdapter(
     name="pulse",

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from jobcancel.adapter import BEARER
 from jobcancel.models import JobState, Outcome
-from jobcancel.tables import HttpAdapter, Override, Route
+from jobcancel.replies import Override
+from jobcancel.routes import Route
+from jobcancel.tables import HttpAdapter
 
 TALONIC = HttpAdapter(
     name="talonic",

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import evolve, frozen
 
-from jobcancel import Adapter, HttpAdapter, Job, Outcome, registry
+from jobcancel import Adapter, HttpAdapter, Job, JobState, Outcome, registry
+from jobcancel.cli.describe import describe
 from jobcancel.providers.talonic import TALONIC
+from jobcancel.routes import Param, Route
 from tests.cli.runs import ESCAPE, plain
 
 if TYPE_CHECKING:
@@ -30,8 +32,9 @@ class OwnCode:
     default_url: str = "https://owncode.example"
     key_env: str = "OWNCODE_API_KEY"
     url_env: str = "OWNCODE_BASE_URL"
+    other_key_envs: tuple[str, ...] = ()
     shares: str | None = None
-    params: Mapping[str, str] = {"room": "the id of the room"}
+    params: Mapping[str, Param] = {"room": Param("the id of the room")}
     destroys_finished: bool = True
 
     def refuse(self, job: Job) -> str | None:
@@ -179,3 +182,49 @@ def test_one_provider_fits_a_terminal(run: Run) -> None:
     ran = run("providers", "talonic")
     assert max(len(line) for line in ESCAPE.sub("", ran.stdout).splitlines()) <= 80
     assert "How a reply to the cancel is read" in ran.stdout
+
+
+def _counted(_: Mapping[str, object]) -> JobState | None:
+    """From the counters: cancelled when any request was.
+
+    More of it.
+    """
+
+
+def _too_late(_: Response) -> Outcome | None: ...
+
+
+ODD: HttpAdapter = evolve(
+    TALONIC,
+    name="odd",
+    default_url="https://{host}",
+    other_key_envs=("OLD_KEY",),
+    headers={"odd-version": "7"},
+    cancel=Route("POST", "/{version}/cancel", {"p": "{project}"}, {"job": "{id:int}"}),
+    id_pattern="[0-9]+",
+    params={
+        "host": "the workspace",
+        "version": Param("version of the API", default="v1"),
+        "project": Param("whose job it is", optional=True),
+    },
+    verdict="said",
+    verdicts={"OK": Outcome.CANCELLED},
+    empty_success=frozenset({204}),
+    find_state=_counted,
+    find_outcome=_too_late,
+)
+
+
+def test_what_is_unusual_about_a_provider_is_told() -> None:
+    told = describe(ODD)
+    cancel = 'POST /{version}/cancel?p={project} with {"job": "{id:int}"}'
+    assert cancel == told["requests"]["cancel"]
+    assert "TALONIC_API_KEY, or OLD_KEY" == told["requests"]["API key"]
+    assert "7" == told["requests"]["header odd-version"]
+    assert "matches [0-9]+; others are not sent" == told["requests"]["job id"]
+    assert "the workspace" == told["requests"]["--param host"]
+    assert "version of the API; v1 unless given" == told["requests"]["--param version"]
+    assert "whose job it is; may be left out" == told["requests"]["--param project"]
+    assert "first: is read by _too_late" == told["replies"]["any reply"]
+    assert "cancelled" == told["replies"]["said 'OK'"] == told["replies"]["204 with an empty body"]
+    assert "first: From the counters: cancelled when any request was" == told["states"]["any body"]

@@ -15,11 +15,17 @@ from jobcancel import ConfigurationError, Job, registry
 from jobcancel.cli import sources
 from jobcancel.cli.sources import Malformed
 from jobcancel.providers.pulse import PULSE
+from jobcancel.routes import Route
 
 if TYPE_CHECKING:
     from jobcancel import HttpAdapter
 
-ROOMY: HttpAdapter = evolve(PULSE, name="roomy", params={"room": "the id of the room"})
+ROOMY: HttpAdapter = evolve(
+    PULSE,
+    name="roomy",
+    cancel=Route("DELETE", "/{room}/{id}"),
+    params={"room": "the id of the room"},
+)
 LONG = sources._LONGEST_LINE
 
 

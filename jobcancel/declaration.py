@@ -1,0 +1,203 @@
+"""Mistakes in an adapter's declaration, found when it is made.
+
+Each check looks at some fields of an `HttpAdapter` and yields what is wrong with them, as
+`field: what is wrong and what would be right`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from jobcancel.errors import ConfigurationError
+from jobcancel.models import JobState, Outcome
+from jobcancel.routes import Param, Route, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from jobcancel.tables import HttpAdapter
+
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")  # a token (RFC 9110, section 5.6.2), lower case
+_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/{}%-]*")
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+# Headers that are the driver's own, or HTTP's.
+_OURS = frozenset(
+    {"accept", "accept-encoding", "connection", "content-length", "content-type", "host"}
+)
+_ACCEPTANCES = (Outcome.CANCELLED, Outcome.CANCELLING)
+_TOO_MANY_REQUESTS = 429
+
+
+def check(adapter: HttpAdapter) -> None:
+    """Look for mistakes in a declaration.
+
+    Raises:
+        ConfigurationError: there are some; the message names the field of each.
+    """
+    problems = [problem for each in _CHECKS for problem in each(adapter)]
+    if problems:
+        raise ConfigurationError(f"HttpAdapter {adapter.name!r}: {'; '.join(problems)}")
+
+
+def _texts(adapter: HttpAdapter) -> Iterator[str]:
+    if not _NAME.fullmatch(adapter.name):
+        yield "name: must be lower-case words with dashes between, such as 'acme-batch'"
+    for name in ("title", "docs", "family"):
+        if not getattr(adapter, name).strip():
+            yield f"{name}: must not be empty"
+    variables = {"key_env": adapter.key_env, "url_env": adapter.url_env}
+    for name, variable in variables.items():
+        if not _VARIABLE.fullmatch(variable):
+            yield f"{name}: {variable!r} cannot be the name of an environment variable"
+    if adapter.url_env in {adapter.key_env, *adapter.other_key_envs}:
+        yield "url_env: is the variable of the key, too"
+
+
+def _params(adapter: HttpAdapter) -> Iterator[str]:
+    used = set(_names(adapter.default_url))
+    for route in (adapter.cancel, adapter.status):
+        if isinstance(route, Route):
+            used |= {place.name for place in route.placeholders()}
+    for name, param in adapter.params.items():
+        if name == "id":
+            yield "params: 'id' is the job's id and no param"
+        elif not isinstance(param, Param) or not param.about.strip():
+            yield f"params: {name!r} needs a text that says what it is"
+        elif name not in used:
+            yield f"params: {name!r} is in no path, query, body or URL"
+
+
+def _url(adapter: HttpAdapter) -> Iterator[str]:
+    try:
+        parse(adapter.default_url)
+    except ConfigurationError as error:
+        yield f"default_url: {error}"
+        return
+    parts = urlsplit(re.sub(r"\{[^}]*\}", "x", adapter.default_url))
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+        yield f"default_url: {adapter.default_url!r} is not like 'https://api.example.com'"
+    for name in sorted(set(_names(adapter.default_url)) - set(adapter.params)):
+        yield f"default_url: {{{name}}} is not one of params"
+
+
+def _names(url: str) -> list[str]:
+    return re.findall(r"\{(\w+)", url)
+
+
+def _routes(adapter: HttpAdapter) -> Iterator[str]:
+    for name, route in (("cancel", adapter.cancel), ("status", adapter.status)):
+        if isinstance(route, Route):
+            yield from (f"{name}: {problem}" for problem in _route(adapter, route))
+        elif route is not None or name == "cancel":
+            yield f"{name}: must be a Route, such as Route('DELETE', '/job/{{id}}')"
+
+
+def _route(adapter: HttpAdapter, route: Route) -> Iterator[str]:
+    if route.method not in _METHODS:
+        yield f"the method {route.method!r} is none of {', '.join(_METHODS)}"
+    if not _PATH.fullmatch(route.path) or {".", ".."} & set(route.path.split("/")):
+        yield f"the path {route.path!r} must begin with '/' and hold no query"
+    names = {place.name for place in route.placeholders()}
+    for name in sorted(names - {"id", *adapter.params}):
+        yield f"{{{name}}} is neither {{id}} nor one of params"
+    if "id" not in names:
+        yield "nowhere says {id}, so every job would be the same"
+    in_query = [part for text in route.query.values() for part in parse(text)]
+    for place in route.placeholders():
+        param = adapter.params.get(place.name)
+        if param is not None and param.optional and place not in in_query:
+            yield f"{place.name!r} may be left out, which works in a query only"
+
+
+def _headers(adapter: HttpAdapter) -> Iterator[str]:
+    own = {"credential": adapter.credential.header}
+    if adapter.idempotency_header is not None:
+        own["idempotency_header"] = adapter.idempotency_header
+    own["request_id_header"] = adapter.request_id_header
+    for field, header in (*own.items(), *(("headers", header) for header in adapter.headers)):
+        if not _HEADER.fullmatch(header):
+            yield f"{field}: {header!r} is not the name of a header in lower case"
+        elif header in _OURS:
+            yield f"{field}: {header!r} is set where requests are sent"
+    for header in sorted(
+        {own["credential"], own.get("idempotency_header", "")} & {*adapter.headers}
+    ):
+        yield f"headers: two rules for {header!r}"
+    for header, value in adapter.headers.items():
+        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+            yield f"headers: the value of {header!r} is not printable ASCII"
+
+
+def _replies(adapter: HttpAdapter) -> Iterator[str]:
+    for key, outcome in adapter.replies.items():
+        status_code = key[0] if isinstance(key, tuple) else key
+        if isinstance(status_code, int) and status_code not in range(400, 600):
+            yield f"replies: {key!r} is no error; a 2xx goes by verdicts, states and success"
+        yield from _meaning("replies", key, outcome)
+        if outcome in _ACCEPTANCES:
+            yield f"replies: {key!r} is an error, which cannot mean {outcome}"
+        elif key == _TOO_MANY_REQUESTS and outcome is not Outcome.RATE_LIMITED:
+            yield "replies: 429 means rate-limited (RFC 6585)"
+        elif key in adapter.repeatable and outcome is not Outcome.RATE_LIMITED:
+            yield f"replies: two rules for {key!r}, which is repeatable, too"
+    for code in adapter.repeatable:
+        if code not in range(400, 600):
+            yield f"repeatable: {code!r} is not the status code of an error"
+
+
+def _verdicts(adapter: HttpAdapter) -> Iterator[str]:
+    if (adapter.verdict is None) is bool(adapter.verdicts):
+        yield "verdict: goes with verdicts: a path, and what the words there mean"
+    for word, outcome in adapter.verdicts.items():
+        yield from _meaning("verdicts", word, outcome)
+        if adapter.verdict == adapter.state and word in adapter.states:
+            yield f"verdicts: two rules for {word!r}, which is one of states, too"
+
+
+def _success(adapter: HttpAdapter) -> Iterator[str]:
+    if adapter.accepted not in _ACCEPTANCES:
+        yield "accepted: must be Outcome.CANCELLED, or CANCELLING when the job ends later"
+    for path, value in adapter.success.items():
+        if not path or not isinstance(value, str):
+            yield f"success: {path!r} must have a text as its value"
+    for code in adapter.empty_success:
+        if code not in range(200, 300):
+            yield f"empty_success: {code!r} is not the status code of a success"
+
+
+def _states(adapter: HttpAdapter) -> Iterator[str]:
+    told: Mapping[Any, object] = {
+        **adapter.states,
+        **{str(dict(override.where)): override.state for override in adapter.overrides},
+    }
+    for word, state in told.items():
+        if not isinstance(state, JobState) or state is JobState.UNKNOWN:
+            yield f"states: {word!r} means nothing; name a JobState, or leave it out"
+    wheres = [dict(override.where) for override in adapter.overrides]
+    if {} in wheres:
+        yield "overrides: one says nowhere to look"
+    if any(wheres.count(where) > 1 for where in wheres):
+        yield "overrides: two rules for the same words"
+    if adapter.status is not None and not adapter.states and adapter.find_state is None:
+        yield "states: none, so a status read could never be understood"
+    if adapter.destroys_finished and adapter.status is None:
+        yield "destroys_finished: needs status, to find out whether a job is finished"
+    if adapter.progress is not None and len(adapter.progress) != 2:  # noqa: PLR2004 - a pair
+        yield "progress: must be two paths, of how much is done and of how much there is"
+    if adapter.id_pattern is not None:
+        try:
+            re.compile(adapter.id_pattern)
+        except re.error as error:
+            yield f"id_pattern: is no regular expression: {error}"
+
+
+def _meaning(field: str, key: object, outcome: object) -> Iterator[str]:
+    if not isinstance(outcome, Outcome) or outcome is Outcome.UNKNOWN:
+        yield f"{field}: {key!r} means nothing; name an Outcome, or leave it out (unsettled)"
+
+
+_CHECKS = (_texts, _url, _routes, _params, _headers, _replies, _verdicts, _success, _states)

@@ -1,0 +1,219 @@
+"""What a vendor's replies mean, by tables: the half of an `HttpAdapter` that reads.
+
+A reply to a cancel is read in this order: what the adapter's own function finds; the verdict
+word; a redirect settles nothing; an error goes by body code, then by status code; a 2xx goes by
+the job's state if the body tells it, then by the documented words of success. What no table
+names is unsettled, and `flow` reads the job's status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from jobcancel.adapter import Reading, Response
+from jobcancel.models import Job, JobState, Outcome, Progress
+from jobcancel.paths import pick
+
+if TYPE_CHECKING:
+    from jobcancel.convert import Said
+
+# Replies that say "not now", by RFC 9110 and RFC 6585; 52x are Cloudflare's, 529 is "overloaded"
+# at several vendors.
+REPEATABLE = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
+
+# What a status read can be refused for. Other outcomes are about cancelling.
+_STATUS_REFUSALS = frozenset(
+    {
+        Outcome.FORBIDDEN,
+        Outcome.INVALID,
+        Outcome.NOT_FOUND,
+        Outcome.RATE_LIMITED,
+        Outcome.UNAUTHORIZED,
+    }
+)
+
+
+@frozen(kw_only=True)
+class Override:
+    """A state that one word does not tell: `state` when every path of `where` has its value."""
+
+    where: Mapping[str, str]
+    state: JobState
+
+
+@frozen(kw_only=True)
+class Replies:
+    """The tables by which replies are read; `tables.HttpAdapter` says what each is."""
+
+    id_prefix: str = ""
+    accepted: Outcome = Outcome.CANCELLED
+    success: Mapping[str, str] = field(factory=dict)
+    empty_success: frozenset[int] = frozenset()
+    verdict: str | None = None
+    verdicts: Mapping[str | bool, Outcome] = field(factory=dict)
+    replies: Mapping[int | str | tuple[int, str], Outcome]
+    repeatable: frozenset[int] = REPEATABLE
+    states: Mapping[str, JobState] = field(factory=dict)
+    overrides: tuple[Override, ...] = ()
+    find_state: Callable[[Mapping[str, Any]], JobState | None] | None = None
+    find_outcome: Callable[[Response], Outcome | None] | None = None
+    state: str = "status"
+    job_id: str = "id"
+    message: tuple[str, ...] = ("message", "error.message")
+    code: tuple[str, ...] = ("code", "error.code")
+    retryable: str = "retryable"
+    retry_after: tuple[str, ...] = ()
+    request_id: tuple[str, ...] = ("request_id",)
+    request_id_header: str = "x-request-id"
+    progress: tuple[str, str] | None = None
+
+    # What a reply means
+
+    def read_cancel(self, job: Job, response: Response) -> Reading:
+        """Return what a reply to the cancel request means."""
+        return self._read(job, response, self._cancelled)
+
+    def read_status(self, job: Job, response: Response) -> Reading:
+        """Return what a reply to the status request means."""
+        return self._read(job, response, self._unreadable)
+
+    def _said(self, response: Response) -> Said:
+        from jobcancel.convert import said
+
+        body = response.body or {}
+        done, total = self.progress or (None, None)
+        return said(
+            {
+                "state": pick(body, [self.state]),
+                "message": pick(body, self.message),
+                "code": pick(body, self.code),
+                "request_id": response.headers.get(self.request_id_header)
+                or pick(body, self.request_id),
+                "job_id": pick(body, [self.job_id]),
+                "retryable": pick(body, [self.retryable]),
+                "retry_after": pick(body, self.retry_after),
+                "done": None if done is None else pick(body, [done]),
+                "total": None if total is None else pick(body, [total]),
+            }
+        )
+
+    def _read(
+        self,
+        job: Job,
+        response: Response,
+        settle: Callable[[Response, Said, JobState | None], Outcome | None],
+    ) -> Reading:
+        said = self._said(response)
+        status_code = response.status_code
+        strange = status_code in _SUCCESSFUL and not self._is_about(job, said)
+        shown = status_code in _SUCCESSFUL and not strange
+        state = self._state(said, response.body or {}) if shown else None
+        message = said.message or _describe(response, said)
+        return Reading(
+            outcome=None if strange else settle(response, said, state),
+            state=state,
+            raw_state=said.state if shown else None,
+            repeat=said.retryable is not False and self._repeatable(status_code),
+            retry_after=said.retry_after,
+            message=f"the reply is about another job, {said.job_id!r}" if strange else message,
+            code=said.code,
+            status_code=status_code,
+            request_id=said.request_id,
+            progress=None if said.done is None else Progress(said.done, said.total),
+            body=response.body,
+        )
+
+    def _cancelled(self, response: Response, said: Said, state: JobState | None) -> Outcome | None:
+        """Return what a reply to a cancel settles."""
+        body = response.body or {}
+        if self.find_outcome and (found := self.find_outcome(response)) is not None:
+            return found
+        if self.verdict is not None:
+            word = pick(body, [self.verdict])
+            if isinstance(word, str | bool) and word in self.verdicts:
+                return self.verdicts[word]
+        if response.status_code in _SUCCESSFUL:
+            return self._success(response, state)
+        return self._refusal(response.status_code, said.code)
+
+    def _unreadable(self, response: Response, said: Said, _: JobState | None) -> Outcome | None:
+        """Return why a status could not be read."""
+        if response.status_code in _SUCCESSFUL:
+            return None
+        refusal = self._refusal(response.status_code, said.code)
+        return refusal if refusal in _STATUS_REFUSALS else None
+
+    def _repeatable(self, status_code: int) -> bool:
+        return status_code in self.repeatable or status_code in _SUCCESSFUL
+
+    def _refusal(self, status_code: int, code: str | None) -> Outcome | None:
+        if status_code in _REDIRECT:
+            return Outcome.UNKNOWN
+        keys = ((status_code, code), code, status_code) if code is not None else (status_code,)
+        return next((self.replies[key] for key in keys if key in self.replies), None)
+
+    def _state(self, said: Said, body: Mapping[str, Any]) -> JobState | None:
+        if self.find_state and (found := self.find_state(body)) is not None:
+            return found
+        if said.state is None:
+            return None
+        for override in self.overrides:
+            if _says(body, override.where):
+                return override.state
+        return self.states.get(said.state, JobState.UNKNOWN)
+
+    def _success(self, response: Response, state: JobState | None) -> Outcome | None:
+        """Return what a 2xx settles: by the state it shows, else by the documented words."""
+        if state in _SETTLED_BY_STATE:
+            return _SETTLED_BY_STATE[state]
+        if state is JobState.UNKNOWN or not self._is_documented(response):
+            return None
+        return self.accepted if state is None else Outcome.CANCELLING
+
+    def _is_documented(self, response: Response) -> bool:
+        if response.status_code in self.empty_success:
+            return response.content == b"" or (response.body is not None and not response.body)
+        return bool(self.success) and _says(response.body or {}, self.success)
+
+    def _is_about(self, job: Job, said: Said) -> bool:
+        """Whether a reply is about this job; ids such as UUIDs come back in either case."""
+        own, told = job.job_id, said.job_id or job.job_id
+        return _bare(own, self.id_prefix) == _bare(told, self.id_prefix)
+
+
+_SUCCESSFUL = range(200, 300)
+_REDIRECT = range(300, 400)
+
+_SETTLED_BY_STATE: Mapping[JobState | None, Outcome] = {
+    JobState.CANCELLED: Outcome.CANCELLED,
+    JobState.CANCELLING: Outcome.CANCELLING,
+    JobState.SUCCEEDED: Outcome.ALREADY_TERMINAL,
+    JobState.FAILED: Outcome.ALREADY_TERMINAL,
+    JobState.EXPIRED: Outcome.ALREADY_TERMINAL,
+}
+
+
+def _bare(job_id: str, prefix: str) -> str:
+    return job_id.removeprefix(prefix).lower()
+
+
+def _says(body: Mapping[str, object], where: Mapping[str, str]) -> bool:
+    return all(pick(body, [path]) == value for path, value in where.items())
+
+
+def _describe(response: Response, said: Said) -> str:
+    """Say what a reply without a message of its own was."""
+    if said.state is not None:
+        return f"the vendor reads the job as {said.state!r}"
+    if response.status_code in _REDIRECT:
+        return f"HTTP {response.status_code}: a redirect, which is never followed"
+    if response.content is None:
+        return f"HTTP {response.status_code}: {response.problem}"
+    if not response.content:
+        return f"HTTP {response.status_code} with an empty body"
+    if response.body is None:
+        return f"HTTP {response.status_code} whose body is not a JSON object"
+    return f"HTTP {response.status_code} without a message"

@@ -1,0 +1,105 @@
+"""A mistake in a declaration is found when it is made, by a message that names the field."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from jobcancel import ConfigurationError, HttpAdapter, JobState, Outcome
+from jobcancel.adapter import Credential
+from jobcancel.replies import Override
+from jobcancel.routes import Param, Route
+
+RIGHT = HttpAdapter(
+    name="acme",
+    title="Acme",
+    docs="docs.acme.example",
+    default_url="https://{region}.acme.example",
+    key_env="ACME_API_KEY",
+    url_env="ACME_BASE_URL",
+    headers={"acme-version": "2"},
+    params={"region": "where it runs", "project": Param("whose it is", optional=True)},
+    cancel=Route("PUT", "/v1/jobs/{id}/stop", query={"project": "{project}"}),
+    status=Route("GET", "/v1/jobs/{id}"),
+    idempotency_header="idempotency-key",
+    success={"result": "stopped"},
+    empty_success=frozenset({204}),
+    verdict="verdict",
+    verdicts={"too late": Outcome.ALREADY_TERMINAL, True: Outcome.CANCELLED},
+    replies={404: Outcome.NOT_FOUND, (409, "over"): Outcome.ALREADY_TERMINAL, "x": Outcome.INVALID},
+    states={"running": JobState.RUNNING},
+    overrides=(Override(where={"status": "stopped"}, state=JobState.CANCELLED),),
+    progress=("done", "total"),
+    id_pattern="[a-z]+",
+)
+
+MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({"name": "Acme Inc"}, "name: must be lower-case words"),
+    ({"title": " "}, "title: must not be empty"),
+    ({"family": ""}, "family: must not be empty"),
+    ({"key_env": "ACME-KEY"}, "key_env: 'ACME-KEY' cannot be"),
+    ({"url_env": "ACME_API_KEY"}, "url_env: is the variable of the key"),
+    ({"default_url": "acme.example"}, "default_url: 'acme.example' is not like"),
+    ({"default_url": "https://{zone}.acme.example"}, "default_url: {zone} is not one of params"),
+    ({"default_url": "https://{.acme.example"}, "default_url: .*brace"),
+    ({"params": {"region": "r", "project": "p", "id": "the id"}}, "params: 'id' is the job's id"),
+    ({"params": {"region": "", "project": "p"}}, "params: 'region' needs a text"),
+    ({"params": {"region": "r", "project": "p", "z": "z"}}, "params: 'z' is in no path"),
+    ({"cancel": "/jobs/{id}"}, "cancel: must be a Route"),
+    ({"cancel": None}, "cancel: must be a Route"),
+    ({"cancel": Route("delete", "/{id}", {"p": "{project}"})}, "cancel: the method 'delete'"),
+    ({"cancel": Route("PUT", "{id}", {"p": "{project}"})}, "cancel: the path '{id}' must begin"),
+    ({"cancel": Route("PUT", "/../{id}", {"p": "{project}"})}, "cancel: the path '/../{id}'"),
+    ({"cancel": Route("PUT", "/{id}?p={project}")}, "cancel: the path .* hold no query"),
+    ({"cancel": Route("PUT", "/{job}", {"p": "{project}"})}, "cancel: {job} is neither {id} nor"),
+    ({"cancel": Route("PUT", "/jobs", {"p": "{project}"})}, "cancel: nowhere says {id}"),
+    ({"cancel": Route("PUT", "/{project}/{id}")}, "cancel: 'project' may be left out"),
+    ({"status": "/jobs/{id}"}, "status: must be a Route"),
+    ({"status": Route("GET", "/jobs")}, "status: nowhere says {id}"),
+    ({"credential": Credential(header="X-Key")}, "credential: 'X-Key' is not the name"),
+    ({"headers": {"host": "x"}}, "headers: 'host' is set where requests are sent"),
+    ({"headers": {"authorization": "x"}}, "headers: two rules for 'authorization'"),
+    ({"headers": {"idempotency-key": "x"}}, "headers: two rules for 'idempotency-key'"),
+    ({"headers": {"v": "a\nb"}}, "headers: the value of 'v' is not printable ASCII"),
+    ({"idempotency_header": "a b"}, "idempotency_header: 'a b' is not the name"),
+    ({"replies": {202: Outcome.CANCELLED}}, "replies: 202 is no error"),
+    ({"replies": {404: None}}, "replies: 404 means nothing"),
+    ({"replies": {404: Outcome.UNKNOWN}}, "replies: 404 means nothing"),
+    (
+        {"replies": {404: Outcome.CANCELLED}},
+        "replies: 404 is an error, which cannot mean cancelled",
+    ),
+    ({"replies": {429: Outcome.FORBIDDEN}}, "replies: 429 means rate-limited"),
+    ({"replies": {503: Outcome.FORBIDDEN}}, "replies: two rules for 503"),
+    ({"repeatable": frozenset({200})}, "repeatable: 200 is not the status code of an error"),
+    ({"verdicts": {}}, "verdict: goes with verdicts"),
+    ({"verdict": None}, "verdict: goes with verdicts"),
+    ({"verdicts": {"a": "b"}}, "verdicts: 'a' means nothing"),
+    ({"verdict": "status", "verdicts": {"running": Outcome.INVALID}}, "verdicts: two rules for 'r"),
+    ({"accepted": Outcome.NOT_FOUND}, "accepted: must be Outcome.CANCELLED"),
+    ({"success": {"a": 1}}, "success: 'a' must have a text"),
+    ({"empty_success": frozenset({404})}, "empty_success: 404 is not"),
+    ({"states": {"running": None}}, "states: 'running' means nothing"),
+    ({"states": {"running": JobState.UNKNOWN}}, "states: 'running' means nothing"),
+    ({"states": {}, "overrides": ()}, "states: none, so a status read"),
+    ({"overrides": (Override(where={}, state=JobState.FAILED),)}, "overrides: one says nowhere"),
+    ({"overrides": RIGHT.overrides * 2}, "overrides: two rules for the same words"),
+    ({"status": None, "destroys_finished": True}, "destroys_finished: needs status"),
+    ({"progress": ("a",)}, "progress: must be two paths"),
+    ({"id_pattern": "("}, "id_pattern: is no regular expression"),
+]
+
+
+@pytest.mark.parametrize(("mistake", "message"), MISTAKES)
+def test_a_mistake_is_named(mistake: dict[str, Any], message: str) -> None:
+    escaped = re.escape(message).replace(r"\.\*", ".*")
+    with pytest.raises(ConfigurationError, match=f"HttpAdapter '.*': (.*; )?{escaped}"):
+        evolve(RIGHT, **mistake)
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    with pytest.raises(ConfigurationError, match=r"title: .*; accepted: "):
+        evolve(RIGHT, title="", accepted=Outcome.INVALID)
