@@ -1,5 +1,13 @@
 """Sphinx configuration: `sphinx-build -n -W -b html docs docs/_build/html`."""
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import provider_pages
+from sphinx.application import Sphinx
+
 from jobcancel import __version__
 
 project = "jobcancel"
@@ -8,6 +16,7 @@ project_copyright = "2026, the jobcancel authors"
 release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+myst_enable_extensions = ["deflist"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"jobcancel {__version__}"
@@ -20,8 +29,11 @@ default_role = "code"
 
 # Types of other libraries, whose inventories would have to be fetched.
 nitpick_ignore_regex = [
-    (
-        "py:.*",
-        r"(collections|httpx|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|Item|Received|.*\.CancelPolicy",
-    ),
+    ("py:.*", r"(collections|httpx|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|Item|Received"),
+    ("py:.*", r"Client|AsyncHttpClient|AsyncClients|Limits|.*\.CancelPolicy|.*\.Step"),
 ]
+
+
+def setup(app: Sphinx) -> None:
+    """Have the providers' pages written before anything is read."""
+    app.connect("builder-inited", provider_pages.write)

@@ -53,6 +53,7 @@ LAYERS = [
     {"sandbox"},
     {"models"},
     {"errors"},
+    {"lazy"},
     {"_version"},
 ]
 

@@ -6,6 +6,7 @@ Typer reads the signatures, so all options of a command are listed here.
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -202,6 +203,22 @@ def list_providers(
         print_summaries([summary(each) for each in providers()], as_json=as_json)
     else:
         print_facts(describe(get_adapter(name)), as_json=as_json)
+
+
+@app.command(name="new-adapter")
+def new_adapter(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Such as acme-batch.")],
+    *,
+    into: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the project's directory is made.")
+    ] = Path(),
+) -> None:
+    """Write a project for a vendor of your own, with an adapter and its contract, to be edited."""
+    from jobcancel.cli.scaffold import write
+
+    for path in write(name, into):
+        typer.echo(path)
+    typer.echo(f"Next: cd jobcancel-{name}; pip install -e . --group test; pytest", err=True)
 
 
 @app.command()

@@ -1,0 +1,53 @@
+"""A page for each provider, made from its declaration whenever the documentation is built."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobcancel import get_adapter, providers
+from jobcancel.cli.describe import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sphinx.application import Sphinx
+
+FOLDER = Path(__file__).parent / "providers"
+
+HEADINGS = {
+    "requests": "What is sent",
+    "replies": "How a reply to the cancel is read",
+    "states": "The vendor's words for a job's state",
+}
+
+
+def page(name: str) -> str:
+    """Return a provider's page as MyST Markdown."""
+    facts = describe(get_adapter(name))
+    about = facts.pop("provider")
+    lines = [f"# `{name}`", "", f"{about['title']}. Source: {about['docs']}.", ""]
+    if "deprecated" in about:
+        lines += [f"Deprecated: {about['deprecated']}.", ""]
+    lines += [about.get("notes", ""), ""]
+    for section, told in facts.items():
+        lines += [f"## {HEADINGS[section]}", "", *_table(told), ""]
+    return "\n".join(lines)
+
+
+def _table(told: Mapping[str, str]) -> list[str]:
+    rows = [f"| {_cell(what)} | {_cell(meaning)} |" for what, meaning in told.items()]
+    return ["| what | how |", "|---|---|", *rows]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("{", "\\{").replace("<", "\\<").replace("*", "\\*")
+
+
+def write(_: Sphinx) -> None:
+    """Write the page of every provider that changed."""
+    FOLDER.mkdir(exist_ok=True)
+    for name in providers():
+        path, text = FOLDER / f"{name}.md", page(name)
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")

@@ -1,0 +1,342 @@
+"""`AdapterContract`: what every adapter must get right, as a test class to subclass.
+
+The replies are the vendor's real ones, from a cassette or written down from its documentation.
+Each test says what is wrong in words; what it tries is in `vendor` and `awkward`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator, Mapping
+from typing import ClassVar, TypeVar
+
+from jobcancel.adapter import Adapter, Endpoint, Reading, Request, Response
+from jobcancel.errors import WrongType
+from jobcancel.models import Job, JobState, Outcome
+from jobcancel.secret import Secret
+from jobcancel.testing import awkward
+from jobcancel.testing.steps import Step
+from jobcancel.testing.vendor import LOST, UNREACHABLE, Fault, Vendor
+
+T = TypeVar("T", Outcome, JobState)
+
+Given = Step | Iterable[Step]
+
+KEY = "sk-contract-secret-key"
+_BASE_URL = "https://contract.example/prefix"
+_ENDPOINT = Endpoint(base_url=_BASE_URL, key=Secret(KEY))
+_CLAIMS = frozenset({Outcome.CANCELLED, Outcome.CANCELLING, Outcome.ALREADY_TERMINAL})
+_SUCCESSFUL, _REFUSALS = range(200, 300), range(400, 500)
+_HOURS = 7200.0
+# What a vendor must have a word for, or say nothing of.
+_TOLD_APART = frozenset(Outcome) - {Outcome.UNKNOWN, Outcome.INVALID, Outcome.CANCELLING}
+_TOO_MANY_REQUESTS = 429
+
+
+class AdapterContract:
+    """Subclass it as `class TestAcme(AdapterContract)` with the adapter and its replies.
+
+    Attributes:
+        adapter: what is tried.
+        job_id: an id such as the vendor gives.
+        params: the params of that job.
+        replies: the vendor's replies to a cancel, one or several for each outcome.
+        statuses: its replies to a status read, one or several for each state.
+        undocumented: outcomes and states for which no reply of the vendor is known.
+    """
+
+    adapter: ClassVar[Adapter]
+    job_id: ClassVar[str]
+    params: ClassVar[Mapping[str, str]] = {}
+    replies: ClassVar[Mapping[Outcome, Given]] = {}
+    statuses: ClassVar[Mapping[JobState, Given]] = {}
+    undocumented: ClassVar[Iterable[Outcome | JobState]] = ()
+
+    # What is given
+
+    def test_there_is_a_reply_for_every_outcome(self) -> None:
+        """Each outcome has a reply, or is named as undocumented."""
+        known: set[object] = {*self.replies, *self.undocumented}
+        if Outcome.CANCELLING in self.replies:
+            known.add(Outcome.CANCELLED)
+        _none(
+            f"replies: none for {outcome}; add one, or name it in undocumented"
+            for outcome in sorted(_TOLD_APART - known)
+        )
+
+    def test_there_is_a_status_for_every_kind_of_state(self) -> None:
+        """A running, a succeeded and a cancelled job are shown, where a job can be read."""
+        reads = self._request("status") is not None
+        known: set[object] = {*self.statuses, *self.undocumented}
+        _none(
+            f"statuses: none for a job that is {state}; add one, or name it in undocumented"
+            for state in (JobState.RUNNING, JobState.SUCCEEDED, JobState.CANCELLED)
+            if reads and state not in known
+        )
+
+    # What is sent
+
+    def test_a_request_is_for_this_job_at_this_vendor(self) -> None:
+        """The address is under the base URL, another job's is another, and the key is in none."""
+        _none(self._requests())
+
+    def _requests(self) -> Iterator[str]:
+        for call in ("cancel", "status"):
+            request = self._request(call)
+            if request is None:
+                continue
+            if not request.url.startswith(f"{_BASE_URL}/"):
+                yield f"the {call} request goes to {request.url}, not below the base URL"
+            if request == self._request(call, job_id=f"{self.job_id}0"):
+                yield f"the {call} request is the same for another job"
+            if request != self._request(call):
+                yield f"the {call} request is another one the second time: something is kept"
+            shown = f"{request.url} {dict(request.headers)} {request.content!r} {request!r}"
+            if KEY in shown:
+                yield f"the key is in the {call} request; it is added where requests are sent"
+            if request.credential.header in request.headers:
+                yield f"the {call} request has the header {request.credential.header!r} already"
+
+    def test_an_id_stays_one_piece_of_the_address(self) -> None:
+        """An id can neither lead to another address nor be cut or changed on its way."""
+        _none(self._ids())
+
+    def _ids(self) -> Iterator[str]:
+        plain = self._cancel_request()
+        for job_id in awkward.IDS:
+            if self.adapter.refuse(self._job(job_id)) is not None:
+                continue
+            request = self._cancel_request(job_id)
+            if awkward.shape(request) != awkward.shape(plain):
+                yield f"the id {job_id!r} changes the address to {request.url}"
+            elif not awkward.holds(request, job_id):
+                yield f"the id {job_id!r} is not in the request as it was given"
+        for job_id in awkward.NO_IDS:
+            if self.adapter.refuse(self._job(job_id)) is None:
+                yield f"the id {job_id!r} is not refused"
+        if (refusal := self.adapter.refuse(self._job())) is not None:
+            yield f"the job's own id is refused: {refusal}"
+
+    # What replies mean
+
+    def test_each_reply_means_its_outcome(self) -> None:
+        """The vendor's replies are understood."""
+        _none(
+            f"{_told(response)} to a cancel means {found or 'nothing'}, not {outcome}"
+            for outcome, response in _each(self.replies)
+            for found in [self._read(response).outcome]
+            if found is not (None if outcome is Outcome.UNKNOWN else outcome)
+        )
+
+    def test_each_status_means_its_state(self) -> None:
+        """The vendor's states are understood."""
+        _none(
+            f"{_told(response)} to a status read means {found or 'nothing'}, not {state}"
+            for state, response in _each(self.statuses)
+            for found in [self._read_status(response).state]
+            if found is not state
+        )
+
+    def test_a_word_of_tomorrow_is_not_guessed(self) -> None:
+        """A state that the adapter does not know is unknown, and settles nothing."""
+        _none(self._words())
+
+    def _words(self) -> Iterator[str]:
+        for state, response in _each(self.statuses):
+            reading = self._read_status(awkward.with_new_words(response, self.job_id))
+            if reading.final:
+                yield f"the status of a job that is {state} with unknown words reads as final"
+        for _, response in _each(self.replies):
+            changed = awkward.with_new_words(response, self.job_id)
+            # Where the body says true or false, that may be the verdict.
+            words = changed.body != response.body and not _has_flag(response)
+            if response.status_code in _SUCCESSFUL and words:
+                found = self._read(changed).outcome
+                if found is not None:
+                    yield f"{_told(response)} with unknown words means {found}; it means nothing"
+
+    def test_garbage_is_never_a_success(self) -> None:
+        """Bodies that are cut, empty, of another kind or type neither raise nor settle."""
+        _none(self._garbage())
+
+    def _garbage(self) -> Iterator[str]:
+        documented = {_claim(response, outcome) for outcome, response in _each(self.replies)}
+        for response in awkward.garbage():
+            try:
+                found = self._read(response).outcome
+                shown = self._read_status(response)
+            except Exception as error:  # noqa: BLE001 - whatever an adapter's own code raises
+                yield f"{_told(response)} raises {error!r}"
+                continue
+            claim = _claim(response, found)
+            if found in _CLAIMS and (claim is None or claim not in documented):
+                yield f"{_told(response)} to a cancel means {found}; it means nothing"
+            if shown.final:
+                yield f"{_told(response)} to a status read means {shown.state}; it means nothing"
+
+    def test_a_reply_about_another_job_settles_nothing(self) -> None:
+        """A reply that names another job is not about this one."""
+        _none(
+            f"{_told(response)} about another job means {found}; it means nothing"
+            for _, response in _each(self.replies)
+            if response.status_code in _SUCCESSFUL
+            for changed in [awkward.about_another(response, self.job_id)]
+            if changed.body != response.body
+            for found in [self._read(changed).outcome]
+            if found is not None
+        )
+
+    def test_reading_a_reply_changes_nothing(self) -> None:
+        """The same reply means the same every time, and stays as it is."""
+        _none(self._changes())
+
+    def _changes(self) -> Iterator[str]:
+        for _, response in (*_each(self.replies), *_each(self.statuses)):
+            before = copy.deepcopy(response.body)
+            readings = [self._read(response) for _ in range(2)]
+            if readings[0] != readings[1]:
+                yield f"{_told(response)} means something else the second time"
+            if before != response.body:
+                yield f"the body of {_told(response)} is changed"
+
+    # When to send again
+
+    def test_only_what_may_succeed_later_is_repeated(self) -> None:
+        """A refusal is not sent again; "too many requests" is, when there is time."""
+        _none(self._repeats())
+
+    def _repeats(self) -> Iterator[str]:
+        for outcome, response in _each(self.replies):
+            repeated = self._read(response).repeat
+            limited = outcome is Outcome.RATE_LIMITED
+            if limited and not repeated:
+                yield f"{_told(response)} is not repeatable, but only for now"
+            if not limited and repeated and response.status_code in _REFUSALS:
+                yield f"{_told(response)} is repeatable, but a refusal stays one"
+        for code in (400, 401, 403, 404, 409, 410, 422):
+            if self._read(Response(status_code=code)).repeat:
+                yield f"HTTP {code} is repeatable, but a refusal stays one"
+        if self._read(Response(status_code=_TOO_MANY_REQUESTS)).outcome is not Outcome.RATE_LIMITED:
+            yield "HTTP 429 does not mean rate-limited (RFC 6585)"
+
+    # What becomes of a job
+
+    def test_what_is_said_of_a_job_is_true(self) -> None:
+        """Whatever is lost, refused, redirected or garbled on the way."""
+        _none(self._situations())
+
+    def _situations(self) -> Iterator[str]:
+        reads = {JobState.CANCELLED, JobState.SUCCEEDED} <= {*self.statuses}
+        for situation in awkward.situations():
+            vendor = self._vendor(*situation.faults, state=situation.state)
+            result = vendor.cancel()
+            if (problem := awkward.lie(result, vendor, situation, reads=reads)) is not None:
+                yield f"{situation.name}: {problem}"
+
+    def test_a_vendor_that_is_down_is_unknown(self) -> None:
+        """Neither no connection nor replies that never come are an answer."""
+        _none(
+            f"a vendor that cannot be reached ends as {outcome}, not unknown"
+            for answer in (UNREACHABLE, LOST)
+            for vendor in [self._vendor(Fault(answer=answer), for_ever=True)]
+            for outcome in [vendor.cancel().outcome]
+            if outcome is not Outcome.UNKNOWN
+        )
+
+    def test_a_long_wait_is_told_and_not_sat_out(self) -> None:
+        """A limit that outlasts the deadline comes back at once, with its wait."""
+        limit = Response(status_code=_TOO_MANY_REQUESTS, headers={"retry-after": f"{_HOURS:g}"})
+        result = self._vendor(Fault(answer=limit)).cancel()
+        told = (result.outcome, result.retry_after, result.attempts)
+        if told != (Outcome.RATE_LIMITED, _HOURS, 1):
+            raise AssertionError(
+                f"429 with Retry-After {_HOURS:g} ends as {told[0]} with retry_after {told[1]} "
+                f"after {told[2]} attempts; it is rate-limited, {_HOURS}, 1"
+            )
+
+    def test_a_finished_job_is_not_sent_a_cancel_that_destroys_it(self) -> None:
+        """Where the cancel would destroy a finished job's output, it is not sent."""
+        if not self.adapter.destroys_finished:
+            return
+        vendor = self._vendor(state=JobState.SUCCEEDED)
+        vendor.cancel()
+        _none(
+            f"{request.method} {request.url} was sent to a finished job"
+            for call, request, state in vendor.sent
+            if call == "cancel" and not state.active
+        )
+
+    # The pieces
+
+    def _job(self, job_id: str | None = None) -> Job:
+        return Job(self.adapter.name, self.job_id if job_id is None else job_id, self.params)
+
+    def _cancel_request(self, job_id: str | None = None) -> Request:
+        return self.adapter.cancel_request(self._job(job_id), _ENDPOINT, "idempotency-key")
+
+    def _request(self, call: str, job_id: str | None = None) -> Request | None:
+        if call == "status":
+            return self.adapter.status_request(self._job(job_id), _ENDPOINT)
+        return self._cancel_request(job_id)
+
+    def _read(self, response: Response) -> Reading:
+        return self.adapter.read_cancel(self._job(), response)
+
+    def _read_status(self, response: Response) -> Reading:
+        return self.adapter.read_status(self._job(), response)
+
+    def _vendor(
+        self, *faults: Fault, state: JobState = JobState.RUNNING, for_ever: bool = False
+    ) -> Vendor:
+        return Vendor(
+            adapter=self.adapter,
+            job=self._job(),
+            endpoint=_ENDPOINT,
+            replies=_first(self.replies),
+            statuses={} if for_ever else _first(self.statuses),
+            state=state,
+            faults=list(faults),
+            for_ever=for_ever,
+        )
+
+
+def _none(problems: Iterable[str]) -> None:
+    found = list(problems)
+    if found:
+        raise AssertionError("; ".join(found))
+
+
+def _each(given: Mapping[T, Given]) -> Iterator[tuple[T, Response]]:
+    for meaning, steps in given.items():
+        for step in [steps] if isinstance(steps, Step) else steps:
+            if step.status_code is None:
+                raise WrongType(f"a reply to {meaning} must come from reply(), not {step}")
+            headers = {name.lower(): value for name, value in step.headers.items()}
+            yield (
+                meaning,
+                Response(status_code=step.status_code, headers=headers, content=step.content),
+            )
+
+
+def _first(given: Mapping[T, Given]) -> dict[T, Response]:
+    return dict(reversed(list(_each(given))))
+
+
+def _claim(response: Response, outcome: Outcome | None) -> tuple[object, ...] | None:
+    """Return what of a reply has to be documented so that it may mean an outcome.
+
+    Of a success that is an empty body; of a refusal its status code is enough; a server error
+    is never documented well enough.
+    """
+    code = response.status_code
+    enough = response.content in {b"", b"{}"} if code in _SUCCESSFUL else code in _REFUSALS
+    return (outcome, code) if enough else None
+
+
+def _told(response: Response) -> str:
+    body = "no whole body" if response.content is None else repr(response.content[:80])
+    return f"{response.status_code} with {body}"
+
+
+def _has_flag(response: Response) -> bool:
+    return any(isinstance(value, bool) for value in (response.body or {}).values())

@@ -1,0 +1,72 @@
+"""`jobcancel new-adapter`: what it writes passes its own tests as written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import uv
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.runs import Run
+
+
+def test_a_project_is_written_installed_and_passes_its_tests(run: Run, tmp_path: Path) -> None:
+    ran = run("new-adapter", "acme-batch", "--into", str(tmp_path))
+    project, installed = tmp_path / "jobcancel-acme-batch", tmp_path / "installed"
+    assert (0, 4) == (ran.returncode, len(ran.stdout.splitlines()))
+    assert "cd jobcancel-acme-batch; pip install -e . --group test; pytest" in ran.stderr
+    command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps"]
+    subprocess.run([*command, "--target", installed, project], check=True)
+    tested = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:randomly"],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 0 == tested.returncode, tested.stdout + tested.stderr
+    assert "16 passed" in tested.stdout
+
+
+def test_what_is_written_is_formatted(run: Run, tmp_path: Path) -> None:
+    run("new-adapter", "acme", "--into", str(tmp_path))
+    command = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length=100", "--check"]
+    subprocess.run([*command, tmp_path], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("Acme", "'Acme' cannot be a provider's name; use lower-case words"),
+        ("../x", "cannot be a provider's name"),
+        ("a" * 41, "cannot be a provider's name"),
+        ("pulse", "'pulse' is built in; a plug-in cannot replace it"),
+    ],
+)
+def test_a_name_that_cannot_be_one_is_refused(
+    run: Run, tmp_path: Path, name: str, problem: str
+) -> None:
+    ran = run("new-adapter", name, "--into", str(tmp_path))
+    assert (2, "", []) == (ran.returncode, ran.stdout, list(tmp_path.iterdir()))
+    assert problem in ran.stderr
+
+
+def test_what_is_there_is_not_overwritten(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "jobcancel-acme").mkdir()
+    ran = run("new-adapter", "acme", "--into", str(tmp_path))
+    assert (2, "") == (ran.returncode, ran.stdout)
+    assert "jobcancel-acme is there already; nothing was written" in ran.stderr
+
+
+def test_a_directory_that_cannot_be_written_to_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ran = run("new-adapter", "acme", "--into", str(tmp_path / "file"))
+    assert 2 == ran.returncode
+    assert f"cannot write {tmp_path / 'file'}" in ran.stderr

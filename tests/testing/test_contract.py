@@ -1,0 +1,282 @@
+"""The contract: a right adapter passes it, and each wrong one fails it, told what is wrong."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from attrs import asdict, evolve
+
+from jobcancel import HttpAdapter, Job, JobState, Outcome
+from jobcancel.routes import Route
+from jobcancel.testing.contract import AdapterContract
+from jobcancel.testing.steps import lost_reply, reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobcancel.adapter import Endpoint, Reading, Request, Response
+
+ACME = HttpAdapter(
+    name="acme",
+    title="Acme",
+    docs="docs.acme.example",
+    default_url="https://api.acme.example",
+    key_env="ACME_API_KEY",
+    url_env="ACME_BASE_URL",
+    cancel=Route("POST", "/jobs/{id}/cancel"),
+    status=Route("GET", "/jobs/{id}"),
+    replies={
+        401: Outcome.UNAUTHORIZED,
+        403: Outcome.FORBIDDEN,
+        404: Outcome.NOT_FOUND,
+        409: Outcome.ALREADY_TERMINAL,
+        429: Outcome.RATE_LIMITED,
+    },
+    states={
+        "running": JobState.RUNNING,
+        "stopping": JobState.CANCELLING,
+        "stopped": JobState.CANCELLED,
+        "done": JobState.SUCCEEDED,
+        "failed": JobState.FAILED,
+    },
+)
+
+
+class TestAcme(AdapterContract):
+    adapter = ACME
+    job_id = "j1"
+    replies = {
+        Outcome.CANCELLED: reply(200, {"id": "j1", "status": "stopped"}),
+        Outcome.CANCELLING: reply(200, {"id": "j1", "status": "stopping"}),
+        Outcome.ALREADY_TERMINAL: [reply(409), reply(200, {"id": "j1", "status": "done"})],
+        Outcome.NOT_FOUND: reply(404, {"message": "no such job"}),
+        Outcome.FORBIDDEN: reply(403),
+        Outcome.UNAUTHORIZED: reply(401),
+        Outcome.RATE_LIMITED: reply(429, headers={"Retry-After": "1"}),
+        Outcome.UNKNOWN: reply(500),
+    }
+    statuses = {
+        JobState.RUNNING: reply(200, {"id": "j1", "status": "running"}),
+        JobState.CANCELLED: reply(200, {"id": "j1", "status": "stopped"}),
+        JobState.SUCCEEDED: reply(200, {"id": "j1", "status": "done"}),
+    }
+
+
+def changed(**fields: Any) -> HttpAdapter:
+    return evolve(ACME, **fields)
+
+
+def own(kind: type[HttpAdapter]) -> HttpAdapter:
+    fields = {name: value for name, value in asdict(ACME, recurse=False).items() if name[0] != "_"}
+    return kind(**fields)
+
+
+class Unescaped(HttpAdapter):
+    def cancel_request(self, job: Job, endpoint: Endpoint, idempotency_key: str) -> Request:
+        request = super().cancel_request(job, endpoint, idempotency_key)
+        return evolve(request, url=f"{endpoint.base_url}/jobs/{job.job_id}/cancel")
+
+
+class AcceptsAnything(HttpAdapter):
+    def refuse(self, job: Job) -> str | None:
+        return None
+
+
+class RefusesAll(HttpAdapter):
+    def refuse(self, job: Job) -> str | None:
+        return "no"
+
+
+class SameForAll(HttpAdapter):
+    def cancel_request(self, job: Job, endpoint: Endpoint, idempotency_key: str) -> Request:
+        return super().cancel_request(Job("acme", "j1"), endpoint, idempotency_key)
+
+
+class Elsewhere(HttpAdapter):
+    def cancel_request(self, job: Job, endpoint: Endpoint, idempotency_key: str) -> Request:
+        request = super().cancel_request(job, endpoint, idempotency_key)
+        return evolve(request, url=request.url.replace(endpoint.base_url, self.default_url))
+
+
+class Leaks(HttpAdapter):
+    def cancel_request(self, job: Job, endpoint: Endpoint, idempotency_key: str) -> Request:
+        request = super().cancel_request(job, endpoint, idempotency_key)
+        return evolve(request, headers={"authorization": f"Bearer {endpoint.key.reveal()}"})
+
+
+class Counts(HttpAdapter):
+    def cancel_request(self, job: Job, endpoint: Endpoint, idempotency_key: str) -> Request:
+        numbers.append(1)
+        request = super().cancel_request(job, endpoint, idempotency_key)
+        return evolve(request, url=f"{request.url}?n={len(numbers)}")
+
+
+class Remembers(HttpAdapter):
+    def read_cancel(self, job: Job, response: Response) -> Reading:
+        numbers.append(1)
+        return evolve(super().read_cancel(job, response), message=str(len(numbers)))
+
+
+class Tidies(HttpAdapter):
+    def read_cancel(self, job: Job, response: Response) -> Reading:
+        reading = super().read_cancel(job, response)
+        if isinstance(response.body, dict):
+            response.body.pop("id", None)
+        return reading
+
+
+numbers: list[int] = []
+
+
+def guessed(body: Mapping[str, Any]) -> JobState | None:
+    return None if body.get("status") in ACME.states else JobState.FAILED
+
+
+def careless(body: Mapping[str, Any]) -> JobState | None:
+    return ACME.states.get(body["status"].lower())
+
+
+def hopeful(response: Response) -> Outcome | None:
+    return Outcome.CANCELLED if response.status_code in {200, 202, 302} else None
+
+
+def settled_by_500(response: Response) -> Outcome | None:
+    return Outcome.ALREADY_TERMINAL if response.status_code == 500 else None
+
+
+STATES = dict(ACME.states)
+REPLIES = dict(ACME.replies)
+
+WRONG = [
+    ("an id is not escaped", own(Unescaped), "the id 'a b/ü:1' changes the address"),
+    ("any id is accepted", own(AcceptsAnything), "the id '..' is not refused"),
+    ("every id is refused", own(RefusesAll), "the job's own id is refused: no"),
+    ("the id is not sent", own(SameForAll), "is the same for another job"),
+    ("an id is not in the request", own(SameForAll), "is not in the request as it was given"),
+    ("it goes elsewhere", own(Elsewhere), "not below the base URL"),
+    ("the key is in a header", own(Leaks), "the key is in the cancel request"),
+    ("the key's header is there", own(Leaks), "has the header 'authorization' already"),
+    ("a request is another each time", own(Counts), "is another one the second time"),
+    ("a reading is another each time", own(Remembers), "means something else the second time"),
+    ("the body is changed", own(Tidies), "the body of 200 .* is changed"),
+    (
+        "a missing job counts as over",
+        changed(replies={**REPLIES, 404: Outcome.ALREADY_TERMINAL}),
+        "404 with .* means already-terminal, not not-found",
+    ),
+    ("a limit is unknown to it", changed(replies={409: Outcome.ALREADY_TERMINAL}), "HTTP 429 does"),
+    ("a limit is not sat out", changed(replies={409: Outcome.ALREADY_TERMINAL}), "429 with Retry"),
+    (
+        "a conflict is repeated",
+        changed(replies={401: Outcome.UNAUTHORIZED}, repeatable=frozenset({409, 429})),
+        "HTTP 409 is repeatable, but a refusal stays one",
+    ),
+    (
+        "a limit is final",
+        changed(repeatable=frozenset({503})),
+        "429 with b'' is not repeatable, but only for now",
+    ),
+    ("an unknown word is guessed", changed(find_state=guessed), "unknown words reads as final"),
+    ("an unknown word settles", changed(find_state=guessed), "unknown words means already-t"),
+    ("garbage raises", changed(find_state=careless), r"raises (KeyError|AttributeError)"),
+    (
+        "any success is one",
+        changed(find_outcome=hopeful),
+        "200 with b'' to a cancel means cancelled",
+    ),
+    ("a redirect is a success", changed(find_outcome=hopeful), "a redirect: it is said to be canc"),
+    ("a 500 is an end", changed(find_outcome=settled_by_500), "500 with .* means already-t"),
+    ("an empty 200 is one", changed(empty_success=frozenset({200})), "200 with b'{}' to a cancel"),
+    ("the job's id is not looked at", changed(job_id="job"), "about another job means cancelled"),
+    (
+        "stopping is taken for stopped",
+        changed(states={**STATES, "stopping": JobState.CANCELLED}),
+        "means cancelled, not cancelling",
+    ),
+    (
+        "done is taken for stopped",
+        changed(states={**STATES, "done": JobState.CANCELLED}),
+        "to a status read means cancelled, not succeeded",
+    ),
+    (
+        "a status is not understood",
+        changed(state="state"),
+        "to a status read means nothing, not running",
+    ),
+    ("a status says stopped for nothing", changed(find_state=guessed), "read means failed; it me"),
+]
+
+
+def problems(contract: type[AdapterContract]) -> list[str]:
+    """What each test of a contract says is wrong."""
+    found = []
+    for name, _ in inspect.getmembers(contract, inspect.isfunction):
+        if name.startswith("test_"):
+            try:
+                getattr(contract(), name)()
+            except Exception as error:  # noqa: BLE001 - also what an adapter raises
+                found.append(str(error))
+    return found
+
+
+def test_a_right_adapter_has_no_problems() -> None:
+    assert [] == problems(TestAcme)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "message"), [pytest.param(*wrong, id=what) for what, *wrong in WRONG]
+)
+def test_a_wrong_adapter_is_told_what_is_wrong(adapter: HttpAdapter, message: str) -> None:
+    class Wrong(TestAcme):
+        pass
+
+    Wrong.adapter = adapter
+    assert any(re.search(message, problem) for problem in problems(Wrong)), problems(Wrong)
+
+
+def test_what_is_missing_from_a_contract_is_named() -> None:
+    class Incomplete(TestAcme):
+        replies = {Outcome.CANCELLING: reply(200, {"id": "j1", "status": "stopping"})}
+        statuses = {}
+        undocumented = [Outcome.FORBIDDEN, JobState.SUCCEEDED]
+
+    found = "; ".join(problems(Incomplete))
+    assert "replies: none for already-terminal; add one, or name it in undocumented" in found
+    assert "statuses: none for a job that is running; add one" in found
+    assert "none for cancelled" not in found
+    assert "none for forbidden" not in found
+    assert "none for a job that is succeeded" not in found
+
+
+def test_a_fault_is_no_reply() -> None:
+    class Faulty(TestAcme):
+        replies = {Outcome.UNKNOWN: lost_reply()}
+
+    with pytest.raises(TypeError, match=r"a reply to unknown must come from reply\(\)"):
+        Faulty().test_each_reply_means_its_outcome()
+
+
+class Destroys(TestAcme):
+    adapter = changed(destroys_finished=True)
+
+
+def test_a_cancel_that_destroys_is_not_sent_to_a_finished_job() -> None:
+    assert [] == problems(Destroys)
+
+
+def test_a_status_that_does_not_tell_that_a_job_is_finished_destroys_it() -> None:
+    class Blind(Destroys):
+        adapter = changed(destroys_finished=True, states={**STATES, "done": JobState.RUNNING})
+
+    assert any("was sent to a finished job" in problem for problem in problems(Blind))
+
+
+def test_a_vendor_without_a_status_passes() -> None:
+    class Blind(TestAcme):
+        adapter = changed(status=None)
+        statuses = {}
+
+    assert [] == problems(Blind)
