@@ -21,6 +21,7 @@ _ABSENT = ("trio", "click", "rich", "pygments")
 _HIDE = f"import sys; sys.modules.update(dict.fromkeys({_ABSENT!r})); "
 _CODE = {
     "import httpx": "import httpx",
+    "from jobcancel import cancel": "from jobcancel import cancel",
     "import jobcancel": "import jobcancel",
     "import pulse; pulse.Pulse": "import pulse; pulse.Pulse",
     "nothing (Python alone)": "",

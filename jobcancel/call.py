@@ -110,7 +110,8 @@ class Call:
         reading = read(self.job, reply)
         if reading.retry_after is None:
             wait = requested_wait(reply.status_code, reply.headers, self.clock.wall())
-            reading = evolve(reading, retry_after=wait)
+            if wait is not None:
+                reading = evolve(reading, retry_after=wait)
         if reading.retry_after is not None:
             self.asked = max(reading.retry_after, self.asked or 0.0)
         return reading

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # RFC 9110, section 4.1: recipients should support at least 8,000 octets of URI.
 _LONGEST_SEGMENT = 7000
+# Characters; one takes twelve octets at the most, percent-encoded from four of UTF-8.
+_SURELY_SHORT = _LONGEST_SEGMENT // 12
 
 
 def segment(value: str) -> str:
@@ -41,7 +43,7 @@ def refuse_segment(what: str, value: str) -> str | None:
         problem = f"is {value!r}, which would change the path"
     elif not value.isprintable() and any(unicodedata.category(c) in {"Cc", "Cs"} for c in value):
         problem = "has a control character or a lone surrogate in it"
-    elif len(segment(value)) > _LONGEST_SEGMENT:
+    elif len(value) > _SURELY_SHORT and len(segment(value)) > _LONGEST_SEGMENT:
         problem = f"is too long for a URL ({len(value)} characters)"
     else:
         return None

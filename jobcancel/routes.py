@@ -179,5 +179,7 @@ def refuse(what: str, value: str, kinds: Iterable[str]) -> str | None:
     if "int" in kinds and not _NUMBER.fullmatch(value):
         problem = f"is {value[:50]!r}, which is not a whole number"
         return f"the {what} {problem}; pass the id that the vendor gave"
-    pieces = value.split("/") if "path" in kinds else [value]
+    if "path" not in kinds:
+        return refuse_segment(what, value)
+    pieces = value.split("/")
     return next(filter(None, (refuse_segment(what, piece) for piece in pieces)), None)

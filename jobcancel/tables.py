@@ -117,12 +117,12 @@ class HttpAdapter(Replies):
 
     def refuse(self, job: Job) -> str | None:
         """Return why the job's id or parameters cannot be sent, or None when they can."""
-        named = {"id": "job id"} | {name: f"param {name!r}" for name in job.params}
-        values = self._values(job)
-        kinds = self._kinds
-        found = (refuse(named[name], values[name], kinds.get(name, ())) for name in named)
-        problem = next(filter(None, found), None)
-        if problem is None and self.id_pattern and not re.fullmatch(self.id_pattern, values["id"]):
+        for name, value in job.params.items():
+            if (problem := refuse(f"param {name!r}", value, self._kinds.get(name, ()))) is not None:
+                return problem
+        job_id = job.job_id.removeprefix(self.id_prefix)
+        problem = refuse("job id", job_id, self._kinds.get("id", ()))
+        if problem is None and self.id_pattern and not re.fullmatch(self.id_pattern, job_id):
             return f"the job id is not of the vendor's form, {self.id_pattern}; pass it as given"
         return problem
 

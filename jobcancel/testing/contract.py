@@ -211,7 +211,8 @@ class AdapterContract:
             limited = outcome is Outcome.RATE_LIMITED
             if limited and not repeated:
                 yield f"{_told(response)} is not repeatable, but only for now"
-            if not limited and repeated and response.status_code in _REFUSALS:
+            settled = outcome not in {Outcome.RATE_LIMITED, Outcome.UNKNOWN}
+            if settled and repeated and response.status_code in _REFUSALS:
                 yield f"{_told(response)} is repeatable, but a refusal stays one"
         for code in (400, 401, 403, 404, 409, 410, 422):
             if self._read(Response(status_code=code)).repeat:
