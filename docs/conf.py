@@ -24,4 +24,6 @@ nitpick_ignore_regex = [
         "py:.*",
         r"(collections|httpx|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|Item|Received|.*\.CancelPolicy",
     ),
+    # What the results of many jobs are made with, which only jobcancel does.
+    ("py:class", "Client|AsyncHttpClient|AsyncClients|Limits"),
 ]
