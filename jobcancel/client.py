@@ -37,7 +37,7 @@ class Canceller(Client[HttpClient, HttpClient]):
         deadline: seconds for one whole call, retries and waits included.
         verify: whether to read a job's status after an acceptance until it has ended.
         http_client: an httpx (or httpx2) client of yours to send with; it is not closed here,
-            and its own time-outs for each read count instead of one for the whole exchange.
+            and if it is a sync one, `timeout` is for each read and write instead.
         allow_http: whether plain HTTP is allowed to hosts that are not loopback.
 
     Raises:

@@ -1,52 +1,124 @@
-"""Every example is run: those in docstrings, and the Python ones in the README."""
+"""The runner of the examples: one that says something else than what comes about fails."""
 
 from __future__ import annotations
 
-import ast
-import doctest
-import importlib
-import pkgutil
-import re
-from pathlib import Path
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from sybil import Sybil
+from sybil.example import SybilFailure
+from sybil.parsers.myst import CodeBlockParser
 
-import jobcancel
+from tests.examples import (
+    Page,
+    PythonBlocks,
+    evaluate_cell,
+    evaluate_console,
+    evaluate_python,
+    prepare,
+    start_loop,
+    stop_loop,
+)
 
 if TYPE_CHECKING:
-    from jobcancel.sandbox import Sandbox
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-MODULES = sorted(
-    module.name
-    for module in pkgutil.walk_packages(jobcancel.__path__, "jobcancel.")
-    if not module.name.endswith("__main__")
+    from sybil import Example
+    from sybil.typing import Parser
+
+    Evaluate = Callable[[Example], str | None]
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    prepare(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    yield
+    for name in [name for name in sys.modules if name.endswith("example.md")]:
+        del sys.modules[name]
+
+
+def run(folder: Path, kind: str, text: str, evaluate: Evaluate = evaluate_python) -> None:
+    """Run a page with one block in it."""
+    page = folder / "example.md"
+    page.write_text(f"# A page\n\n```{kind}\n{text}\n```\n")
+    parsers: list[Parser] = [PythonBlocks(evaluate), CodeBlockParser("console", evaluate_console)]
+    document = Sybil(parsers, document_types={".md": Page}).parse(page)
+    start_loop(document.namespace)
+    try:
+        for example in document.examples():
+            example.evaluate()
+    finally:
+        stop_loop(document.namespace)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 + 1  # -> 2",
+        "def two():\n    return 2\n\ntwo()  # -> 2",
+        "(\n    'a'\n    'b'\n)  # -> ab",
+        "__name__.startswith('page')  # -> True",
+        ">>> 1 + 1\n2\n",
+    ],
 )
-README = (Path(__file__).parent.parent / "README.md").read_text()
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+def test_a_block_that_is_right_passes(tmp_path: Path, text: str) -> None:
+    run(tmp_path, "python", text)
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_the_examples_in_docstrings_hold(name: str) -> None:
-    assert 0 == doctest.testmod(importlib.import_module(name)).failed
+@pytest.mark.parametrize("text", ["1 + 1  # -> 3", "1 + 1\n\n'a'  # -> b", ">>> 1 + 1\n3\n"])
+def test_a_block_that_says_something_else_fails(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SybilFailure):
+        run(tmp_path, "python", text)
 
 
-@pytest.mark.parametrize("example", PYTHON, ids=range(len(PYTHON)))
-def test_the_examples_in_the_readme_run(
-    example: str, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in sandbox.environ.items():
-        monkeypatch.setenv(name, value)
-    space: dict[str, object] = {}
-    lines = example.splitlines()
-    for statement in ast.parse(example).body:
-        text = "\n".join(lines[statement.lineno - 1 : statement.end_lineno])
-        said = re.fullmatch(r"(.*?)  +# -> (.*)", text)
-        if said is None:
-            exec(compile(text, "README.md", "exec"), space)  # noqa: S102 - our own text
-        else:
-            assert said[2] == str(eval(said[1], space))  # noqa: S307 - likewise
+def test_an_error_is_told_at_its_line_of_the_page(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError) as raised:
+        run(tmp_path, "python", "first = 1\n1 / 0")
+    assert 5 == raised.traceback[-1].lineno + 1
 
 
-def test_the_readme_has_examples() -> None:
-    assert len(PYTHON) >= 3
+def test_a_cell_runs_in_an_event_loop(tmp_path: Path) -> None:
+    cell = "import asyncio\nawait asyncio.sleep(0)\nasyncio.get_running_loop().is_running()"
+    run(tmp_path, "python", f"{cell}  # -> True", evaluate_cell)
+    with pytest.raises(SybilFailure, match="expected False, not True"):
+        run(tmp_path, "python", f"{cell}  # -> False", evaluate_cell)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$ echo one two\none   two",
+        "$ echo one two three\none ... three",
+        "$ echo unseen\n$ echo seen\nseen",
+        "$ other-program | head -1\nsandbox-pending",
+        """$ echo '{"a": 1}' | jq .a\n1""",
+        "$ jobcancel --version",
+        "$ false",
+    ],
+)
+def test_a_command_that_prints_what_is_shown_passes(tmp_path: Path, text: str) -> None:
+    run(tmp_path, "console", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("$ echo one\ntwo", "printed:\none"),
+        ("$ jobcancel cancel --no-such-option", "exit status 2"),
+        ("$ jobcancel no-such-command | cat", "exit status 2"),
+        ("$ no-such-program", "exit status 127"),
+        ("$ jobcancel sandbox --no-such-option", "exit status 2"),
+    ],
+)
+def test_a_command_that_does_not_fails(tmp_path: Path, text: str, why: str) -> None:
+    with pytest.raises(SybilFailure, match=why):
+        run(tmp_path, "console", text)
+
+
+def test_the_sandbox_is_served_and_stopped(tmp_path: Path) -> None:
+    run(tmp_path, "console", "$ jobcancel sandbox\njobcancel sandbox at http://127.0.0.1:8765\n...")
+    assert str(tmp_path) not in os.environ["PATH"]
