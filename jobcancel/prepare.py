@@ -54,6 +54,8 @@ class Client(Generic[C, W]):
 
     _http_kind: str
     _new_http_client: Callable[[], W]
+    # The one place where tests give a clock: to one client, or here to all of them at once.
+    _clock: Clock = SYSTEM_CLOCK
 
     def __init__(
         self,
@@ -85,7 +87,6 @@ class Client(Generic[C, W]):
         self._verify = verify
         self._http_client = http_client
         self._allow_http = allow_http
-        self._clock = SYSTEM_CLOCK
 
     # The defaults keep what is needed alive when the interpreter shuts down.
     def __del__(

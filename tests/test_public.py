@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import jobcancel
+from jobcancel import testing
 
 PACKAGE = Path(jobcancel.__file__).parent
 
@@ -161,3 +162,10 @@ def test_a_cancel_leaves_slow_modules_for_later() -> None:
 )
 def test_names_come_when_they_are_asked_for(statements: str) -> None:
     assert "jobcancel" in loaded_by(f"import jobcancel; {statements}")
+
+
+def test_the_names_of_the_testing_kit_are_there() -> None:
+    assert sorted(testing.__all__) == testing.__all__
+    assert all(hasattr(testing, name) for name in testing.__all__)
+    with pytest.raises(AttributeError, match=r"'jobcancel.testing' has no attribute 'nothing'"):
+        _ = testing.nothing  # type: ignore[attr-defined]

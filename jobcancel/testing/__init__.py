@@ -1,1 +1,40 @@
-"""For the tests of applications that use jobcancel; needs the extra `testing`."""
+"""For the tests of applications that use jobcancel.
+
+`scripted` and its steps need nothing but the core; the fixtures, which are in `plugin`, need the
+extra `testing`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobcancel.lazy import lazily
+
+if TYPE_CHECKING:
+    from jobcancel.testing.script import Script, ScriptError, Sent, scripted
+    from jobcancel.testing.steps import Step, lost_reply, reply, unreachable
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "Script": "script",
+            "ScriptError": "script",
+            "Sent": "script",
+            "Step": "steps",
+            "lost_reply": "steps",
+            "reply": "steps",
+            "scripted": "script",
+            "unreachable": "steps",
+        },
+    )
+
+__all__ = [
+    "Script",
+    "ScriptError",
+    "Sent",
+    "Step",
+    "lost_reply",
+    "reply",
+    "scripted",
+    "unreachable",
+]

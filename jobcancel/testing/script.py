@@ -1,0 +1,244 @@
+"""`scripted`: plays a vendor's replies, faults and delays in order, without I/O or waiting.
+
+For tests of what an application makes of an outcome. A script takes the place of httpx's
+transport, so all of jobcancel above it is the real thing; time passes on a clock of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+from unittest import mock
+
+import httpx
+from attrs import define, field, frozen
+
+from jobcancel import many
+from jobcancel.client import AsyncCanceller, Canceller
+from jobcancel.errors import BrokenAdapter, ConfigurationError, WrongType
+from jobcancel.prepare import Client
+from jobcancel.registry import get_adapter, providers
+from jobcancel.testing.clocks import StillClock
+from jobcancel.testing.steps import Step
+
+if TYPE_CHECKING:
+    from jobcancel.adapter import Adapter
+
+_KEY = "scripted-key"
+
+
+class ScriptError(AssertionError):
+    """A request came for which a script has no step, or steps were left at its end."""
+
+
+@frozen(kw_only=True)
+class Sent:
+    """A request that was made of a script.
+
+    Args:
+        method: such as `"DELETE"`.
+        path: with its query, as it was sent.
+        headers: with lower-case names, without the API key's.
+        body: as it was sent.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def scripted(*steps: Step) -> Script:
+    """Return a script of what becomes of each request, in order.
+
+    Used as a context manager, it is played to every call of jobcancel in this process that is
+    given no `http_client`, and what it was not asked for is an error at the end. Otherwise it is
+    played to the clients that its methods make.
+
+    Args:
+        steps: from `reply`, `lost_reply` and `unreachable`.
+
+    Raises:
+        ConfigurationError: one is no step.
+
+    Example:
+        >>> from jobcancel import cancel
+        >>> with scripted(lost_reply(), reply(200, {"status": "canceled"})) as script:
+        ...     cancel("pulse", "1").outcome
+        <Outcome.CANCELLED: 'cancelled'>
+        >>> [str(request) for request in script.requests]
+        ['DELETE /job/1', 'GET /job/1']
+    """
+    for step in steps:
+        if not isinstance(step, Step):
+            raise WrongType(f"a step must come from reply() or its like, not {step!r}")
+    return Script(steps)
+
+
+@define(eq=False)
+class Script:
+    """A script; made by `scripted`.
+
+    Attributes:
+        steps: all its steps.
+        requests: what was sent, in order.
+    """
+
+    steps: tuple[Step, ...]
+    requests: list[Sent] = field(init=False, factory=list)
+    _played: int = field(init=False, default=0)
+    _time: StillClock = field(init=False, factory=StillClock)
+    _entered: ExitStack = field(init=False, factory=ExitStack)
+
+    @property
+    def waits(self) -> list[float]:
+        """The seconds of each wait between two requests; none was really waited."""
+        return self._time.waits
+
+    @property
+    def unused(self) -> tuple[Step, ...]:
+        """The steps that were not played."""
+        return self.steps[self._played :]
+
+    def finish(self) -> None:
+        """Check that every step was played.
+
+        Raises:
+            ScriptError: some were not; the message names them.
+        """
+        if self.unused:
+            left = ", ".join(map(str, self.unused))
+            raise ScriptError(f"not played: {left}; {self._came()}")
+
+    def canceller(
+        self, *, timeout: float = 10.0, deadline: float = 30.0, verify: bool = False
+    ) -> Canceller:
+        """Return a client that the script is played to; arguments as for `Canceller`."""
+        made = Canceller(
+            api_keys={adapter.name: _KEY for adapter in _adapters()},
+            base_urls={adapter.name: adapter.default_url for adapter in _adapters()},
+            timeout=timeout,
+            deadline=deadline,
+            verify=verify,
+            http_client=self._client(),
+        )
+        made._clock = self._time.clock  # noqa: SLF001 - what it is for
+        return made
+
+    def async_canceller(
+        self, *, timeout: float = 10.0, deadline: float = 30.0, verify: bool = False
+    ) -> AsyncCanceller:
+        """Return an async client that the script is played to; arguments as for `Canceller`."""
+        made = _InOrder(
+            api_keys={adapter.name: _KEY for adapter in _adapters()},
+            base_urls={adapter.name: adapter.default_url for adapter in _adapters()},
+            timeout=timeout,
+            deadline=deadline,
+            verify=verify,
+            http_client=self._async_client(),
+        )
+        made._clock = self._time.clock  # noqa: SLF001 - what it is for
+        return made
+
+    def __enter__(self) -> Self:
+        self._entered.enter_context(self._everywhere())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._entered.close()
+        if kind is None:
+            self.finish()
+
+    @contextmanager
+    def _everywhere(self) -> Iterator[None]:
+        sync, asynchronous = self._client(), self._async_client()
+
+        def http(client: Client[Any, Any]) -> object:
+            if client._http_client is not None:  # noqa: SLF001 - the application's own
+                return client._http_client  # noqa: SLF001 - likewise
+            return sync if isinstance(client, Canceller) else asynchronous
+
+        keys = {adapter.key_env: _KEY for adapter in _adapters()}
+        urls = {adapter.url_env: adapter.default_url for adapter in _adapters()}
+        with (
+            mock.patch.dict(os.environ, {**keys, **urls}),
+            mock.patch.object(Client, "http", http),
+            mock.patch.object(Client, "_clock", self._time.clock),
+            mock.patch.object(many, "CancelResults", _refuse_many),
+            mock.patch.object(many, "AsyncCancelResults", _refuse_many),
+        ):
+            yield
+
+    def _client(self) -> httpx.Client:
+        # No proxy from the environment may come before the script.
+        return httpx.Client(transport=_Transport(self), trust_env=False)
+
+    def _async_client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=_Transport(self), trust_env=False)
+
+    def play(self, request: httpx.Request) -> httpx.Response:
+        """Play the next step to a request.
+
+        Raises:
+            ScriptError: there is none.
+            TransportError: the step is a fault, or takes too long.
+        """
+        came = Sent(
+            method=request.method,
+            path=request.url.raw_path.decode(),
+            headers={n.lower(): v for n, v in request.headers.items() if _KEY not in v},
+            body=request.content,
+        )
+        if not self.unused:
+            raise ScriptError(f"no step for {came}: all were played; {self._came()}")
+        step = self.unused[0]
+        self._played += 1
+        self.requests.append(came)
+        limit = request.extensions["timeout"]["read"]
+        self._time.now += min(step.after, limit)
+        if step.after > limit:
+            raise step.late(f"scripted: nothing came in {limit:g} seconds", request=request)
+        if step.status_code is None:
+            raise step.fault(f"scripted: {step}", request=request)
+        return httpx.Response(step.status_code, headers=step.headers, content=step.content)
+
+    def _came(self) -> str:
+        came = ", ".join(map(str, self.requests)) or "none"
+        return f"requests so far: {came}"
+
+
+class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Plays a script to httpx's clients of both kinds."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._script.play(request)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return self._script.play(request)
+
+
+class _InOrder(AsyncCanceller):
+    """A client that sends one request at a time."""
+
+    def cancel_many(self, *_: object, **__: object) -> NoReturn:
+        _refuse_many()
+
+
+def _refuse_many(*_: object, **__: object) -> NoReturn:
+    raise ConfigurationError(
+        "a script is played in order, and cancel_many sends in none: test it with the sandbox"
+    )
+
+
+def _adapters() -> Iterator[Adapter]:
+    for name in providers():
+        with suppress(BrokenAdapter):  # of a plug-in that the test has nothing to do with
+            yield get_adapter(name)
