@@ -1,7 +1,7 @@
 """For the tests of applications that use jobcancel.
 
-`scripted` and its steps need nothing but the core; the fixtures, which are in `plugin`, need the
-extra `testing`.
+`scripted` and its steps need nothing but the core; the fixtures, which are in `plugin`, and the
+cassettes need the extra `testing`.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING
 from jobcancel.lazy import lazily
 
 if TYPE_CHECKING:
+    from jobcancel.testing.recordings import Recording, cassettes
     from jobcancel.testing.script import Script, ScriptError, Sent, scripted
     from jobcancel.testing.steps import Step, lost_reply, reply, unreachable
 else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
+            "Recording": "recordings",
             "Script": "script",
             "ScriptError": "script",
             "Sent": "script",
             "Step": "steps",
+            "cassettes": "recordings",
             "lost_reply": "steps",
             "reply": "steps",
             "scripted": "script",
@@ -29,10 +32,12 @@ else:
     )
 
 __all__ = [
+    "Recording",
     "Script",
     "ScriptError",
     "Sent",
     "Step",
+    "cassettes",
     "lost_reply",
     "reply",
     "scripted",
