@@ -22,6 +22,6 @@ default_role = "code"
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(collections|httpx|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|Item|Received|.*\.CancelPolicy",
+        r"(collections|httpx|pathlib|typing|Mapping|attrs)\b.*|Self|C|T|On|Client|AsyncHttpClient|AsyncClients|Limits|Quota|Item|Received|.*\.CancelPolicy",
     ),
 ]

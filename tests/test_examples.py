@@ -7,6 +7,8 @@ import doctest
 import importlib
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,3 +52,15 @@ def test_the_examples_in_the_readme_run(
 
 def test_the_readme_has_examples() -> None:
     assert len(PYTHON) >= 3
+
+
+@pytest.mark.parametrize("page", ["docs/testing.md", "cassettes/README.md"])
+def test_the_examples_of_tests_pass(page: str, tmp_path: Path) -> None:
+    root = Path(__file__).parent.parent
+    examples = re.findall(r"```python\n(.*?)```", (root / page).read_text(), re.DOTALL)
+    file = tmp_path / "test_page.py"
+    file.write_text("\n".join(examples))
+    command = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", str(file)]
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    tests = sum(example.count("def test_") for example in examples)
+    assert (0, True) == (ran.returncode, f"{tests} passed" in ran.stdout), ran.stdout

@@ -68,6 +68,7 @@ def scripted(*steps: Step) -> Script:
 
     Example:
         >>> from jobcancel import cancel
+        >>> from jobcancel.testing import lost_reply, reply
         >>> with scripted(lost_reply(), reply(200, {"status": "canceled"})) as script:
         ...     cancel("pulse", "1").outcome
         <Outcome.CANCELLED: 'cancelled'>

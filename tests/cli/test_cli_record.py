@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from attrs import evolve
 
-from jobcancel import Canceller, Outcome, cancel
+from jobcancel import Canceller, Outcome, cancel, registry
+from jobcancel.providers.pulse import PULSE
 from jobcancel.sandbox import Fault, Sandbox
+from jobcancel.tables import Route
 from jobcancel.testing import recorder
 from tests.cli.runs import plain
 from tests.wire import Wire, answer, reset, silence
@@ -158,25 +161,31 @@ def test_a_scrubbed_word_that_a_replay_needs_is_told(run: Run, file: Path) -> No
     assert "does not replay to cancelled: it" in plain(ran.stderr)
 
 
-@pytest.mark.usefixtures("served")
-def test_params_are_kept_and_scrubbed(monkeypatch: pytest.MonkeyPatch) -> None:
-    from attrs import evolve
-
-    from jobcancel import registry
-    from jobcancel.providers.pulse import PULSE
-    from jobcancel.tables import Route
-
+def test_params_are_kept_and_scrubbed(served: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = evolve(
-        PULSE, name="ours", params={"team": "the team"}, cancel=Route("DELETE", "/job/{team}")
+        PULSE,
+        name="ours",
+        default_url=served.base_urls["pulse"],
+        url_env="OURS_BASE_URL",
+        params={"team": "the team"},
+        cancel=Route("DELETE", "/job/{team}"),
     )
     monkeypatch.setitem(registry._registered, "ours", ours)
+    options = {"params": {"team": NOBODY}}
     with Canceller() as canceller:
-        options = {"params": {"team": NOBODY}}
         recorded = recorder.record(canceller, "ours", "1", options=options, scrub=[NOBODY])
+    held = yaml.safe_load(recorded.text)["metadata"]
     assert ("not-found", None) == (recorded.result.outcome, recorded.problem)
-    assert {"params": {"team": "scrubbed-1"}} == yaml.safe_load(recorded.text)["metadata"][
-        "options"
-    ]
+    assert {"params": {"team": "scrubbed-1"}} == held["options"]
+    assert {"the API key": 1, "value 1 of --scrub": 2} == recorded.replaced
+
+
+def test_a_replay_without_an_end_is_told(
+    run: Run, served: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "_MOST_READS", 0)
+    assert 1 == run("record", "pulse", JOB, "-o", str(file)).returncode
+    assert [JOB] == [each.path.rpartition("/")[2] for each in served.requests]
 
 
 def test_a_file_that_is_there_is_not_overwritten_and_nothing_is_sent(
