@@ -14,6 +14,7 @@ from sybil.parsers.doctest import DocTestParser
 from sybil.parsers.myst import CodeBlockParser
 from sybil.sybil import SybilCollection
 
+from jobcancel import registry
 from jobcancel.sandbox import Sandbox
 from tests.examples import (
     Page,
@@ -72,6 +73,7 @@ def _page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.chdir(folder)
+        patch.setattr(registry, "_registered", {})
         for name, value in {**sandbox.environ, "COMPANY_PROXY": address}.items():
             patch.setenv(name, value)
         yield

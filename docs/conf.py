@@ -29,7 +29,10 @@ default_role = "code"
 
 # Types of other libraries, whose inventories would have to be fetched.
 nitpick_ignore_regex = [
-    ("py:.*", r"(collections|httpx|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|Item|Received"),
+    (
+        "py:.*",
+        r"(collections|httpx|pathlib|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|Item|Received",
+    ),
     # What only jobcancel makes.
     ("py:.*", r"Client|AsyncHttpClient|AsyncClients|Limits|.*\.CancelPolicy|.*\.Step"),
 ]

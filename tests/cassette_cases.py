@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, frozen
 
 from jobcancel import Canceller, Outcome
-from jobcancel.retry import Clock
 from jobcancel.sandbox import SITUATIONS, Fault, Situation
+from jobcancel.testing.clocks import StillClock
 
 CASSETTES = Path(__file__).parent.parent / "cassettes"
 
@@ -81,29 +81,6 @@ CASES = [
     Case(provider="talonic", outcome=Outcome.INVALID, situation="malformed"),
     Case(provider="talonic", outcome=Outcome.UNKNOWN, situation="do-not-retry"),
 ]
-
-
-@define
-class StillClock:
-    """A clock that only waiting moves, so that a recording is the same on any machine."""
-
-    now: float = 0.0
-    clock: Clock = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        self.clock = Clock(
-            monotonic=lambda: self.now,
-            wall=lambda: 1_790_000_000.0 + self.now,
-            random=lambda: 0.5,
-            sleep=self._move,
-            asleep=self._amove,
-        )
-
-    def _move(self, seconds: float) -> None:
-        self.now += seconds
-
-    async def _amove(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def still_canceller(**settings: Any) -> Canceller:

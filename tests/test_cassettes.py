@@ -11,8 +11,10 @@ import vcr
 import yaml
 
 from jobcancel import AsyncCanceller, CancelResult, HttpAdapter, Outcome, get_adapter, providers
-from tests.cassette_cases import CASES, CASSETTES, Case, StillClock, still_canceller
-from tests.record_cassettes import KEY_PLACEHOLDER, RECORDED_FROM, record
+from jobcancel.testing.clocks import StillClock
+from jobcancel.testing.scrub import KEY_PLACEHOLDER
+from tests.cassette_cases import CASES, CASSETTES, Case, still_canceller
+from tests.record_cassettes import RECORDED_FROM, record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,9 +63,16 @@ def test_a_cassette_equals_a_fresh_recording(case: Case, tmp_path: Path) -> None
 
 
 @BY_NAME
-def test_a_cassette_says_what_it_was_recorded_from_and_holds_no_key(case: Case) -> None:
+def test_a_cassette_says_what_it_holds_and_from_whom_and_holds_no_key(case: Case) -> None:
     held = yaml.safe_load(case.path.read_text())
-    assert {"recorded_from": RECORDED_FROM} == held["metadata"]
+    expected = {
+        "recorded_from": RECORDED_FROM,
+        "provider": case.provider,
+        "job_id": case.seed.job_id,
+        "outcome": str(case.outcome),
+        "options": case.options,
+    }
+    assert expected == held["metadata"]
     for interaction in held["interactions"]:
         headers = {name: values[0] for name, values in interaction["request"]["headers"].items()}
         credentials = [headers[n] for n in ("x-api-key", "authorization") if n in headers]

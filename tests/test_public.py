@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import jobcancel
+from jobcancel import testing
 
 PACKAGE = Path(jobcancel.__file__).parent
 
@@ -118,15 +119,57 @@ def test_the_version_is_the_installed_one() -> None:
     assert importlib.metadata.version("jobcancel") == jobcancel.__version__
 
 
-def test_importing_the_package_leaves_slow_modules_for_later() -> None:
-    loaded = subprocess.run(
-        [sys.executable, "-c", "import jobcancel, sys; print(*sys.modules)"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
+def loaded_by(statement: str) -> set[str]:
+    """The modules that are loaded after a statement in a fresh interpreter."""
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", f"{statement}; import sys; print(*sys.modules)"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+    )
+
+
+def test_importing_the_package_loads_nothing_but_the_names_of_its_names() -> None:
+    ours = {name for name in loaded_by("import jobcancel") if name.startswith("jobcancel")}
+    light = {"jobcancel", "jobcancel._version", "jobcancel.lazy", "jobcancel.providers"}
+    assert light == ours
+
+
+def test_a_test_run_that_does_not_use_the_plug_in_loads_no_library_for_it() -> None:
+    libraries = {"httpx", "attr", "attrs", "cattrs", "structlog", "anyio", "starlette", "vcr"}
+    loaded = loaded_by("import jobcancel.testing.plugin") - loaded_by("import pytest")
+    assert set() == libraries & loaded
+    assert {"jobcancel.testing", "jobcancel.testing.plugin"} <= loaded
+
+
+def test_a_cancel_leaves_slow_modules_for_later() -> None:
     later = {
         "asyncio", "cattrs", "structlog", "typer", "starlette", "uvicorn", "pytest", "vcr",
         "jobcancel.providers.pulse", "jobcancel.providers.talonic", "jobcancel.convert",
     }  # fmt: skip
-    assert set() == later & set(loaded)
+    assert set() == later & loaded_by("from jobcancel import cancel")
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "from jobcancel import cancel; assert cancel is jobcancel.cancel",
+        "import jobcancel.drive; assert jobcancel.drive.run",
+        "from jobcancel import many; assert many.CancelResults",
+        "import jobcancel.providers.pulse; assert jobcancel.providers() and jobcancel.get_adapter",
+        "from jobcancel import *; assert providers()",
+        "assert set(jobcancel.__all__) <= set(dir(jobcancel)); assert not hasattr(jobcancel, 'x')",
+        "assert jobcancel.providers is jobcancel.providers; assert callable(jobcancel.providers)",
+    ],
+)
+def test_names_come_when_they_are_asked_for(statements: str) -> None:
+    assert "jobcancel" in loaded_by(f"import jobcancel; {statements}")
+
+
+def test_the_names_of_the_testing_kit_are_there() -> None:
+    assert sorted(testing.__all__) == testing.__all__
+    assert all(hasattr(testing, name) for name in testing.__all__)
+    with pytest.raises(AttributeError, match=r"'jobcancel.testing' has no attribute 'nothing'"):
+        _ = testing.nothing  # type: ignore[attr-defined]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import uv
+
+from jobcancel.testing import cassettes
 
 if TYPE_CHECKING:
     from jobcancel.sandbox import Sandbox
@@ -22,6 +26,7 @@ def run(*command: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(word) for word in command],
         env={**CLEAN, **env},
+        cwd=tempfile.gettempdir(),  # for Python looks for packages where it is started, first
         capture_output=True,
         text=True,
         check=False,
@@ -36,16 +41,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(folder.glob("*.whl"))
 
 
+def environment_with(requirement: str, folder: Path) -> Path:
+    """The interpreter of a new environment that holds what is required and nothing else."""
+    made = run(uv.find_uv_bin(), "venv", folder / "venv")
+    assert 0 == made.returncode, made.stderr
+    python = folder / "venv" / "bin" / "python"
+    installed = run(uv.find_uv_bin(), "pip", "install", "--python", python, requirement)
+    assert 0 == installed.returncode, installed.stderr
+    return python
+
+
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment that holds the wheel and its four dependencies."""
-    environment = tmp_path_factory.mktemp("environment") / "venv"
-    made = run(uv.find_uv_bin(), "venv", environment)
-    assert 0 == made.returncode, made.stderr
-    python = environment / "bin" / "python"
-    installed = run(uv.find_uv_bin(), "pip", "install", "--python", python, wheel)
-    assert 0 == installed.returncode, installed.stderr
-    return python
+    return environment_with(str(wheel), tmp_path_factory.mktemp("environment"))
 
 
 def test_the_wheel_holds_the_package_and_says_that_it_is_typed(wheel: Path) -> None:
@@ -72,3 +81,16 @@ def test_a_command_whose_extra_is_missing_says_which_to_install(
     done = run(python.parent / "jobcancel", *command)
     assert (2, "") == (done.returncode, done.stdout)
     assert f"pip install 'jobcancel[{extra}]'" in done.stderr
+
+
+def test_an_application_tests_itself_with_the_wheel_and_without_a_network(
+    wheel: Path, tmp_path: Path
+) -> None:
+    python = environment_with(f"jobcancel[testing] @ {wheel.as_uri()}", tmp_path)
+    application = tmp_path / "application"
+    shutil.copytree(Path(__file__).parent / "application", application)
+    done = run(python, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", application)
+    assert (0, True) == (done.returncode, "4 passed" in done.stdout), done.stdout + done.stderr
+    code = "from jobcancel.testing import cassettes; print(__import__('jobcancel').__file__)"
+    where, *names = run(python, "-c", f"{code}; print(*cassettes(), sep='\\n')").stdout.splitlines()
+    assert (True, list(cassettes())) == (where.startswith(str(tmp_path)), names)

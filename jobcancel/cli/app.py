@@ -190,6 +190,59 @@ def status(
         raise typer.Exit(_SOME_NOT)
 
 
+@app.command()
+def record(
+    provider: options.Provider,
+    job_id: options.JobId,
+    *,
+    output: options.Cassette,
+    force: options.Force = False,
+    scrub: options.Scrub = None,
+    verify: options.Verify = False,
+    timeout: options.Timeout = 10.0,
+    deadline: options.Deadline = 30.0,
+    base_url: options.BaseUrl = None,
+    param: options.Param = None,
+    api_key_file: options.KeyFile = None,
+    api_key: options.NoKey = None,  # noqa: ARG001 - its callback has refused it
+    as_json: options.Json = False,
+) -> None:
+    """Cancel a job and record what was sent and answered, as a cassette for tests.
+
+    The API key, cookies and headers that tell who you are are replaced, and so is what --scrub
+    gives; look through FILE nevertheless before you share it. The exit status is 0 when the job
+    is stopped and the cassette replays to the same outcome.
+    """
+    require("testing", "'jobcancel record'")
+    from jobcancel.cli.record import check_file, check_scrub, run
+
+    path, values = check_file(output, force=force), check_scrub(scrub or ())
+    given = {"params": read_params(param or ()), "verify": verify, "deadline": deadline}
+    usual = {"params": {}, "verify": False, "deadline": 30.0}
+    with (
+        client(
+            provider,
+            api_key_file=api_key_file,
+            base_url=base_url,
+            timeout=timeout,
+            deadline=deadline,
+            verify=verify,
+        ) as canceller,
+        needing_key(provider),
+    ):
+        well = run(
+            canceller,
+            provider,
+            job_id,
+            path,
+            options={name: value for name, value in given.items() if value != usual[name]},
+            scrub=values,
+            as_json=as_json,
+        )
+    if not well:
+        raise typer.Exit(_SOME_NOT)
+
+
 @app.command(name="providers")
 def list_providers(
     name: Annotated[

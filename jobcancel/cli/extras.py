@@ -9,6 +9,7 @@ from jobcancel.errors import ConfigurationError
 _BRINGS = {
     "cli": ("rich", "typer"),
     "sandbox": ("python_multipart", "starlette", "uvicorn"),
+    "testing": ("vcr",),
 }
 
 

@@ -1,4 +1,4 @@
-"""The options of `cancel` and `status`, as typer reads them."""
+"""The options of `cancel`, `status` and `record`, as typer reads them."""
 
 from __future__ import annotations
 
@@ -78,4 +78,13 @@ KeyFile = Annotated[
 NoKey = Annotated[
     str | None, typer.Option("--api-key", hidden=True, is_eager=True, callback=_refuse_key)
 ]
+Cassette = Annotated[
+    str, typer.Option("--output", "-o", metavar="FILE", help="Where the cassette goes.")
+]
+Scrub = Annotated[
+    list[str] | None,
+    typer.Option(metavar="VALUE", help="Replace this, too, wherever it occurs; repeatable."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite FILE.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB_ID", help="The id that the vendor gave.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]

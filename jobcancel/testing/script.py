@@ -6,7 +6,6 @@ transport, so all of jobcancel above it is the real thing; time passes on a cloc
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -69,6 +68,7 @@ def scripted(*steps: Step) -> Script:
 
     Example:
         >>> from jobcancel import cancel
+        >>> from jobcancel.testing import lost_reply, reply, scripted
         >>> with scripted(lost_reply(), reply(200, {"status": "canceled"})) as script:
         ...     cancel("pulse", "1").outcome
         <Outcome.CANCELLED: 'cancelled'>
@@ -200,8 +200,7 @@ class Script:
         step = self.unused[0]
         self._played += 1
         self.requests.append(came)
-        allowed = request.extensions.get("timeout", {}).get("read")
-        limit = math.inf if allowed is None else allowed
+        limit = request.extensions["timeout"]["read"]
         self._time.now += min(step.after, limit)
         if step.after > limit:
             raise step.late(f"scripted: nothing came in {limit:g} seconds", request=request)

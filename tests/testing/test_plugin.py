@@ -2,15 +2,59 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import subprocess
+import socket
 import sys
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from jobcancel import JobState, Outcome, cancel
+import anyio
+import pytest
+
+from jobcancel import (
+    Canceller,
+    CancelResult,
+    ConfigurationError,
+    JobState,
+    Outcome,
+    acancel,
+    cancel,
+)
+from jobcancel.sandbox import Fault, Sandbox
+from jobcancel.testing import Recording, cassettes
+from jobcancel.testing.recordings import recording
+from jobcancel.testing.replay import NetworkBlocked
+from tests.wire import Wire, silence
 
 if TYPE_CHECKING:
-    from jobcancel.sandbox import Sandbox
+    from pathlib import Path
+
+Play: TypeAlias = Callable[[str | os.PathLike[str]], Recording]
+
+RATE_LIMITED = Fault(
+    status=429,
+    headers={"retry-after": "25"},
+    body={"statusCode": 429, "code": "RATE_LIMITED", "message": "Too many requests"},
+)
+
+legacy_too = pytest.mark.filterwarnings("ignore:provider 'pulse-legacy':DeprecationWarning")
+
+
+def acancel_asyncio(provider: str, job_id: str, **options: Any) -> CancelResult:
+    return anyio.run(lambda: acancel(provider, job_id, **options))
+
+
+def acancel_trio(provider: str, job_id: str, **options: Any) -> CancelResult:
+    return anyio.run(lambda: acancel(provider, job_id, **options), backend="trio")
+
+
+EVERY_WAY = pytest.mark.parametrize("call", [cancel, acancel_asyncio, acancel_trio])
+
+
+# jobcancel_sandbox
 
 
 def test_the_environment_points_at_the_sandbox(jobcancel_sandbox: Sandbox) -> None:
@@ -20,15 +64,192 @@ def test_the_environment_points_at_the_sandbox(jobcancel_sandbox: Sandbox) -> No
     assert jobcancel_sandbox.url + "/pulse" == os.environ["PULSE_BASE_URL"]
 
 
-def test_the_plug_in_imports_nothing_heavy() -> None:
-    loaded = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import jobcancel.testing.plugin, sys; print(*sys.modules)",
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    assert set() == {"cattrs", "starlette", "uvicorn", "vcr", "typer"} & set(loaded)
+# jobcancel_cassette
+
+
+@EVERY_WAY
+@pytest.mark.parametrize("name", cassettes())
+@legacy_too
+@pytest.mark.usefixtures("jobcancel_no_wait")
+def test_every_cassette_replays_to_its_outcome(
+    name: str, call: Any, jobcancel_cassette: Play
+) -> None:
+    held = jobcancel_cassette(name)
+    assert f"{held.provider}/{held.outcome}" == name
+    assert held.outcome is call(held.provider, held.job_id, **held.options).outcome
+
+
+def test_a_cassette_needs_no_configuration_and_none_gets_in_its_way(
+    jobcancel_cassette: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULSE_BASE_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("PULSE_API_KEY", "a real one")
+    held = jobcancel_cassette("pulse/cancelled")
+    assert "a real one" != os.environ["PULSE_API_KEY"]
+    assert Outcome.CANCELLED is cancel(held.provider, held.job_id).outcome
+
+
+def test_another_cassette_takes_the_place_of_the_one_before(jobcancel_cassette: Play) -> None:
+    for name in ("pulse/forbidden", "talonic/not-found", "pulse/cancelled"):
+        held = jobcancel_cassette(name)
+        assert held.outcome is cancel(held.provider, held.job_id).outcome
+
+
+def test_the_network_is_blocked_for_whatever_vcrpy_does_not_know(
+    jobcancel_cassette: Play,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        jobcancel_cassette("pulse/cancelled")
+        blocked = pytest.raises(
+            NetworkBlocked, match=r"while the cassette 'pulse/cancelled' is played.*127\.0\.0\.1"
+        )
+        with blocked:
+            socket.create_connection(("127.0.0.1", port))
+        with socket.socket() as by_hand, blocked:
+            by_hand.connect(("127.0.0.1", port))
+        with socket.socket() as by_hand, blocked:
+            by_hand.connect_ex(("127.0.0.1", port))
+        with socket.socket(type=socket.SOCK_DGRAM) as datagram, blocked:
+            datagram.sendto(b"", ("127.0.0.1", port))
+        with blocked:
+            asyncio.run(asyncio.open_connection("127.0.0.1", port))
+        with pytest.raises(NetworkBlocked, match="localhost"):
+            socket.getaddrinfo("localhost", port)
+
+
+def test_sockets_without_an_address_on_the_network_still_work(
+    jobcancel_cassette: Play, tmp_path: Path
+) -> None:
+    jobcancel_cassette("pulse/cancelled")
+    with (
+        socket.socket(socket.AF_UNIX) as server,
+        socket.socket(socket.AF_UNIX) as client,
+    ):
+        server.bind(str(tmp_path / "socket"))
+        server.listen()
+        client.connect(str(tmp_path / "socket"))
+        assert 0 == client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+
+def test_the_network_is_back_after_the_test() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        before = socket.socket.connect, socket.getaddrinfo, os.environ.copy()
+        generator = plugin_fixture("jobcancel_cassette")
+        next(generator)("pulse/cancelled")
+        generator.close()
+        assert before == (socket.socket.connect, socket.getaddrinfo, os.environ.copy())
+        socket.create_connection(server.getsockname()).close()
+
+
+def plugin_fixture(name: str) -> Any:
+    """What a fixture of the plug-in does, step by step."""
+    from jobcancel.testing import plugin
+
+    return getattr(plugin, name).__wrapped__()
+
+
+def test_a_cassette_that_is_not_there_is_named_with_the_nearest_and_all(
+    jobcancel_cassette: Play,
+) -> None:
+    message = "no cassette 'pulse/canceled'; did you mean 'pulse/cancelled'. There are: "
+    with pytest.raises(ConfigurationError, match=message + ", ".join(cassettes())):
+        jobcancel_cassette("pulse/canceled")
+    with pytest.raises(ConfigurationError, match=r"no cassette 'zzz'\. There are: pulse-legacy/"):
+        jobcancel_cassette("zzz")
+
+
+def test_a_cassette_of_ones_own_is_given_by_its_path(
+    jobcancel_cassette: Play, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(recording("talonic/cancelled").path.read_text())
+    for path in (own, str(own)):
+        held = jobcancel_cassette(path)
+        assert Outcome.CANCELLED is cancel(held.provider, held.job_id).outcome
+    with pytest.raises(ConfigurationError, match=r"nothing\.yaml': No such file or directory"):
+        jobcancel_cassette(tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize(
+    "text", ["interactions: []\nversion: 1\n", "[]", "}", "", "metadata: {outcome: 'x'}"]
+)
+def test_a_cassette_that_does_not_say_what_it_holds_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "own.yml").write_text(text)
+    with pytest.raises(ConfigurationError, match="record it with 'jobcancel record'"):
+        recording(tmp_path / "own.yml")
+
+
+def test_an_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "jobcancel.testing.replay", raising=False)
+    monkeypatch.setitem(sys.modules, "vcr", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'jobcancel\[testing\]'"):
+        next(plugin_fixture("jobcancel_cassette"))
+
+
+def test_that_something_else_is_missing_is_another_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jobcancel.testing.replay", None)
+    with pytest.raises(ModuleNotFoundError, match=r"jobcancel\.testing\.replay"):
+        next(plugin_fixture("jobcancel_cassette"))
+
+
+# jobcancel_no_wait
+
+
+@EVERY_WAY
+def test_what_a_vendor_asks_to_wait_is_over_at_once(
+    call: Any, jobcancel_sandbox: Sandbox, jobcancel_no_wait: list[float]
+) -> None:
+    job_id = jobcancel_sandbox.submit("pulse")
+    jobcancel_sandbox.fault("pulse", job_id, RATE_LIMITED)
+    began = time.monotonic()
+    result = call("pulse", job_id)
+    assert (Outcome.CANCELLED, [25.0]) == (result.outcome, jobcancel_no_wait)
+    assert time.monotonic() - began < 20
+    assert result.elapsed > 25
+
+
+@EVERY_WAY
+def test_a_wait_counts_for_the_deadline(
+    call: Any, jobcancel_sandbox: Sandbox, jobcancel_no_wait: list[float]
+) -> None:
+    job_id = jobcancel_sandbox.submit("pulse")
+    jobcancel_sandbox.fault("pulse", job_id, RATE_LIMITED, times=2)
+    result = call("pulse", job_id)
+    assert (Outcome.RATE_LIMITED, 25.0) == (result.outcome, result.retry_after)
+    assert [25.0] == jobcancel_no_wait
+
+
+def test_one_call_is_no_closer_to_its_deadline_for_the_waits_of_another(
+    jobcancel_sandbox: Sandbox, jobcancel_no_wait: list[float]
+) -> None:
+    jobs = [jobcancel_sandbox.submit("pulse") for _ in range(8)]
+    for job_id in jobs:
+        jobcancel_sandbox.fault("pulse", job_id, RATE_LIMITED)
+
+    async def together() -> list[CancelResult]:
+        return await asyncio.gather(*(acancel("pulse", job_id) for job_id in jobs[:4]))
+
+    with ThreadPoolExecutor(4) as pool:
+        results = [*pool.map(lambda job_id: cancel("pulse", job_id), jobs[4:])]
+    results += asyncio.run(together())
+    assert [Outcome.CANCELLED] * 8 == [result.outcome for result in results]
+    assert [25.0] * 8 == jobcancel_no_wait
+
+
+def test_a_client_that_was_made_before_waits_no_more(jobcancel_sandbox: Sandbox) -> None:
+    job_id = jobcancel_sandbox.submit("pulse")
+    jobcancel_sandbox.fault("pulse", job_id, RATE_LIMITED)
+    with Canceller() as canceller, pytest.MonkeyPatch.context() as patch:
+        from jobcancel.testing import plugin
+
+        waits = plugin.jobcancel_no_wait.__wrapped__(patch)  # type: ignore[attr-defined]
+        assert Outcome.CANCELLED is canceller.cancel("pulse", job_id).outcome
+    assert [25.0] == waits
+
+
+def test_time_outs_stay_real(jobcancel_no_wait: list[float]) -> None:
+    with Wire([silence]) as wire:
+        result = cancel("pulse", "1", api_key="k", base_url=wire.url, timeout=0.1, deadline=0.1)
+    assert (Outcome.UNKNOWN, []) == (result.outcome, jobcancel_no_wait)
+    assert result.elapsed >= 0.1

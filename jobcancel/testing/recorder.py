@@ -1,0 +1,207 @@
+"""Records how one job is cancelled, as a cassette that holds no secrets and replays the same.
+
+`jobcancel record` records from a vendor with it, and so are the cassettes recorded that come
+with jobcancel. What is taken out is in `scrub`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+import vcr
+from attrs import define, field, frozen
+from vcr.errors import CannotOverwriteExistingCassetteException
+from vcr.persisters.filesystem import CassetteNotFoundError
+from vcr.serialize import serialize
+from vcr.serializers import yamlserializer
+
+from jobcancel.client import Canceller
+from jobcancel.models import CancelResult
+from jobcancel.testing.clocks import StillClock
+from jobcancel.testing.recordings import Recording
+from jobcancel.testing.replay import replaying
+from jobcancel.testing.scrub import KEY_PLACEHOLDER, Scrubber
+
+if TYPE_CHECKING:
+    from jobcancel.prepare import Call
+
+_API_KEY, _ADDRESS = "the API key", "the address"
+# Differ between recordings, or say something of the machine that recorded.
+_LEFT_OUT = frozenset({"user-agent", "host", "idempotency-key", "connection"})
+# More status reads than any call makes.
+_MOST_READS = 100
+
+
+@define(eq=False)
+class _InMemory:
+    """Where vcrpy keeps a cassette that is no file yet."""
+
+    requests: list[Any] = field(factory=list)
+    replies: list[Any] = field(factory=list)
+
+    def save_cassette(self, _path: object, cassette: Mapping[str, Any], **_: object) -> None:
+        self.requests, self.replies = cassette["requests"], cassette["responses"]
+
+    def load_cassette(self, _path: object, **_: object) -> tuple[list[Any], list[Any]]:
+        if not self.requests:
+            raise CassetteNotFoundError
+        return copy.deepcopy((self.requests, self.replies))
+
+    def repeat_last(self) -> None:
+        """Hold the last exchange once more."""
+        self.requests.append(copy.deepcopy(self.requests[-1]))
+        self.replies.append(copy.deepcopy(self.replies[-1]))
+
+
+@frozen(kw_only=True)
+class Recorded:
+    """What was recorded.
+
+    Args:
+        result: what became of the job.
+        replies: how many replies the cassette holds.
+        text: the cassette; empty when no reply came.
+        replaced: what was replaced -> how often.
+        missed: numbers, from 1, of the values that were to be scrubbed and did not occur.
+        problem: why the cassette does not replay to the same outcome; None when it does.
+    """
+
+    result: CancelResult
+    replies: int
+    text: str
+    replaced: Mapping[str, int]
+    missed: Sequence[int]
+    problem: str | None
+
+
+def record(
+    canceller: Canceller,
+    provider: str,
+    job_id: str,
+    *,
+    options: Mapping[str, Any],
+    scrub: Sequence[str] = (),
+    recorded_from: str | None = None,
+    recorded_on: str | None = None,
+) -> Recorded:
+    """Cancel a job and record what was sent and answered.
+
+    The addresses in the cassette are the vendor's own, wherever it was recorded.
+
+    Args:
+        canceller: what cancels.
+        provider: the provider.
+        job_id: the job's id.
+        options: keyword arguments of `cancel`, kept for the replay.
+        scrub: values to take out, besides the API key.
+        recorded_from: who answers; the host, by default.
+        recorded_on: the date, if the cassette is to tell it.
+
+    Raises:
+        JobCancelError: the job cannot be asked for.
+    """
+    call = canceller.prepare(
+        provider,
+        job_id,
+        params=options.get("params"),
+        api_key=None,
+        base_url=None,
+        timeout=None,
+        deadline=None,
+    )
+    scrubber = _scrubber(call, scrub)
+    memory = _InMemory()
+    recorder = vcr.VCR(record_mode=vcr.mode.ALL)
+    recorder.register_persister(memory)
+    with recorder.use_cassette("recording"):
+        result = canceller.cancel(provider, job_id, **options)
+    for request, reply in zip(memory.requests, memory.replies, strict=True):
+        _clean(request, reply, scrubber)
+    missed = [n for n, _ in enumerate(scrub, 1) if not scrubber.counts[_named(n)]]
+    held = Recording(
+        path=Path("recording"),
+        provider=provider,
+        job_id=scrubber.text(job_id),
+        outcome=result.outcome,
+        options=_cleaned(options, scrubber),
+    )
+    host = urlsplit(call.endpoint.base_url).netloc
+    about = {
+        "provider": held.provider,
+        "job_id": held.job_id,
+        "outcome": str(held.outcome),
+        "options": held.options,
+        "recorded_from": recorded_from or scrubber.text(host),
+    }
+    if recorded_on is not None:
+        about["recorded_on"] = recorded_on
+    replies = len(memory.requests)
+    problem = _problem(memory, held) if replies else "no reply came"
+    cassette = {"requests": memory.requests, "responses": memory.replies, "metadata": about}
+    return Recorded(
+        result=result,
+        replies=replies,
+        text=serialize(cassette, yamlserializer) if replies else "",
+        replaced=+scrubber.counts,
+        missed=missed,
+        problem=problem,
+    )
+
+
+def _named(number: int) -> str:
+    return f"value {number} of --scrub"
+
+
+def _scrubber(call: Call, scrub: Sequence[str]) -> Scrubber:
+    values = {value: f"scrubbed-{number}" for number, value in enumerate(scrub, 1)}
+    names = {value: _named(number) for number, value in enumerate(scrub, 1)}
+    # As httpx writes it; a proxy's address in it is nobody's business.
+    address = str(httpx.URL(call.endpoint.base_url)).rstrip("/")
+    if address != call.adapter.default_url:
+        values[address], names[address] = call.adapter.default_url, _ADDRESS
+    key = call.endpoint.key.reveal()
+    values[key], names[key] = KEY_PLACEHOLDER, _API_KEY
+    return Scrubber(values, names)
+
+
+def _clean(request: Any, reply: dict[str, Any], scrubber: Scrubber) -> None:  # noqa: ANN401 - vcrpy's
+    headers = {n: [v] for n, v in request.headers.items() if n.lower() not in _LEFT_OUT}
+    request.uri = scrubber.text(request.uri)
+    request.headers = scrubber.headers(headers)
+    request.body = scrubber.content(request.body)
+    reply["headers"], reply["body"]["string"] = scrubber.reply(
+        reply["headers"], reply["body"]["string"]
+    )
+
+
+def _cleaned(options: Mapping[str, Any], scrubber: Scrubber) -> dict[str, Any]:
+    if "params" not in options:
+        return dict(options)
+    params = {name: scrubber.text(value) for name, value in options["params"].items()}
+    return {**options, "params": params}
+
+
+def _problem(memory: _InMemory, held: Recording) -> str | None:
+    """Replay a recording, and say what is wrong when it does not end in the same outcome.
+
+    A replay takes no time, so a job may be read more often until the deadline than it was when
+    it was recorded: its last reply is then held as often as that needs.
+    """
+    for _ in range(_MOST_READS):
+        try:
+            with replaying(held, memory), Canceller() as canceller:
+                canceller._clock = StillClock().clock  # noqa: SLF001 - what it is for
+                result = canceller.cancel(held.provider, held.job_id, **held.options)
+        except CannotOverwriteExistingCassetteException as error:
+            wanted, last = error.failed_request, memory.requests[-1]
+            if (wanted.method, wanted.uri) != (last.method, last.uri):
+                return f"it holds no reply to {wanted.method} {wanted.path}; was one lost?"
+            memory.repeat_last()
+        else:
+            return None if result.outcome is held.outcome else f"it replays to {result.outcome}"
+    return "it does not come to an end"

@@ -1,0 +1,230 @@
+"""`jobcancel record`: the cassette replays, and holds nothing that must not be shown."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from attrs import evolve
+
+from jobcancel import Canceller, Outcome, cancel, registry
+from jobcancel.providers.pulse import PULSE
+from jobcancel.sandbox import Fault, Sandbox
+from jobcancel.tables import Route
+from jobcancel.testing import recorder
+from tests.cli.runs import plain
+from tests.wire import Wire, answer, reset, silence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from jobcancel.testing import Recording
+    from tests.cli.runs import Run
+
+JOB, NOBODY = "sandbox-pending", "sandbox-unknown"
+KEY = "sk-live-0123456789"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "own.yaml"
+
+
+def test_a_recording_replays_to_the_same_outcome(
+    run: Run, served: Sandbox, file: Path, jobcancel_cassette: Callable[[Path], Recording]
+) -> None:
+    ran = run("record", "pulse", JOB, "-o", str(file))
+    assert (0, f"pulse\t{JOB}\tcancelled\t-\tJob cancelled successfully\n") == (
+        ran.returncode,
+        ran.stdout,
+    )
+    held = jobcancel_cassette(file)
+    assert ("pulse", JOB, Outcome.CANCELLED, {}) == (
+        held.provider,
+        held.job_id,
+        held.outcome,
+        held.options,
+    )
+    assert Outcome.CANCELLED is cancel("pulse", JOB).outcome
+    assert 1 == len(served.requests)
+
+
+def test_what_is_recorded_says_from_where_and_when(run: Run, served: Sandbox, file: Path) -> None:
+    run("record", "pulse", JOB, "-o", str(file))
+    metadata = yaml.safe_load(file.read_text())["metadata"]
+    assert served.url.removeprefix("http://") == metadata["recorded_from"]
+    assert dt.datetime.now(dt.UTC).date().isoformat() == metadata["recorded_on"]
+    assert f"https://api.runpulse.com/job/{JOB}" in file.read_text()
+
+
+def test_what_was_replaced_is_told(run: Run, served: Sandbox, file: Path) -> None:
+    fault = Fault(
+        status=200,
+        headers={"set-cookie": "a=b", "openai-organization": "org-7"},
+        body={"job_id": JOB, "message": "Job cancelled successfully", "for": "Ann of org-7"},
+    )
+    served.fault("pulse", JOB, fault)
+    scrub = ["--scrub", "org-7", "--scrub", "nowhere", "--scrub", "Ann", "--scrub", "Ann"]
+    ran = run("record", "pulse", JOB, "-o", str(file), *scrub)
+    assert [
+        "jobcancel: replaced the address, times: 1",
+        "jobcancel: replaced the API key, times: 1",
+        "jobcancel: replaced value 1 of --scrub, times: 2",
+        "jobcancel: replaced value 3 of --scrub, times: 1",
+        "jobcancel: replaced the header 'set-cookie', times: 1",
+        "jobcancel: replaced the header 'openai-organization', times: 1",
+        "jobcancel: value 2 of --scrub did not occur",
+        f"jobcancel: recorded in {file}, replies: 1",
+    ] == ran.stderr.splitlines()
+    (held,) = yaml.safe_load(file.read_text())["interactions"]
+    assert "scrubbed-3 of scrubbed-1" == json.loads(held["response"]["body"]["string"])["for"]
+    assert 0 == ran.returncode
+
+
+def test_the_key_is_in_no_form_in_the_file(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    escaped = "".join(f"\\u{ord(each):04X}" for each in KEY)
+    said = f'{{"job_id": "1", "message": "{KEY}", "again": "{escaped}"}}'.encode()
+    done = gzip.compress(b'{"job_id": "1", "status": "canceled", "by": "%s"}' % KEY.encode())
+    headers = ("Content-Encoding: gzip", f"X-Seen-Key: {KEY}", f"Link: </?k={KEY}>")
+    monkeypatch.setenv("PULSE_API_KEY", KEY)
+    with Wire([answer(body=said), answer(body=done, headers=headers)]) as wire:
+        ran = run("record", "pulse", "1", "-o", str(file), "--base-url", wire.url)
+    text = file.read_text()
+    assert (0, False, False) == (ran.returncode, KEY in text, "0073" in text)
+    assert '"message": "<api-key>", "again": "<api-key>"' in text
+    assert '"by": "<api-key>"' in text
+    assert "content-encoding" not in text.lower()
+    assert "replaced the API key, times: 7" in ran.stderr
+
+
+@pytest.mark.usefixtures("served")
+def test_a_job_id_can_be_scrubbed_and_the_cassette_still_replays(run: Run, file: Path) -> None:
+    ran = run("record", "pulse", JOB, "-o", str(file), "--scrub", JOB)
+    assert (0, False) == (ran.returncode, JOB in file.read_text())
+    assert "scrubbed-1" == yaml.safe_load(file.read_text())["metadata"]["job_id"]
+
+
+@pytest.mark.usefixtures("served")
+def test_options_that_a_replay_needs_are_kept(run: Run, file: Path) -> None:
+    arguments = ("--verify", "--deadline", "0.5", "--json")
+    ran = run("record", "pulse", "sandbox-slow-to-stop", "-o", str(file), *arguments)
+    assert (1, "cancelling") == (ran.returncode, json.loads(ran.stdout)["outcome"])
+    metadata = yaml.safe_load(file.read_text())["metadata"]
+    assert {"verify": True, "deadline": 0.5} == metadata["options"]
+    assert "does not replay" not in ran.stderr
+
+
+def test_a_job_that_is_read_more_often_when_no_time_passes_still_replays(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = b'{"job_id": "1", "message": "Job cancelled successfully"}'
+    running = b'{"job_id": "1", "status": "processing"}'
+    monkeypatch.setenv("PULSE_API_KEY", KEY)
+
+    with Wire([answer(body=accepted), answer(body=running), silence]) as wire:
+        arguments = ("--base-url", wire.url, "--verify", "--deadline", "0.5", "--timeout", "0.3")
+        ran = run("record", "pulse", "1", "-o", str(file), *arguments)
+    assert "does not replay" not in ran.stderr
+    assert 3 == len(yaml.safe_load(file.read_text())["interactions"])
+
+
+def test_a_lost_reply_cannot_be_recorded_and_that_is_told(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULSE_API_KEY", KEY)
+    canceled = answer(body=b'{"job_id": "1", "status": "canceled"}')
+    with Wire([reset, canceled]) as wire:
+        ran = run("record", "pulse", "1", "-o", str(file), "--base-url", wire.url)
+    assert 1 == ran.returncode
+    told = "does not replay to cancelled: it holds no reply to DELETE /job/1; was one lost?"
+    assert told in plain(ran.stderr)
+
+
+@pytest.mark.usefixtures("served")
+def test_without_a_reply_there_is_nothing_to_record(run: Run, file: Path) -> None:
+    ran = run("record", "pulse", "..", "-o", str(file))
+    assert (1, False) == (ran.returncode, file.exists())
+    assert "jobcancel: nothing is recorded: no reply came" in ran.stderr
+
+
+@pytest.mark.usefixtures("served")
+def test_a_scrubbed_word_that_a_replay_needs_is_told(run: Run, file: Path) -> None:
+    ran = run("record", "pulse", JOB, "-o", str(file), "--scrub", "successfully")
+    assert 1 == ran.returncode
+    assert "does not replay to cancelled: it" in plain(ran.stderr)
+
+
+def test_params_are_kept_and_scrubbed(served: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = evolve(
+        PULSE,
+        name="ours",
+        default_url=served.base_urls["pulse"],
+        url_env="OURS_BASE_URL",
+        params={"team": "the team"},
+        cancel=Route("DELETE", "/job/{team}"),
+    )
+    monkeypatch.setitem(registry._registered, "ours", ours)
+    options = {"params": {"team": NOBODY}}
+    with Canceller() as canceller:
+        recorded = recorder.record(canceller, "ours", "1", options=options, scrub=[NOBODY])
+    held = yaml.safe_load(recorded.text)["metadata"]
+    assert ("not-found", None) == (recorded.result.outcome, recorded.problem)
+    assert {"params": {"team": "scrubbed-1"}} == held["options"]
+    assert {"the API key": 1, "value 1 of --scrub": 2} == recorded.replaced
+
+
+def test_a_replay_without_an_end_is_told(
+    run: Run, served: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "_MOST_READS", 0)
+    assert 1 == run("record", "pulse", JOB, "-o", str(file)).returncode
+    assert [JOB] == [each.path.rpartition("/")[2] for each in served.requests]
+
+
+def test_a_file_that_is_there_is_not_overwritten_and_nothing_is_sent(
+    run: Run, served: Sandbox, file: Path
+) -> None:
+    file.write_text("mine")
+    ran = run("record", "pulse", JOB, "-o", str(file))
+    assert (2, "mine", []) == (ran.returncode, file.read_text(), served.requests)
+    assert "exists; use --force to overwrite it" in ran.stderr
+    assert 0 == run("record", "pulse", JOB, "-o", str(file), "--force").returncode
+    assert "mine" != file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "{dir}"], "is a directory; give the name of a file in it"),
+        (["-o", "{dir}/no/x.yaml"], "no'; make it first"),
+        (["-o", "{dir}/x.yaml", "--scrub", ""], "--scrub needs a value that is not empty"),
+        (["-o", "{dir}/x.yaml", "--api-key", "x"], "a key is not taken from the command line"),
+        ([], "--output"),
+    ],
+)
+def test_a_mistake_is_named_before_anything_is_sent(
+    run: Run, served: Sandbox, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    ran = run("record", "pulse", JOB, *(each.format(dir=tmp_path) for each in arguments))
+    assert (2, []) == (ran.returncode, served.requests)
+    assert message in plain(ran.stderr)
+
+
+def test_a_key_that_is_missing_is_named(run: Run, file: Path) -> None:
+    ran = run("record", "pulse", JOB, "-o", str(file))
+    assert (2, False) == (ran.returncode, file.exists())
+    assert "no API key for 'pulse': set PULSE_API_KEY or use --api-key-file" in ran.stderr
+
+
+@pytest.mark.usefixtures("served")
+def test_a_file_that_cannot_be_written_is_told_after_the_result(run: Run) -> None:
+    ran = run("record", "pulse", JOB, "-o", "/dev/full", "--force")
+    assert (2, True) == (ran.returncode, ran.stdout.startswith(f"pulse\t{JOB}\tcancelled"))
+    assert "cannot be written to '/dev/full': No space left on device" in ran.stderr

@@ -1,0 +1,23 @@
+"""The examples of the pages about tests are tests, and pass."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("page", ["docs/testing.md", "cassettes/README.md"])
+def test_the_examples_of_tests_pass(page: str, tmp_path: Path) -> None:
+    examples = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
+    file = tmp_path / "test_page.py"
+    file.write_text("\n".join(examples))
+    command = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", str(file)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    tests = sum(example.count("def test_") for example in examples)
+    assert (0, True) == (ran.returncode, f"{tests} passed" in ran.stdout), ran.stdout

@@ -1,0 +1,140 @@
+"""What a recording must not show is taken out, however it is written."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from urllib.parse import quote
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from jobcancel.testing.scrub import Scrubber
+
+SECRET = 'sk/"é😀\\'
+
+
+def scrubber(*values: str) -> Scrubber:
+    return Scrubber({v: f"<{n}>" for n, v in enumerate(values)}, {v: v for v in values})
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        SECRET,
+        json.dumps(SECRET)[1:-1],
+        json.dumps(SECRET, ensure_ascii=False)[1:-1],
+        json.dumps(SECRET)[1:-1].replace("/", "\\/"),
+        json.dumps(SECRET)[1:-1].upper().replace("SK", "sk").replace("\\U", "\\u"),
+        json.dumps(json.dumps(SECRET))[3:-3],
+        json.dumps(json.dumps(json.dumps(SECRET)))[7:-7],
+        quote(SECRET, safe=""),
+        quote(SECRET, safe="/").lower(),
+        "".join(f"\\u{ord(each):04x}" for each in "sk/") + json.dumps(SECRET[3:])[1:-1],
+    ],
+)
+def test_a_value_is_found_in_every_form(written: str) -> None:
+    scrub = scrubber(SECRET)
+    assert "a<0>b<0>" == scrub.text(f"a{written}b{written}")
+    assert {SECRET: 2} == scrub.counts
+
+
+@given(st.text(min_size=6), st.integers(0, 3))
+def test_a_value_is_found_in_json_within_json(value: str, depth: int) -> None:
+    # Where a value ends with a backslash, nothing tells its last one from the quote's.
+    assume(not value.endswith("\\"))
+    text = value
+    for _ in range(depth):
+        text = json.dumps({"x": text})
+    text = scrubber(value).text(text)
+    for _ in range(depth):
+        text = json.loads(text)["x"]
+    assert "<0>" == text
+
+
+def test_of_two_values_the_longer_is_found_first() -> None:
+    assert "<1> <0>" == scrubber("abc", "abcdef").text("abcdef abc")
+
+
+def test_a_placeholder_is_written_as_it_is() -> None:
+    assert r"\1\g" == Scrubber({"a": r"\1\g"}, {"a": "a"}).text("a")
+
+
+def test_bytes_that_are_no_text_stay() -> None:
+    assert b"\xff<0>\xfe" == scrubber("key").content(b"\xffkey\xfe")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "openai-organization",
+        "openai-project", "x-account-id", "X-Api-Key", "x-amz-security-token", "x-org-id",
+        "x-goog-user-project", "cf-connecting-ip", "x-forwarded-for", "x_tenant_id",
+        "anthropic-organization-id", "x-csrf-token", "X-Auth-Token",
+    ],
+)  # fmt: skip
+def test_headers_that_tell_who_asks_are_replaced(name: str) -> None:
+    scrub = scrubber()
+    assert {name: ["<scrubbed>", "<scrubbed>"]} == scrub.headers({name: ["a", "b"]})
+    assert {f"the header {name.lower()!r}": 2} == scrub.counts
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "retry-after", "x-ratelimit-remaining-tokens", "x-ratelimit-limit-project", "date",
+        "ratelimit-reset", "content-type", "x-request-id", "etag", "user-agent", "keep-alive",
+    ],
+)  # fmt: skip
+def test_other_headers_stay(name: str) -> None:
+    assert {name: ["a"]} == scrubber().headers({name: ["a"]})
+
+
+@pytest.mark.parametrize(
+    ("value", "scrubbed"),
+    [
+        ("sk-1", "<api-key>"),
+        ("Bearer sk-1", "Bearer <api-key>"),
+        ("Bearer sk-1, Basic YQ==", "<scrubbed>"),
+        ("Signature keyId=1 sig=2 sk-1", "<scrubbed>"),
+        ("Basic YQ==", "<scrubbed>"),
+    ],
+)
+def test_of_a_credential_the_scheme_stays_and_nothing_else(value: str, scrubbed: str) -> None:
+    scrub = Scrubber({"sk-1": "<api-key>"}, {"sk-1": "the API key"})
+    assert {"authorization": [scrubbed]} == scrub.headers({"authorization": [value]})
+
+
+@pytest.mark.parametrize(
+    ("encoding", "compress"),
+    [("gzip", gzip.compress), ("GZIP ", gzip.compress), ("x-gzip", gzip.compress),
+     ("deflate", zlib.compress)],
+)  # fmt: skip
+def test_a_compressed_body_is_stored_plain(encoding: str, compress: type) -> None:
+    headers = {"Content-Encoding": [encoding], "content-length": ["99"], "date": ["x"]}
+    replied = scrubber("key").reply(headers, compress(b'{"a": "a key"}'))
+    assert ({"content-length": ["14"], "date": ["x"]}, b'{"a": "a <0>"}') == replied
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("br", b"key"),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"key"))),
+        ("gzip", b"key"),
+        ("gzip", gzip.compress(b"key")[:-3]),
+        ("gzip", gzip.compress(b"") + b"key"),
+        ("gzip", gzip.compress(bytes(17 * 2**20))),
+    ],
+)
+def test_a_body_into_which_nobody_can_look_is_left_out(encoding: str, body: bytes) -> None:
+    scrub = scrubber("key")
+    headers = {"content-encoding": [encoding], "content-length": ["3"]}
+    assert ({**headers, "content-length": ["0"]}, b"") == scrub.reply(headers, body)
+    assert {"a body that cannot be decompressed": 1} == scrub.counts
+
+
+def test_a_scrubber_does_not_show_what_it_scrubs() -> None:
+    assert "Scrubber(counts=Counter())" == repr(scrubber("key"))
