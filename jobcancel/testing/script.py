@@ -16,10 +16,12 @@ import httpx
 from attrs import define, field, frozen
 
 from jobcancel import many
+from jobcancel.adapter import BEARER
 from jobcancel.client import AsyncCanceller, Canceller
 from jobcancel.errors import BrokenAdapter, ConfigurationError, WrongType
 from jobcancel.prepare import Client
 from jobcancel.registry import get_adapter, providers
+from jobcancel.tables import HttpAdapter
 from jobcancel.testing.clocks import StillClock
 from jobcancel.testing.steps import Step
 
@@ -92,9 +94,15 @@ class Script:
 
     steps: tuple[Step, ...]
     requests: list[Sent] = field(init=False, factory=list)
+    _credentials: frozenset[str] = field(init=False)
     _played: int = field(init=False, default=0)
     _time: StillClock = field(init=False, factory=StillClock)
     _entered: ExitStack = field(init=False, factory=ExitStack)
+
+    @_credentials.default
+    def _headers_with_keys(self) -> frozenset[str]:
+        ours = (a.credential.header.lower() for a in _adapters() if isinstance(a, HttpAdapter))
+        return frozenset({BEARER.header.lower(), *ours})
 
     @property
     def waits(self) -> list[float]:
@@ -192,7 +200,7 @@ class Script:
         came = Sent(
             method=request.method,
             path=request.url.raw_path.decode(),
-            headers={n.lower(): v for n, v in request.headers.items() if _KEY not in v},
+            headers={n: v for n, v in request.headers.items() if n not in self._credentials},
             body=request.content,
         )
         if not self.unused:

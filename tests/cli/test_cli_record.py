@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -215,6 +216,15 @@ def test_a_mistake_is_named_before_anything_is_sent(
     ran = run("record", "pulse", JOB, *(each.format(dir=tmp_path) for each in arguments))
     assert (2, []) == (ran.returncode, served.requests)
     assert message in plain(ran.stderr)
+
+
+def test_an_extra_that_is_missing_is_named(
+    run: Run, served: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "vcr", None)
+    ran = run("record", "pulse", JOB, "-o", str(file))
+    assert (2, []) == (ran.returncode, served.requests)
+    assert "'jobcancel record' needs the extra 'testing': pip install" in plain(ran.stderr)
 
 
 def test_a_key_that_is_missing_is_named(run: Run, file: Path) -> None:

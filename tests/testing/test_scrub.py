@@ -136,5 +136,9 @@ def test_a_body_into_which_nobody_can_look_is_left_out(encoding: str, body: byte
     assert {"a body that cannot be decompressed": 1} == scrub.counts
 
 
+def test_a_reply_without_a_length_gets_none() -> None:
+    assert ({"date": ["x"]}, b"<0>") == scrubber("key").reply({"date": ["x"]}, b"key")
+
+
 def test_a_scrubber_does_not_show_what_it_scrubs() -> None:
     assert "Scrubber(counts=Counter())" == repr(scrubber("key"))
