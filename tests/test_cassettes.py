@@ -10,8 +10,17 @@ import pytest
 import vcr
 import yaml
 
-from jobcancel import AsyncCanceller, CancelResult, HttpAdapter, Outcome, get_adapter, providers
+from jobcancel import (
+    AsyncCanceller,
+    CancelResult,
+    ConfigurationError,
+    HttpAdapter,
+    Outcome,
+    get_adapter,
+    providers,
+)
 from jobcancel.testing.clocks import StillClock
+from jobcancel.testing.recordings import recorded, recording
 from jobcancel.testing.scrub import KEY_PLACEHOLDER
 from tests.cassette_cases import CASES, CASSETTES, Case, still_canceller
 from tests.record_cassettes import RECORDED_FROM, record
@@ -113,3 +122,17 @@ def test_the_table_of_the_readme_names_the_job_of_each_cassette() -> None:
     readme = (CASSETTES / "README.md").read_text()
     rows = [f"| `{c.provider}/{c.outcome}` | `{c.seed.job_id}` |" for c in CASES]
     assert [row for row in rows if row not in readme] == []
+
+
+def test_a_reply_of_a_cassette_is_given_to_a_contract() -> None:
+    held = recording("pulse/cancelled")
+    step = recorded(held.path)
+    assert (200, "application/json") == (step.status_code, step.headers["content-type"])
+    assert b'"Job cancelled successfully"' in step.content
+    assert 429 == recorded("talonic/rate-limited").status_code
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_reply_that_a_cassette_does_not_have_is_refused(number: int) -> None:
+    with pytest.raises(ConfigurationError, match=f"has 1 replies, not {number}"):
+        recorded("pulse/cancelled", number)

@@ -12,7 +12,7 @@ from jobcancel.lazy import lazily
 
 if TYPE_CHECKING:
     from jobcancel.testing.contract import AdapterContract
-    from jobcancel.testing.recordings import Recording, cassettes
+    from jobcancel.testing.recordings import Recording, cassettes, recorded
     from jobcancel.testing.script import Script, ScriptError, Sent, scripted
     from jobcancel.testing.steps import Step, lost_reply, reply, unreachable
 else:
@@ -26,6 +26,7 @@ else:
             "Sent": "script",
             "Step": "steps",
             "cassettes": "recordings",
+            "recorded": "recordings",
             "lost_reply": "steps",
             "reply": "steps",
             "scripted": "script",
@@ -42,6 +43,7 @@ __all__ = [
     "Step",
     "cassettes",
     "lost_reply",
+    "recorded",
     "reply",
     "scripted",
     "unreachable",

@@ -16,6 +16,7 @@ from attrs import field, frozen
 
 from jobcancel.errors import ConfigurationError
 from jobcancel.models import Outcome
+from jobcancel.testing.steps import Step, reply
 
 _INSTALLED = Path(__file__).with_name("cassettes")
 _IN_THE_REPOSITORY = Path(__file__).parents[2] / "cassettes"
@@ -86,6 +87,37 @@ def recording(name: str | os.PathLike[str]) -> Recording:
             f"the cassette {str(path)!r} does not say which job it holds; record it with "
             "'jobcancel record'"
         ) from None
+
+
+def recorded(name: str | os.PathLike[str], number: int = 1) -> Step:
+    """Return one reply of a cassette, such as an adapter's contract takes.
+
+    Args:
+        name: one of `cassettes()`, or the path of one of your own, which ends with `.yaml`.
+        number: of the request that it replies to, from 1.
+
+    Raises:
+        ConfigurationError: there is no such cassette, or not so many replies in it.
+
+    Example:
+        >>> recorded("pulse/cancelled").status_code
+        200
+    """
+    import yaml  # comes with vcrpy
+
+    path = recording(name).path
+    held = yaml.safe_load(path.read_text(encoding="utf-8"))["interactions"]
+    if not 1 <= number <= len(held):
+        raise ConfigurationError(
+            f"the cassette {str(path)!r} has {len(held)} replies, not {number}"
+        )
+    response = held[number - 1]["response"]
+    body = response["body"]["string"]
+    return reply(
+        response["status"]["code"],
+        body.encode() if isinstance(body, str) else body,
+        headers={key: ", ".join(values) for key, values in response["headers"].items()},
+    )
 
 
 def _folder() -> Path:

@@ -14,8 +14,8 @@ from attrs import evolve
 
 from jobcancel import Canceller, Outcome, cancel, registry
 from jobcancel.providers.pulse import PULSE
+from jobcancel.routes import Route
 from jobcancel.sandbox import Fault, Sandbox
-from jobcancel.tables import Route
 from jobcancel.testing import recorder
 from tests.cli.runs import plain
 from tests.wire import Wire, answer, reset, silence
@@ -169,7 +169,8 @@ def test_params_are_kept_and_scrubbed(served: Sandbox, monkeypatch: pytest.Monke
         default_url=served.base_urls["pulse"],
         url_env="OURS_BASE_URL",
         params={"team": "the team"},
-        cancel=Route("DELETE", "/job/{team}"),
+        cancel=Route("DELETE", "/job/{team}", query={"id": "{id}"}),
+        status=None,
     )
     monkeypatch.setitem(registry._registered, "ours", ours)
     options = {"params": {"team": NOBODY}}
