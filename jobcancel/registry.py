@@ -22,9 +22,19 @@ GROUP = "jobcancel.adapters"
 
 BUILT_IN = MappingProxyType(
     {
+        "anthropic-batch": "jobcancel.providers.anthropic:ANTHROPIC_BATCH",
+        "azure-openai-batch": "jobcancel.providers.azure_openai:AZURE_OPENAI_BATCH",
+        "cohere-batch": "jobcancel.providers.cohere:COHERE_BATCH",
+        "gemini-batch": "jobcancel.providers.gemini:GEMINI_BATCH",
+        "groq-batch": "jobcancel.providers.groq:GROQ_BATCH",
+        "mistral-batch": "jobcancel.providers.mistral:MISTRAL_BATCH",
+        "openai-batch": "jobcancel.providers.openai:OPENAI_BATCH",
+        "openai-finetune": "jobcancel.providers.openai:OPENAI_FINETUNE",
+        "openai-response": "jobcancel.providers.openai:OPENAI_RESPONSE",
         "pulse": "jobcancel.providers.pulse:PULSE",
         "pulse-legacy": "jobcancel.providers.pulse:PULSE_LEGACY",
         "talonic": "jobcancel.providers.talonic:TALONIC",
+        "together-batch": "jobcancel.providers.together:TOGETHER_BATCH",
     }
 )
 

@@ -143,8 +143,9 @@ class Replies:
         """Return why a status could not be read."""
         if response.status_code in _SUCCESSFUL:
             return None
-        refusal = self._refusal(response.status_code, said.code)
-        return refusal if refusal in _STATUS_REFUSALS else None
+        found = self.find_outcome(response) if self.find_outcome else None
+        refusals = (found, self._refusal(response.status_code, said.code))
+        return next((each for each in refusals if each in _STATUS_REFUSALS), None)
 
     def _repeatable(self, status_code: int) -> bool:
         return status_code in self.repeatable or status_code in _SUCCESSFUL

@@ -64,7 +64,8 @@ class HttpAdapter(Replies):
         overrides: states that a word alone does not tell, looked at before `states`.
         find_state: a pure function for what the tables cannot say of a state: of a body to a
             state, or None to go by the tables.
-        find_outcome: likewise of a reply to a cancel: to an outcome, or None.
+        find_outcome: likewise of a reply to a cancel: to an outcome, or None. A refusal that it
+            finds, such as a wrong key, counts where a status is read, too.
         state: path of the state word in a body.
         job_id: path of the job's id in a body; a reply about another job settles nothing.
         message: paths of the vendor's message, the first found counts.

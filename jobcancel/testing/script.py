@@ -130,7 +130,7 @@ class Script:
         """Return a client that the script is played to; arguments as for `Canceller`."""
         made = Canceller(
             api_keys={adapter.name: _KEY for adapter in _adapters()},
-            base_urls={adapter.name: adapter.default_url for adapter in _adapters()},
+            base_urls=dict(_urls()),
             timeout=timeout,
             deadline=deadline,
             verify=verify,
@@ -145,7 +145,7 @@ class Script:
         """Return an async client that the script is played to; arguments as for `Canceller`."""
         made = _InOrder(
             api_keys={adapter.name: _KEY for adapter in _adapters()},
-            base_urls={adapter.name: adapter.default_url for adapter in _adapters()},
+            base_urls=dict(_urls()),
             timeout=timeout,
             deadline=deadline,
             verify=verify,
@@ -173,7 +173,7 @@ class Script:
             return sync if isinstance(client, Canceller) else asynchronous
 
         keys = {adapter.key_env: _KEY for adapter in _adapters()}
-        urls = {adapter.url_env: adapter.default_url for adapter in _adapters()}
+        urls = {get_adapter(name).url_env: url for name, url in _urls()}
         with (
             mock.patch.dict(os.environ, {**keys, **urls}),
             mock.patch.object(Client, "http", http),
@@ -245,6 +245,13 @@ def _refuse_many(*_: object, **__: object) -> NoReturn:
     raise ConfigurationError(
         "a script is played in order, and cancel_many sends in none: test it with the sandbox"
     )
+
+
+def _urls() -> Iterator[tuple[str, str]]:
+    """Give each provider's own URL, but for those of which a job's params are a part."""
+    for adapter in _adapters():
+        if "{" not in adapter.default_url:
+            yield adapter.name, adapter.default_url
 
 
 def _adapters() -> Iterator[Adapter]:

@@ -1,0 +1,79 @@
+"""Google Gemini: batches, cancelled by a verb behind the id.
+
+Sources: the vendor's page "Batch API" (ai.google.dev) and its Python SDK google-genai 3.4.0 for
+the states and where they are; google.rpc.Code for the errors. That a wrong key answers 400 with
+the reason API_KEY_INVALID is known from third parties' recordings. How a finished batch answers
+is not documented.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from jobcancel.adapter import Credential
+from jobcancel.models import JobState, Outcome
+from jobcancel.paths import pick
+from jobcancel.routes import Param, Route
+from jobcancel.tables import HttpAdapter
+
+if TYPE_CHECKING:
+    from jobcancel.adapter import Response
+
+_BAD_REQUEST = 400
+
+
+def _wrong_key(response: Response) -> Outcome | None:
+    """A 400 whose details give the reason API_KEY_INVALID is unauthorized."""
+    details = pick(response.body or {}, ["error.details"])
+    given = details if isinstance(details, list) else []
+    reasons = [detail.get("reason") for detail in given if isinstance(detail, Mapping)]
+    wrong = response.status_code == _BAD_REQUEST and "API_KEY_INVALID" in reasons
+    return Outcome.UNAUTHORIZED if wrong else None
+
+
+GEMINI_BATCH = HttpAdapter(
+    name="gemini-batch",
+    title="Google Gemini batches",
+    docs='ai.google.dev, API reference, page "Batch API"',
+    family="LLM batches",
+    notes=(
+        "Ids may be given with batches/ before them or without. Cancelling is best effort, and "
+        "its reply is empty; verify=True waits for the end. How a finished batch answers is not "
+        "documented, so its status is read."
+    ),
+    # Where
+    default_url="https://generativelanguage.googleapis.com",
+    key_env="GOOGLE_API_KEY",
+    other_key_envs=("GEMINI_API_KEY",),
+    url_env="GOOGLE_GEMINI_BASE_URL",
+    credential=Credential(header="x-goog-api-key", scheme=""),
+    # What to send
+    params={"api_version": Param("the version of the API", default="v1beta")},
+    cancel=Route("POST", "/{api_version}/batches/{id}:cancel"),
+    status=Route("GET", "/{api_version}/batches/{id}"),
+    id_prefix="batches/",
+    # What a reply means
+    accepted=Outcome.CANCELLING,
+    empty_success=frozenset({200}),
+    replies={
+        401: Outcome.UNAUTHORIZED,
+        403: Outcome.FORBIDDEN,
+        404: Outcome.NOT_FOUND,
+        429: Outcome.RATE_LIMITED,
+    },
+    states={
+        "BATCH_STATE_PENDING": JobState.PENDING,
+        "BATCH_STATE_RUNNING": JobState.RUNNING,
+        "BATCH_STATE_SUCCEEDED": JobState.SUCCEEDED,
+        "BATCH_STATE_FAILED": JobState.FAILED,
+        "BATCH_STATE_CANCELLED": JobState.CANCELLED,
+        "BATCH_STATE_EXPIRED": JobState.EXPIRED,
+    },
+    find_outcome=_wrong_key,
+    # Where in a body
+    state="metadata.state",
+    job_id="name",
+    message=("error.message",),
+    code=("error.status",),
+)
