@@ -62,13 +62,12 @@ def install(tmp_path: Path, distribution: str, **points: str) -> None:
 def test_an_unknown_provider_is_answered_with_the_nearest_and_all_names() -> None:
     with pytest.raises(UnknownProvider) as caught:
         get_adapter("pluse")
-    assert "no provider 'pluse'; did you mean 'pulse'? Known: pulse, pulse-legacy, talonic" == str(
-        caught.value
-    )
+    known = ", ".join(providers())
+    assert f"no provider 'pluse'; did you mean 'pulse'? Known: {known}" == str(caught.value)
 
 
 def test_a_name_near_no_provider_gets_the_list_alone() -> None:
-    with pytest.raises(UnknownProvider, match=r"no provider 'qqq'\. Known: pulse, "):
+    with pytest.raises(UnknownProvider, match=r"no provider 'qqq'\. Known: .*pulse, "):
         get_adapter("qqq")
 
 
@@ -80,7 +79,11 @@ def test_a_provider_that_is_no_string_is_a_type_error() -> None:
 def test_a_registered_adapter_is_found_and_listed() -> None:
     register(ACME)
     assert ACME is get_adapter("acme")
-    assert ("acme", "pulse", "pulse-legacy", "talonic") == providers()
+    assert tuple(sorted(["acme", *registry.BUILT_IN])) == providers()
+
+
+def test_the_built_in_names_are_in_order() -> None:
+    assert sorted(registry.BUILT_IN) == list(registry.BUILT_IN)
 
 
 def test_registering_the_same_adapter_again_changes_nothing() -> None:
