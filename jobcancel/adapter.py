@@ -237,6 +237,13 @@ class Adapter(Protocol):
         """Return why the job's id or parameters cannot be sent, or None when they can."""
         ...
 
+    def must_read_first(self, job: Job) -> bool:
+        """Return whether the job must be seen running before the cancel may be sent.
+
+        It is so where the cancel `destroys_finished`, unless the job's params say otherwise.
+        """
+        ...
+
     def cancel_request(self, job: Job, endpoint: Endpoint, idempotency_key: str) -> Request:
         """Return the request that cancels the job."""
         ...

@@ -58,7 +58,7 @@ def _texts(adapter: HttpAdapter) -> Iterator[str]:
 
 
 def _params(adapter: HttpAdapter) -> Iterator[str]:
-    used = set(_names(adapter.default_url))
+    used = {*_names(adapter.default_url), adapter.force_param}
     for route in (adapter.cancel, adapter.status):
         if isinstance(route, Route):
             used |= {place.name for place in route.placeholders()}
@@ -154,7 +154,7 @@ def _verdicts(adapter: HttpAdapter) -> Iterator[str]:
         yield "verdict: goes with verdicts: a path, and what the words there mean"
     for word, outcome in adapter.verdicts.items():
         yield from _meaning("verdicts", word, outcome)
-        if adapter.verdict == adapter.state and word in adapter.states:
+        if adapter.verdict in adapter.state and word in adapter.states:
             yield f"verdicts: two rules for {word!r}, which is one of states, too"
 
 
@@ -184,8 +184,6 @@ def _states(adapter: HttpAdapter) -> Iterator[str]:
         yield "overrides: two rules for the same words"
     if adapter.status is not None and not adapter.states and adapter.find_state is None:
         yield "states: none, so a status read could never be understood"
-    if adapter.destroys_finished and adapter.status is None:
-        yield "destroys_finished: needs status, to find out whether a job is finished"
     if adapter.progress is not None and len(adapter.progress) != 2:  # noqa: PLR2004 - a pair
         yield "progress: must be two paths, of how much is done and of how much there is"
     if adapter.id_pattern is not None:
@@ -195,9 +193,23 @@ def _states(adapter: HttpAdapter) -> Iterator[str]:
             yield f"id_pattern: is no regular expression: {error}"
 
 
+def _destroying(adapter: HttpAdapter) -> Iterator[str]:
+    if adapter.destroys_finished and adapter.status is None:
+        yield "destroys_finished: needs status, to find out whether a job is finished"
+    if adapter.force_param is not None:
+        param = adapter.params.get(adapter.force_param)
+        if param is None or not param.optional:
+            yield "force_param: must be one of params, and one that may be left out"
+        if not adapter.destroys_finished:
+            yield "force_param: goes with destroys_finished, for there is nothing else to force"
+
+
 def _meaning(field: str, key: object, outcome: object) -> Iterator[str]:
     if not isinstance(outcome, Outcome) or outcome is Outcome.UNKNOWN:
         yield f"{field}: {key!r} means nothing; name an Outcome, or leave it out (unsettled)"
 
 
-_CHECKS = (_texts, _url, _routes, _params, _headers, _replies, _verdicts, _success, _states)
+_CHECKS = (
+    *(_texts, _url, _routes, _params, _headers),
+    *(_replies, _verdicts, _success, _states, _destroying),
+)

@@ -61,7 +61,7 @@ def cancel(
     call = _Cancel(adapter, job, policy, endpoint, clock, new_key)
     if (refusal := adapter.refuse(job)) is not None:
         return call.result(Reading(outcome=Outcome.INVALID, message=refusal))
-    first = Step.GUARD if adapter.destroys_finished else Step.SEND
+    first = Step.GUARD if adapter.must_read_first(job) else Step.SEND
     step = first
     while step is not Step.DONE:
         met = yield from call.take(step)

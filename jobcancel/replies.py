@@ -44,6 +44,10 @@ class Override:
     state: JobState
 
 
+def _paths(paths: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (paths,) if isinstance(paths, str) else paths
+
+
 @frozen(kw_only=True)
 class Replies:
     """The tables by which replies are read; `tables.HttpAdapter` says what each is."""
@@ -60,8 +64,8 @@ class Replies:
     overrides: tuple[Override, ...] = ()
     find_state: Callable[[Mapping[str, Any]], JobState | None] | None = None
     find_outcome: Callable[[Response], Outcome | None] | None = None
-    state: str = "status"
-    job_id: str = "id"
+    state: tuple[str, ...] = field(default="status", converter=_paths)
+    job_id: tuple[str, ...] = field(default="id", converter=_paths)
     message: tuple[str, ...] = ("message", "error.message")
     code: tuple[str, ...] = ("code", "error.code")
     retryable: str = "retryable"
@@ -87,18 +91,23 @@ class Replies:
         done, total = self.progress or (None, None)
         return said(
             {
-                "state": pick(body, [self.state]),
+                "state": self._state_word(body),
                 "message": pick(body, self.message),
                 "code": pick(body, self.code),
                 "request_id": response.headers.get(self.request_id_header)
                 or pick(body, self.request_id),
-                "job_id": pick(body, [self.job_id]),
+                "job_id": pick(body, self.job_id),
                 "retryable": pick(body, [self.retryable]),
                 "retry_after": pick(body, self.retry_after),
                 "done": None if done is None else pick(body, [done]),
                 "total": None if total is None else pick(body, [total]),
             }
         )
+
+    def _state_word(self, body: Mapping[str, Any]) -> object:
+        word = pick(body, self.state)
+        verdict = self.verdict in self.state and isinstance(word, str) and word in self.verdicts
+        return None if verdict else word
 
     def _read(
         self,
@@ -128,11 +137,10 @@ class Replies:
 
     def _cancelled(self, response: Response, said: Said, state: JobState | None) -> Outcome | None:
         """Return what a reply to a cancel settles."""
-        body = response.body or {}
-        if self.find_outcome and (found := self.find_outcome(response)) is not None:
+        if (found := self._own(response)) is not None:
             return found
         if self.verdict is not None:
-            word = pick(body, [self.verdict])
+            word = pick(response.body or {}, [self.verdict])
             if isinstance(word, str | bool) and word in self.verdicts:
                 return self.verdicts[word]
         if response.status_code in _SUCCESSFUL:
@@ -143,9 +151,12 @@ class Replies:
         """Return why a status could not be read."""
         if response.status_code in _SUCCESSFUL:
             return None
-        found = self.find_outcome(response) if self.find_outcome else None
+        found = self._own(response)
         refusals = (found, self._refusal(response.status_code, said.code))
         return next((each for each in refusals if each in _STATUS_REFUSALS), None)
+
+    def _own(self, response: Response) -> Outcome | None:
+        return None if self.find_outcome is None else self.find_outcome(response)
 
     def _repeatable(self, status_code: int) -> bool:
         return status_code in self.repeatable or status_code in _SUCCESSFUL

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from attrs import evolve, field, frozen
 
 from jobcancel.adapter import BEARER, Credential, Endpoint, Request
+from jobcancel.models import Outcome
 from jobcancel.replies import Replies
 from jobcancel.routes import Param, Route, refuse
 
 if TYPE_CHECKING:
+    from jobcancel.adapter import Reading, Response
     from jobcancel.models import Job
 
 
@@ -50,7 +52,10 @@ class HttpAdapter(Replies):
         id_pattern: regular expression that every id of the vendor matches in full. Others are
             `invalid` and not sent, so it must be documented to be so for good.
         idempotency_header: header whose value makes the vendor apply a repeated request once.
-        destroys_finished: whether the cancel request destroys a finished job's output.
+        destroys_finished: whether the cancel request destroys a finished job's output; the
+            status is then read first.
+        force_param: an optional param that is "yes" where the cancel is to be sent all the same
+            without reading first. It is sent nowhere.
         accepted: what the documented success means: `CANCELLED`, or `CANCELLING` when the job
             only ends later.
         success: what a documented success says without a state: path -> exact value.
@@ -65,9 +70,10 @@ class HttpAdapter(Replies):
         find_state: a pure function for what the tables cannot say of a state: of a body to a
             state, or None to go by the tables.
         find_outcome: likewise of a reply to a cancel: to an outcome, or None. A refusal that it
-            finds, such as a wrong key, counts where a status is read, too.
-        state: path of the state word in a body.
-        job_id: path of the job's id in a body; a reply about another job settles nothing.
+            finds in an error counts for a status read, too.
+        state: path of the state word in a body, or several, the first found counts. A word of
+            `verdicts` there is no state.
+        job_id: likewise of the job's id; a reply about another job settles nothing.
         message: paths of the vendor's message, the first found counts.
         code: paths of the vendor's error code.
         retryable: path of the vendor's flag that an error may be tried again.
@@ -99,6 +105,7 @@ class HttpAdapter(Replies):
     id_pattern: str | None = None
     idempotency_header: str | None = None
     destroys_finished: bool = False
+    force_param: str | None = None
     _kinds: Mapping[str, set[str]] = field(init=False, repr=False, eq=False)
 
     @_kinds.default
@@ -118,6 +125,8 @@ class HttpAdapter(Replies):
 
     def refuse(self, job: Job) -> str | None:
         """Return why the job's id or parameters cannot be sent, or None when they can."""
+        if (forced := self._forced(job)) not in {None, "yes", "no"}:
+            return f"the param {self.force_param!r} is {forced!r}; it must be 'yes' or 'no'"
         for name, value in job.params.items():
             if (problem := refuse(f"param {name!r}", value, self._kinds.get(name, ()))) is not None:
                 return problem
@@ -129,6 +138,13 @@ class HttpAdapter(Replies):
 
     def _values(self, job: Job) -> dict[str, str]:
         return {**job.params, "id": job.job_id.removeprefix(self.id_prefix)}
+
+    def must_read_first(self, job: Job) -> bool:
+        """Return whether the job must be seen running before the cancel may be sent."""
+        return self.destroys_finished and self._forced(job) != "yes"
+
+    def _forced(self, job: Job) -> str | None:
+        return None if self.force_param is None else job.params.get(self.force_param)
 
     def cancel_request(self, job: Job, endpoint: Endpoint, idempotency_key: str) -> Request:
         """Return the request that cancels the job."""
@@ -154,3 +170,14 @@ class HttpAdapter(Replies):
             credential=self.credential,
             key=self.credential.hide(endpoint.key),
         )
+
+    # What a reply means
+
+    def read_cancel(self, job: Job, response: Response) -> Reading:
+        """Return what a reply to the cancel request means."""
+        reading = super().read_cancel(job, response)
+        forced = self.destroys_finished and not self.must_read_first(job)
+        if forced and reading.outcome is Outcome.CANCELLED and not reading.final:
+            # Nobody looked before: the job may have been finished, and its output is gone.
+            return evolve(reading, outcome=Outcome.CANCELLING)
+        return reading

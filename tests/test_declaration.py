@@ -88,6 +88,9 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"overrides": (Override(where={}, state=JobState.FAILED),)}, "overrides: one says nowhere"),
     ({"overrides": RIGHT.overrides * 2}, "overrides: two rules for the same words"),
     ({"status": None, "destroys_finished": True}, "destroys_finished: needs status"),
+    ({"force_param": "force"}, "force_param: must be one of params"),
+    ({"force_param": "region"}, "force_param: must be one of params, and one that may be"),
+    ({"force_param": "project"}, "force_param: goes with destroys_finished"),
     ({"progress": ("a",)}, "progress: must be two paths"),
     ({"id_pattern": "("}, "id_pattern: is no regular expression"),
 ]
@@ -98,6 +101,15 @@ def test_a_mistake_is_named(mistake: dict[str, Any], message: str) -> None:
     escaped = re.escape(message).replace(r"\.\*", ".*")
     with pytest.raises(ConfigurationError, match=f"HttpAdapter '.*': (.*; )?{escaped}"):
         evolve(RIGHT, **mistake)
+
+
+def test_a_param_that_forces_may_be_sent_nowhere() -> None:
+    force = {"force": Param("`yes` to force it", optional=True)}
+    params = {**RIGHT.params, **force}
+    forcible: HttpAdapter = evolve(
+        RIGHT, params=params, force_param="force", destroys_finished=True
+    )
+    assert "force" == forcible.force_param
 
 
 def test_all_mistakes_are_named_at_once() -> None:

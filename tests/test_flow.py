@@ -13,6 +13,7 @@ from jobcancel.models import CancelResult, Job, JobReading, JobState, Outcome, P
 from jobcancel.providers.pulse import PULSE
 from jobcancel.providers.talonic import TALONIC
 from jobcancel.retry import Policy
+from jobcancel.routes import Param
 from jobcancel.steps import STEPS, Met, Step
 from tests.hand import ENDPOINT, LOST, REFUSED, Hand, play_cancel, play_status, reply
 
@@ -500,6 +501,45 @@ def test_a_rate_limit_before_a_destroying_verb_is_waited_out() -> None:
 def test_a_rate_limit_before_a_destroying_verb_is_rate_limited() -> None:
     result, _ = play_cancel(reply(429, retry_after="3600"), adapter=DESTROYER)
     assert (Outcome.RATE_LIMITED, 3600.0) == (result.outcome, result.retry_after)
+
+
+FORCIBLE = evolve(
+    DESTROYER,
+    force_param="force",
+    params={"force": Param("`yes` sends it without reading first", optional=True)},
+)
+
+
+def force(word: str, *answers: Reply) -> tuple[CancelResult, list[str]]:
+    hand = Hand(list(answers))
+    job = Job("destroyer", "job-1", {"force": word})
+    return hand.play(cancel(FORCIBLE, job, Policy(), ENDPOINT, clock=hand.clock)), hand.did
+
+
+def test_a_destroying_verb_is_sent_without_a_look_when_forced() -> None:
+    result, did = force("yes", read("canceled"))
+    assert (Outcome.CANCELLED, True, [DELETE]) == (result.outcome, result.verified, did)
+
+
+def test_a_forced_acceptance_may_have_destroyed_a_finished_job_and_is_cancelling() -> None:
+    result, did = force("yes", ACCEPTED)
+    assert (Outcome.CANCELLING, False, [DELETE]) == (result.outcome, result.stopped, did)
+
+
+def test_a_forced_destroying_verb_is_sent_again_without_a_look() -> None:
+    result, did = force("yes", REFUSED, reply(404))
+    assert (Outcome.NOT_FOUND, [DELETE, "pause 0.25", DELETE]) == (result.outcome, did)
+
+
+def test_a_destroying_verb_that_is_not_forced_is_not_sent_to_a_finished_job() -> None:
+    result, did = force("no", read("completed"))
+    assert (Outcome.ALREADY_TERMINAL, [GET]) == (result.outcome, did)
+
+
+def test_a_word_that_does_not_force_is_invalid_and_nothing_is_sent() -> None:
+    result, did = force("true")
+    assert (Outcome.INVALID, []) == (result.outcome, did)
+    assert "the param 'force' is 'true'; it must be 'yes' or 'no'" == result.message
 
 
 # Idempotency keys

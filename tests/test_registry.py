@@ -98,6 +98,10 @@ def test_a_registered_adapter_is_found_and_listed() -> None:
     assert tuple(sorted(["acme", *registry.BUILT_IN])) == providers()
 
 
+def test_the_built_in_names_are_in_order() -> None:
+    assert sorted(registry.BUILT_IN) == list(registry.BUILT_IN)
+
+
 def test_registering_the_same_adapter_again_changes_nothing() -> None:
     register(ACME)
     register(evolve(ACME))

@@ -62,10 +62,12 @@ def test_no_reply_raises_or_is_cancelled_without_evidence(
     adapter.read_status(JOB, response)
     if reading.outcome is Outcome.CANCELLED:
         assert 200 <= status_code < 300
+        assert isinstance(adapter, HttpAdapter)
         assert content is not None
-        assert any(
-            word in content
-            for word in (b'"canceled"', b'"cancelled"', b"via API", b"cancelled successfully")
+        documented = status_code in adapter.empty_success and content in {b"", b"{}"}
+        assert documented or any(
+            word in content.lower()
+            for word in (b'"canceled"', b'"cancelled"', b"via api", b"cancelled successfully")
         )
 
 
@@ -282,3 +284,42 @@ def test_a_key_is_spelled_as_the_vendor_wants(credential: Credential, value: str
 
 def test_a_user_and_a_password_are_one_key() -> None:
     assert "Basic dXNlcjpwYXNz" == BASIC.spell("user:pass")
+
+
+def test_the_state_and_the_id_are_read_where_they_are_found_first() -> None:
+    adapter: HttpAdapter = evolve(
+        PULSE, state=("job.status", "status"), job_id=("job.id", "id"), success={}
+    )
+    nested = {"job": {"id": "job-1", "status": "processing"}}
+    assert JobState.RUNNING is adapter.read_status(JOB, reply(200, nested)).state
+    flat = {"id": "job-1", "status": "canceled"}
+    assert Outcome.CANCELLED is adapter.read_cancel(JOB, reply(200, flat)).outcome
+    assert adapter.read_cancel(JOB, reply(200, {**flat, "id": "another"})).outcome is None
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome", "state", "raw_state"),
+    [
+        ("OK", Outcome.CANCELLED, None, None),
+        ("completed", Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED, "completed"),
+        ("?", None, JobState.UNKNOWN, "?"),
+        (["OK"], None, None, None),
+    ],
+)
+def test_a_verdict_where_the_state_is_in_other_replies_is_no_state(
+    word: object, outcome: Outcome | None, state: JobState | None, raw_state: str | None
+) -> None:
+    adapter = evolve(VERDICTS, verdict="status")
+    reading = adapter.read_cancel(JOB, reply(200, {"status": word}))
+    assert (outcome, state, raw_state) == (reading.outcome, reading.state, reading.raw_state)
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome"),
+    [(Outcome.NOT_FOUND, Outcome.NOT_FOUND), (Outcome.ALREADY_TERMINAL, None)],
+)
+def test_a_refusal_that_an_adapters_own_function_finds_counts_for_a_status_read(
+    found: Outcome, outcome: Outcome | None
+) -> None:
+    adapter = evolve(PULSE, find_outcome=lambda _: found)
+    assert outcome is adapter.read_status(JOB, reply(400)).outcome

@@ -40,6 +40,9 @@ class OwnCode:
     def refuse(self, job: Job) -> str | None:
         raise AssertionError("a list of providers asks no adapter for more than its facts")
 
+    def must_read_first(self, job: Job) -> bool:
+        raise AssertionError("a list of providers asks no adapter for more than its facts")
+
     def cancel_request(self, job: Job, endpoint: Endpoint, idempotency_key: str) -> Request:
         raise AssertionError("a list of providers asks no adapter for more than its facts")
 
