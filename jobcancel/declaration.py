@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from jobcancel.adapter import Credential
 from jobcancel.errors import ConfigurationError
 from jobcancel.models import JobState, Outcome
 from jobcancel.routes import Param, Route, parse
@@ -30,6 +31,7 @@ _OURS = frozenset(
 )
 _ACCEPTANCES = (Outcome.CANCELLED, Outcome.CANCELLING)
 _TOO_MANY_REQUESTS = 429
+_PATHS = ("state", "job_id", "message", "code", "retry_after", "request_id")
 
 
 def check(adapter: HttpAdapter) -> None:
@@ -38,9 +40,25 @@ def check(adapter: HttpAdapter) -> None:
     Raises:
         ConfigurationError: there are some; the message names the field of each.
     """
-    problems = [problem for each in _CHECKS for problem in each(adapter)]
+    problems = list(_types(adapter)) or [problem for each in _CHECKS for problem in each(adapter)]
     if problems:
         raise ConfigurationError(f"HttpAdapter {adapter.name!r}: {'; '.join(problems)}")
+
+
+def _types(adapter: HttpAdapter) -> Iterator[str]:
+    """Find what is of a type that the other checks could not look at."""
+    for name in _PATHS:
+        paths = getattr(adapter, name)
+        if not isinstance(paths, tuple) or not all(
+            isinstance(path, str) and path for path in paths
+        ):
+            yield f"{name}: must be a path, such as 'error.code', or a tuple of several"
+    if not isinstance(adapter.credential, Credential):
+        yield "credential: must be a Credential, such as Credential(scheme='Token')"
+    for name in ("repeatable", "empty_success"):
+        codes = getattr(adapter, name)
+        if not isinstance(codes, frozenset) or not all(isinstance(code, int) for code in codes):
+            yield f"{name}: must be a frozenset of status codes, such as frozenset({{429, 503}})"
 
 
 def _texts(adapter: HttpAdapter) -> Iterator[str]:
@@ -135,7 +153,11 @@ def _headers(adapter: HttpAdapter) -> Iterator[str]:
 def _replies(adapter: HttpAdapter) -> Iterator[str]:
     for key, outcome in adapter.replies.items():
         status_code = key[0] if isinstance(key, tuple) else key
-        if isinstance(status_code, int) and status_code not in range(400, 600):
+        if isinstance(key, tuple) and [*map(type, key)] != [int, str]:
+            yield f"replies: {key!r} is no pair of a status code and a body code"
+        elif isinstance(key, str) and key.isdigit():
+            yield f"replies: {key!r} would be a body code; write the status code as {key}"
+        elif isinstance(status_code, int) and status_code not in range(400, 600):
             yield f"replies: {key!r} is no error; a 2xx goes by verdicts, states and success"
         yield from _meaning("replies", key, outcome)
         if outcome in _ACCEPTANCES:
@@ -150,8 +172,10 @@ def _replies(adapter: HttpAdapter) -> Iterator[str]:
 
 
 def _verdicts(adapter: HttpAdapter) -> Iterator[str]:
-    if (adapter.verdict is None) is bool(adapter.verdicts):
-        yield "verdict: goes with verdicts: a path, and what the words there mean"
+    if adapter.verdict is None and adapter.verdicts:
+        yield "verdict: is missing: the path at which the words of verdicts are"
+    if adapter.verdict is not None and not adapter.verdicts:
+        yield "verdicts: is missing: what the words at verdict mean"
     for word, outcome in adapter.verdicts.items():
         yield from _meaning("verdicts", word, outcome)
         if adapter.verdict in adapter.state and word in adapter.states:
@@ -159,7 +183,7 @@ def _verdicts(adapter: HttpAdapter) -> Iterator[str]:
 
 
 def _success(adapter: HttpAdapter) -> Iterator[str]:
-    if adapter.accepted not in _ACCEPTANCES:
+    if not isinstance(adapter.accepted, Outcome) or adapter.accepted not in _ACCEPTANCES:
         yield "accepted: must be Outcome.CANCELLED, or CANCELLING when the job ends later"
     for path, value in adapter.success.items():
         if not path or not isinstance(value, str):
@@ -176,7 +200,7 @@ def _states(adapter: HttpAdapter) -> Iterator[str]:
     }
     for word, state in told.items():
         if not isinstance(state, JobState) or state is JobState.UNKNOWN:
-            yield f"states: {word!r} means nothing; name a JobState, or leave it out"
+            yield f"states: {word!r} is mapped to {state!r}; name a JobState, or leave it out"
     wheres = [dict(override.where) for override in adapter.overrides]
     if {} in wheres:
         yield "overrides: one says nowhere to look"
@@ -206,7 +230,8 @@ def _destroying(adapter: HttpAdapter) -> Iterator[str]:
 
 def _meaning(field: str, key: object, outcome: object) -> Iterator[str]:
     if not isinstance(outcome, Outcome) or outcome is Outcome.UNKNOWN:
-        yield f"{field}: {key!r} means nothing; name an Outcome, or leave it out (unsettled)"
+        what = f"{field}: {key!r} is mapped to {outcome!r}, which settles nothing"
+        yield f"{what}; name another Outcome, or leave it out: then the status is read"
 
 
 _CHECKS = (

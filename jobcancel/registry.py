@@ -85,6 +85,11 @@ def register(adapter: Adapter, *, replace: bool = False) -> None:
         raise ConfigurationError(
             f"{adapter.name!r} is registered already; pass replace=True to replace it"
         )
+    if not replace and (points := _points(adapter.name)):
+        raise ConfigurationError(
+            f"{adapter.name!r} is brought by {_distribution(points[0])}, too; pass replace=True to "
+            "use this one"
+        )
     _registered[adapter.name] = adapter
 
 
@@ -109,8 +114,12 @@ def _entry_points() -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=GROUP))
 
 
+def _points(provider: str) -> list[EntryPoint]:
+    return [point for point in _entry_points() if point.name == provider]
+
+
 def _plugged_in(provider: str) -> Adapter:
-    points = [point for point in _entry_points() if point.name == provider]
+    points = _points(provider)
     if not points:
         raise UnknownProvider(_unknown(provider))
     if len(points) > 1:

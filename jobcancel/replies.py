@@ -66,11 +66,11 @@ class Replies:
     find_outcome: Callable[[Response], Outcome | None] | None = None
     state: tuple[str, ...] = field(default="status", converter=_paths)
     job_id: tuple[str, ...] = field(default="id", converter=_paths)
-    message: tuple[str, ...] = ("message", "error.message")
-    code: tuple[str, ...] = ("code", "error.code")
+    message: tuple[str, ...] = field(default=("message", "error.message"), converter=_paths)
+    code: tuple[str, ...] = field(default=("code", "error.code"), converter=_paths)
     retryable: str = "retryable"
-    retry_after: tuple[str, ...] = ()
-    request_id: tuple[str, ...] = ("request_id",)
+    retry_after: tuple[str, ...] = field(default=(), converter=_paths)
+    request_id: tuple[str, ...] = field(default="request_id", converter=_paths)
     request_id_header: str = "x-request-id"
     progress: tuple[str, str] | None = None
 

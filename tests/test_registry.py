@@ -102,6 +102,14 @@ def test_the_built_in_names_are_in_order() -> None:
     assert sorted(registry.BUILT_IN) == list(registry.BUILT_IN)
 
 
+def test_a_registered_adapter_does_not_silently_take_a_plug_ins_place(plugins: Path) -> None:
+    install(plugins, "acme-jobcancel", acme="acme_plugin:ACME")
+    with pytest.raises(ConfigurationError, match=r"'acme' is brought by acme-jobcancel 1\.0, too"):
+        register(ACME)
+    register(ACME, replace=True)
+    assert ACME is get_adapter("acme")
+
+
 def test_registering_the_same_adapter_again_changes_nothing() -> None:
     register(ACME)
     register(evolve(ACME))

@@ -271,7 +271,9 @@ def new_adapter(
 
     for path in write(name, into):
         typer.echo(path)
-    typer.echo(f"Next: cd jobcancel-{name}; pip install -e . --group test; pytest", err=True)
+    typer.echo(
+        f"Next: cd jobcancel-{name}; pip install -e . 'jobcancel[testing]'; pytest", err=True
+    )
 
 
 @app.command()

@@ -14,6 +14,7 @@ from jobcancel.adapter import Adapter, Endpoint, Reading, Request, Response
 from jobcancel.errors import WrongType
 from jobcancel.models import Job, JobState, Outcome
 from jobcancel.secret import Secret
+from jobcancel.tables import HttpAdapter
 from jobcancel.testing import awkward
 from jobcancel.testing.steps import Step
 from jobcancel.testing.vendor import LOST, UNREACHABLE, Fault, Vendor
@@ -42,6 +43,7 @@ class AdapterContract:
         params: the params of that job.
         replies: the vendor's replies to a cancel, one or several for each outcome.
         statuses: its replies to a status read, one or several for each state.
+        repeated: replies after which the cancel is to be sent again.
         undocumented: outcomes and states for which no reply of the vendor is known.
     """
 
@@ -50,9 +52,22 @@ class AdapterContract:
     params: ClassVar[Mapping[str, str]] = {}
     replies: ClassVar[Mapping[Outcome, Given]] = {}
     statuses: ClassVar[Mapping[JobState, Given]] = {}
+    repeated: ClassVar[Iterable[Step]] = ()
     undocumented: ClassVar[Iterable[Outcome | JobState]] = ()
 
     # What is given
+
+    def test_the_job_has_its_params(self) -> None:
+        """The params that the adapter needs are given, and no others."""
+        needed = {n for n, p in self.adapter.params.items() if not p.optional and p.default is None}
+        _none(
+            f"params: the adapter needs {name!r}; give params = {{{name!r}: '...'}}"
+            for name in sorted(needed - {*self.params})
+        )
+        _none(
+            f"params: the adapter has no {name!r}"
+            for name in sorted({*self.params} - {*self.adapter.params})
+        )
 
     def test_there_is_a_reply_for_every_outcome(self) -> None:
         """Each outcome has a reply, or is named as undocumented."""
@@ -68,9 +83,12 @@ class AdapterContract:
         """A running, a succeeded and a cancelled job are shown, where a job can be read."""
         reads = self._request("status") is not None
         known: set[object] = {*self.statuses, *self.undocumented}
+        states = {JobState.RUNNING, JobState.SUCCEEDED, JobState.CANCELLED}
+        if isinstance(self.adapter, HttpAdapter):
+            states |= {*self.adapter.states.values()}
         _none(
             f"statuses: none for a job that is {state}; add one, or name it in undocumented"
-            for state in (JobState.RUNNING, JobState.SUCCEEDED, JobState.CANCELLED)
+            for state in sorted(states)
             if reads and state not in known
         )
 
@@ -122,7 +140,8 @@ class AdapterContract:
     def test_each_reply_means_its_outcome(self) -> None:
         """The vendor's replies are understood."""
         _none(
-            f"{_told(response)} to a cancel means {found or 'nothing'}, not {outcome}"
+            f"{_told(response)} to a cancel means {found or 'nothing'}, not {outcome}; "
+            f"the contract's job is {self.job_id!r}"
             for outcome, response in _each(self.replies)
             for found in [self._read(response).outcome]
             if found is not (None if outcome is Outcome.UNKNOWN else outcome)
@@ -153,7 +172,7 @@ class AdapterContract:
             if response.status_code in _SUCCESSFUL and words:
                 found = self._read(changed).outcome
                 if found is not None:
-                    yield f"{_told(response)} with unknown words means {found}; it means nothing"
+                    yield f"{_told(response)} with unknown words means {found}; it is unsettled"
 
     def test_garbage_is_never_a_success(self) -> None:
         """Bodies that are cut, empty, of another kind or type neither raise nor settle."""
@@ -170,14 +189,14 @@ class AdapterContract:
                 continue
             claim = _claim(response, found)
             if found in _CLAIMS and (claim is None or claim not in documented):
-                yield f"{_told(response)} to a cancel means {found}; it means nothing"
+                yield f"{_told(response)} to a cancel means {found}; it is unsettled"
             if shown.final:
-                yield f"{_told(response)} to a status read means {shown.state}; it means nothing"
+                yield f"{_told(response)} to a status read means {shown.state}; it is unsettled"
 
     def test_a_reply_about_another_job_settles_nothing(self) -> None:
         """A reply that names another job is not about this one."""
         _none(
-            f"{_told(response)} about another job means {found}; it means nothing"
+            f"{_told(response)} about another job means {found}; it is unsettled"
             for _, response in _each(self.replies)
             if response.status_code in _SUCCESSFUL
             for changed in [awkward.about_another(response, self.job_id)]
@@ -214,7 +233,12 @@ class AdapterContract:
             settled = outcome not in {Outcome.RATE_LIMITED, Outcome.UNKNOWN}
             if settled and repeated and response.status_code in _REFUSALS:
                 yield f"{_told(response)} is repeatable, but a refusal stays one"
-        for code in (400, 401, 403, 404, 409, 410, 422):
+        wanted = list(_each({Outcome.RATE_LIMITED: self.repeated}))
+        for _, response in wanted:
+            if not self._read(response).repeat:
+                yield f"{_told(response)} is not repeatable, but named in repeated"
+        again = {response.status_code for _, response in wanted}
+        for code in sorted({400, 401, 403, 404, 409, 410, 422} - again):
             if self._read(Response(status_code=code)).repeat:
                 yield f"HTTP {code} is repeatable, but a refusal stays one"
         if self._read(Response(status_code=_TOO_MANY_REQUESTS)).outcome is not Outcome.RATE_LIMITED:
@@ -304,7 +328,7 @@ class AdapterContract:
 def _none(problems: Iterable[str]) -> None:
     found = list(problems)
     if found:
-        raise AssertionError("; ".join(found))
+        raise AssertionError("\n".join(found))
 
 
 def _each(given: Mapping[T, Given]) -> Iterator[tuple[T, Response]]:

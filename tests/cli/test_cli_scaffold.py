@@ -20,7 +20,7 @@ def test_a_project_is_written_installed_and_passes_its_tests(run: Run, tmp_path:
     ran = run("new-adapter", "acme-batch", "--into", str(tmp_path))
     project, installed = tmp_path / "jobcancel-acme-batch", tmp_path / "installed"
     assert (0, 4) == (ran.returncode, len(ran.stdout.splitlines()))
-    assert "cd jobcancel-acme-batch; pip install -e . --group test; pytest" in ran.stderr
+    assert "cd jobcancel-acme-batch; pip install -e . 'jobcancel[testing]'; pytest" in ran.stderr
     command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps"]
     subprocess.run([*command, "--target", installed, project], check=True)
     tested = subprocess.run(
@@ -32,7 +32,7 @@ def test_a_project_is_written_installed_and_passes_its_tests(run: Run, tmp_path:
         check=False,
     )
     assert 0 == tested.returncode, tested.stdout + tested.stderr
-    assert "16 passed" in tested.stdout
+    assert "17 passed" in tested.stdout
 
 
 def test_what_is_written_is_formatted(run: Run, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from attrs import asdict, evolve
 
 from jobcancel import HttpAdapter, Job, JobState, Outcome
-from jobcancel.routes import Route
+from jobcancel.routes import Param, Route
 from jobcancel.testing.contract import AdapterContract
 from jobcancel.testing.steps import lost_reply, reply
 
@@ -59,10 +59,13 @@ class TestAcme(AdapterContract):
         Outcome.UNKNOWN: reply(500),
     }
     statuses = {
-        JobState.RUNNING: reply(200, {"id": "j1", "status": "running"}),
+        JobState.RUNNING: reply(200, {"id": "j1", "status": "running", "steps": ["a", {"b": 1}]}),
+        JobState.CANCELLING: reply(200, {"id": "j1", "status": "stopping"}),
         JobState.CANCELLED: reply(200, {"id": "j1", "status": "stopped"}),
         JobState.SUCCEEDED: reply(200, {"id": "j1", "status": "done"}),
+        JobState.FAILED: reply(200, {"id": "j1", "status": "failed"}),
     }
+    repeated = [reply(503)]
 
 
 def changed(**fields: Any) -> HttpAdapter:
@@ -206,7 +209,7 @@ WRONG = [
         changed(state="state"),
         "to a status read means nothing, not running",
     ),
-    ("a status says stopped for nothing", changed(find_state=guessed), "read means failed; it me"),
+    ("a status says stopped for nothing", changed(find_state=guessed), "read means failed; it is"),
 ]
 
 
@@ -242,13 +245,28 @@ def test_what_is_missing_from_a_contract_is_named() -> None:
         replies = {Outcome.CANCELLING: reply(200, {"id": "j1", "status": "stopping"})}
         statuses = {}
         undocumented = [Outcome.FORBIDDEN, JobState.SUCCEEDED]
+        repeated = [reply(403)]
+        params = {"queue": "q"}
 
-    found = "; ".join(problems(Incomplete))
+    found = "\n".join(problems(Incomplete))
     assert "replies: none for already-terminal; add one, or name it in undocumented" in found
     assert "statuses: none for a job that is running; add one" in found
+    assert "403 with b'' is not repeatable, but named in repeated" in found
+    assert "params: the adapter has no 'queue'" in found
     assert "none for cancelled" not in found
     assert "none for forbidden" not in found
     assert "none for a job that is succeeded" not in found
+
+
+def test_a_param_that_is_missing_is_named() -> None:
+    class Lost(TestAcme):
+        adapter = changed(
+            cancel=Route("POST", "/{queue}/{id}", {"project": "{project}"}),
+            params={"queue": "its queue", "project": Param("whose", optional=True)},
+        )
+
+    with pytest.raises(AssertionError, match=r"^params: the adapter needs 'queue'; give params"):
+        Lost().test_the_job_has_its_params()
 
 
 def test_a_fault_is_no_reply() -> None:

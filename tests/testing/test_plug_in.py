@@ -59,7 +59,7 @@ def test_it_keeps_the_contract_and_works_with_the_pytest_plug_in(
     (tmp_path / "test_acme.py").write_text(TESTS)
     ran = run("pytest", "-q", "-p", "no:randomly", str(tmp_path), env=installed)
     assert 0 == ran.returncode, ran.stdout
-    assert "16 passed" in ran.stdout
+    assert "17 passed" in ran.stdout
 
 
 def test_it_works_on_the_command_line(installed: dict[str, str]) -> None:
