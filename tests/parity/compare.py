@@ -1,0 +1,88 @@
+"""Sends what an SDK and what jobcancel send for the same job, and says in what they differ.
+
+A test module for more SDKs declares a `Case` for each provider, and its allowed differences in
+`differences.ALLOWED`; the SDK's name goes into the dependency group `parity`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from attrs import field, frozen
+
+import jobcancel
+from tests.parity.recorder import Recorder, Sent
+
+AWKWARD = "a b/ü:1"
+KEY = "parity-key"
+CALLS = ("cancel", "status")
+
+Call: TypeAlias = Callable[[str | None, str], object]
+"""Makes an SDK send one request: given a base URL, or None for the SDK's own, and a job's id."""
+
+
+@frozen(kw_only=True)
+class Case:
+    """One provider's SDK.
+
+    Args:
+        provider: the provider's name.
+        cancel: makes the SDK cancel a job, without retries, with `KEY`.
+        status: makes the SDK read a job, likewise.
+        job_id: an id as awkward as the SDK lets through.
+        params: the job's params for jobcancel.
+        path: path of the base URL, where one belongs to it.
+        answer: a body that the SDK accepts as the reply to both.
+    """
+
+    provider: str
+    cancel: Call
+    status: Call
+    job_id: str = AWKWARD
+    params: Mapping[str, str] = field(factory=dict)
+    path: str = ""
+    answer: Mapping[str, Any] = field(factory=lambda: {"id": AWKWARD})
+
+
+def over_loopback(case: Case, call: str) -> dict[str, tuple[object, object]]:
+    """Return what differs when both are given the same base URL, by part."""
+    theirs, ours = _recorders(case)
+    with theirs.on_loopback() as url:
+        _sdk(case, call)(f"{url}{case.path}", case.job_id)
+    with ours.on_loopback() as url:
+        _jobcancel(case, call, f"{url}{case.path}")
+    return _differences(theirs.only(), ours.only())
+
+
+def by_default(case: Case, call: str) -> dict[str, tuple[object, object]]:
+    """Return what differs when neither is given a base URL, by part."""
+    theirs, ours = _recorders(case)
+    with theirs.in_place():
+        _sdk(case, call)(None, case.job_id)
+    with ours.in_place():
+        _jobcancel(case, call, None)
+    return _differences(theirs.only(), ours.only())
+
+
+def _recorders(case: Case) -> tuple[Recorder, Recorder]:
+    # "Unauthorized" settles a cancel at every vendor, so that jobcancel sends nothing more.
+    return Recorder(case.answer), Recorder({}, status_code=401)
+
+
+def _sdk(case: Case, call: str) -> Call:
+    return case.cancel if call == "cancel" else case.status
+
+
+def _jobcancel(case: Case, call: str, base_url: str | None) -> None:
+    send = jobcancel.cancel if call == "cancel" else jobcancel.status
+    send(case.provider, case.job_id, params=case.params, api_key=KEY, base_url=base_url)
+
+
+def _differences(sdk: Sent, ours: Sent) -> dict[str, tuple[object, object]]:
+    one, other = sdk.parts(), ours.parts()
+    return {
+        part: (one.get(part), other.get(part))
+        for part in sorted({*one, *other})
+        if one.get(part) != other.get(part)
+    }

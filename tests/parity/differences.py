@@ -1,0 +1,130 @@
+"""In what a vendor's SDK and jobcancel may differ, each with its reason.
+
+Paths are compared by their decoded segments: SDKs leave a colon in an id as it is, which
+RFC 3986 (section 3.3) allows in a segment, and jobcancel encodes it. Servers see the same.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from attrs import frozen
+
+# Headers that are not compared, by pattern.
+IGNORED = {
+    "accept": "jobcancel asks for JSON; some SDKs take anything",
+    "accept-encoding": "what compression the client can undo",
+    "connection": "how long the client keeps its connection",
+    "host": "is the address, which is compared as such",
+    "user-agent": "names the client",
+    "x-stainless-*": "telemetry of the SDKs of OpenAI, Anthropic, Groq and Together",
+    "x-fern-*": "telemetry of the SDK of Cohere",
+    "x-goog-api-client": "telemetry of the SDK of Google",
+}
+
+# A header that is not compared where there is no body for it to be about.
+OF_THE_BODY = "content-type"
+
+
+def is_ignored(header: str, *, has_body: bool) -> bool:
+    """Whether a header, its name in lower case, is not compared."""
+    if header == OF_THE_BODY and not has_body:
+        return True
+    return any(fnmatchcase(header, pattern) for pattern in IGNORED)
+
+
+@frozen
+class Allowed:
+    """One allowed difference; None is for what is not there.
+
+    Args:
+        provider: the provider's name.
+        calls: `cancel`, `status` or both.
+        part: what differs, such as `path` or `header authorization`.
+        sdk: what the SDK sends.
+        ours: what jobcancel sends.
+        why: the reason.
+    """
+
+    provider: str
+    calls: tuple[str, ...]
+    part: str
+    sdk: object
+    ours: object
+    why: str
+
+
+_CANCEL, _STATUS = ("cancel",), ("status",)
+_BOTH = _CANCEL + _STATUS
+
+_DOCUMENTED = "the documentation has the key in x-api-key; the SDK sends it as a bearer token"
+_VERSION = "the version of the documentation, whose replies are the ones read; the SDK's is newer"
+_GOOGLE = "v1beta is the documented version, and a param; the SDK has v1"
+_SLASH = "the SDK leaves a slash in an id as it is, which leads to another address"
+
+ALLOWED = (
+    Allowed(
+        "anthropic-batch", _BOTH, "header authorization", "Bearer parity-key", None, _DOCUMENTED
+    ),
+    Allowed("anthropic-batch", _BOTH, "header x-api-key", None, "parity-key", _DOCUMENTED),
+    Allowed(
+        "anthropic-batch", _BOTH, "header anthropic-version", "2026-10-21", "2023-06-01", _VERSION
+    ),
+    Allowed(
+        "cohere-batch",
+        _CANCEL,
+        "path",
+        ("v2", "batches", "a b", "ü:1:cancel"),
+        ("v2", "batches", "a b/ü:1:cancel"),
+        _SLASH,
+    ),
+    Allowed(
+        "cohere-batch",
+        _STATUS,
+        "path",
+        ("v2", "batches", "a b", "ü:1"),
+        ("v2", "batches", "a b/ü:1"),
+        _SLASH,
+    ),
+    Allowed(
+        "gemini-batch",
+        _CANCEL,
+        "path",
+        ("v1", "batches", "a bü:1:cancel"),
+        ("v1beta", "batches", "a bü:1:cancel"),
+        _GOOGLE,
+    ),
+    Allowed(
+        "gemini-batch",
+        _STATUS,
+        "path",
+        ("v1", "batches", "a bü:1"),
+        ("v1beta", "batches", "a bü:1"),
+        _GOOGLE,
+    ),
+    Allowed(
+        "mistral-batch",
+        _CANCEL,
+        "path",
+        ("v1", "batch", "jobs", "a b", "ü:1", "cancel"),
+        ("v1", "batch", "jobs", "a b/ü:1", "cancel"),
+        _SLASH,
+    ),
+    Allowed(
+        "mistral-batch",
+        _STATUS,
+        "path",
+        ("v1", "batch", "jobs", "a b", "ü:1"),
+        ("v1", "batch", "jobs", "a b/ü:1"),
+        _SLASH,
+    ),
+)
+
+
+def allowed(provider: str, call: str) -> dict[str, tuple[object, object]]:
+    """Return what may differ in a call, by part, as what the SDK sends and what jobcancel does."""
+    return {
+        row.part: (row.sdk, row.ours)
+        for row in ALLOWED
+        if row.provider == provider and call in row.calls
+    }
