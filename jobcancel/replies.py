@@ -151,8 +151,9 @@ class Replies:
         """Return why a status could not be read."""
         if response.status_code in _SUCCESSFUL:
             return None
-        refusal = self._own(response) or self._refusal(response.status_code, said.code)
-        return refusal if refusal in _STATUS_REFUSALS else None
+        found = self._own(response)
+        refusals = (found, self._refusal(response.status_code, said.code))
+        return next((each for each in refusals if each in _STATUS_REFUSALS), None)
 
     def _own(self, response: Response) -> Outcome | None:
         return None if self.find_outcome is None else self.find_outcome(response)

@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 import pytest
-from attrs import asdict, evolve
+from attrs import evolve
 
 from jobcancel.flow import cancel
 from jobcancel.models import CancelResult, Job, JobReading, JobState, Outcome, Progress
@@ -15,7 +15,6 @@ from jobcancel.providers.talonic import TALONIC
 from jobcancel.retry import Policy
 from jobcancel.routes import Param
 from jobcancel.steps import STEPS, Met, Step
-from jobcancel.tables import HttpAdapter
 from tests.hand import ENDPOINT, LOST, REFUSED, Hand, play_cancel, play_status, reply
 
 ACCEPTED = reply(200, {"job_id": "job-1", "message": "Job cancelled successfully"})
@@ -24,7 +23,7 @@ CONFLICT = reply(409, {"statusCode": 409, "code": "CONFLICT", "message": "alread
 GARBAGE = reply(200, b"<html>")
 
 if TYPE_CHECKING:
-    from jobcancel.adapter import Reading, Response
+    from jobcancel.adapter import Response
     from jobcancel.call import Reply
 
 UUID = "00000000-0000-4000-8000-000000000001"
@@ -577,12 +576,9 @@ def test_two_calls_use_two_idempotency_keys() -> None:
 
 
 def test_a_wait_that_the_adapter_finds_in_the_body_counts() -> None:
-    class BodyWait(HttpAdapter):
-        def read_cancel(self, job: Job, response: Response) -> Reading:
-            return evolve(super().read_cancel(job, response), retry_after=3600.0)
-
-    adapter = BodyWait(**asdict(PULSE, recurse=False, filter=lambda field, _: field.init))
-    result, _ = play_cancel(reply(429, retry_after="1"), adapter=adapter)
+    adapter = evolve(PULSE, retry_after=("error.wait",))
+    answer = reply(429, {"error": {"wait": 3600}}, retry_after="1")
+    result, _ = play_cancel(answer, adapter=adapter)
     assert 3600.0 == result.retry_after
 
 

@@ -67,7 +67,7 @@ def test_an_unknown_provider_is_answered_with_the_nearest_and_all_names() -> Non
 
 
 def test_a_name_near_no_provider_gets_the_list_alone() -> None:
-    with pytest.raises(UnknownProvider, match=r"no provider 'qqq'\. Known: .*pulse, "):
+    with pytest.raises(UnknownProvider, match=r"no provider 'qqq'\. Known: \w+"):
         get_adapter("qqq")
 
 

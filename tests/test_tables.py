@@ -231,6 +231,16 @@ def test_an_adapters_own_functions_come_first() -> None:
     assert Outcome.CANCELLED is adapter.read_cancel(JOB, reply(200, {"said": "OK"})).outcome
 
 
+def test_of_what_an_adapters_own_function_finds_only_a_refusal_counts_for_a_status() -> None:
+    def own(response: Response) -> Outcome | None:
+        found = {400: Outcome.UNAUTHORIZED, 404: Outcome.ALREADY_TERMINAL}
+        return found.get(response.status_code)
+
+    adapter: HttpAdapter = evolve(PULSE, find_outcome=own)
+    read = {code: adapter.read_status(JOB, reply(code)).outcome for code in (400, 404, 409)}
+    assert {400: Outcome.UNAUTHORIZED, 404: Outcome.NOT_FOUND, 409: None} == read
+
+
 def test_a_prefix_that_ids_may_have_is_left_out_of_the_address_and_of_comparisons() -> None:
     adapter: HttpAdapter = evolve(PULSE, id_prefix="jobs/")
     for job_id in ("1", "jobs/1"):
