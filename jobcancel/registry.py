@@ -24,6 +24,7 @@ BUILT_IN = MappingProxyType(
     {
         "pulse": "jobcancel.providers.pulse:PULSE",
         "pulse-legacy": "jobcancel.providers.pulse:PULSE_LEGACY",
+        "replicate": "jobcancel.providers.replicate:REPLICATE",
         "talonic": "jobcancel.providers.talonic:TALONIC",
     }
 )
