@@ -22,6 +22,7 @@ GROUP = "jobcancel.adapters"
 
 BUILT_IN = MappingProxyType(
     {
+        "fal": "jobcancel.providers.fal:FAL",
         "pulse": "jobcancel.providers.pulse:PULSE",
         "pulse-legacy": "jobcancel.providers.pulse:PULSE_LEGACY",
         "replicate": "jobcancel.providers.replicate:REPLICATE",
