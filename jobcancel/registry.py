@@ -26,6 +26,7 @@ BUILT_IN = MappingProxyType(
         "pulse": "jobcancel.providers.pulse:PULSE",
         "pulse-legacy": "jobcancel.providers.pulse:PULSE_LEGACY",
         "replicate": "jobcancel.providers.replicate:REPLICATE",
+        "runpod": "jobcancel.providers.runpod:RUNPOD",
         "talonic": "jobcancel.providers.talonic:TALONIC",
     }
 )
