@@ -23,6 +23,9 @@ GROUP = "jobcancel.adapters"
 BUILT_IN = MappingProxyType(
     {
         "fal": "jobcancel.providers.fal:FAL",
+        "llamacloud-batch": "jobcancel.providers.llamacloud:LLAMACLOUD_BATCH",
+        "llamacloud-extract": "jobcancel.providers.llamacloud:LLAMACLOUD_EXTRACT",
+        "llamacloud-parse": "jobcancel.providers.llamacloud:LLAMACLOUD_PARSE",
         "pulse": "jobcancel.providers.pulse:PULSE",
         "pulse-legacy": "jobcancel.providers.pulse:PULSE_LEGACY",
         "replicate": "jobcancel.providers.replicate:REPLICATE",
