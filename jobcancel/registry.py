@@ -22,6 +22,11 @@ GROUP = "jobcancel.adapters"
 
 BUILT_IN = MappingProxyType(
     {
+        "extend-classify": "jobcancel.providers.extend:EXTEND_CLASSIFY",
+        "extend-extract": "jobcancel.providers.extend:EXTEND_EXTRACT",
+        "extend-parse": "jobcancel.providers.extend:EXTEND_PARSE",
+        "extend-split": "jobcancel.providers.extend:EXTEND_SPLIT",
+        "extend-workflow": "jobcancel.providers.extend:EXTEND_WORKFLOW",
         "fal": "jobcancel.providers.fal:FAL",
         "llamacloud-batch": "jobcancel.providers.llamacloud:LLAMACLOUD_BATCH",
         "llamacloud-extract": "jobcancel.providers.llamacloud:LLAMACLOUD_EXTRACT",
