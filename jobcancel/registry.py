@@ -33,6 +33,7 @@ BUILT_IN = MappingProxyType(
         "llamacloud-parse": "jobcancel.providers.llamacloud:LLAMACLOUD_PARSE",
         "pulse": "jobcancel.providers.pulse:PULSE",
         "pulse-legacy": "jobcancel.providers.pulse:PULSE_LEGACY",
+        "reducto": "jobcancel.providers.reducto:REDUCTO",
         "replicate": "jobcancel.providers.replicate:REPLICATE",
         "runpod": "jobcancel.providers.runpod:RUNPOD",
         "talonic": "jobcancel.providers.talonic:TALONIC",
