@@ -37,6 +37,7 @@ BUILT_IN = MappingProxyType(
         "replicate": "jobcancel.providers.replicate:REPLICATE",
         "runpod": "jobcancel.providers.runpod:RUNPOD",
         "talonic": "jobcancel.providers.talonic:TALONIC",
+        "unstructured": "jobcancel.providers.unstructured:UNSTRUCTURED",
     }
 )
 
