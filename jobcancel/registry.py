@@ -22,6 +22,7 @@ GROUP = "jobcancel.adapters"
 
 BUILT_IN = MappingProxyType(
     {
+        "apify": "jobcancel.providers.apify:APIFY",
         "extend-classify": "jobcancel.providers.extend:EXTEND_CLASSIFY",
         "extend-extract": "jobcancel.providers.extend:EXTEND_EXTRACT",
         "extend-parse": "jobcancel.providers.extend:EXTEND_PARSE",
