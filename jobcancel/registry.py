@@ -29,6 +29,8 @@ BUILT_IN = MappingProxyType(
         "extend-split": "jobcancel.providers.extend:EXTEND_SPLIT",
         "extend-workflow": "jobcancel.providers.extend:EXTEND_WORKFLOW",
         "fal": "jobcancel.providers.fal:FAL",
+        "firecrawl-batch": "jobcancel.providers.firecrawl:FIRECRAWL_BATCH",
+        "firecrawl-crawl": "jobcancel.providers.firecrawl:FIRECRAWL_CRAWL",
         "llamacloud-batch": "jobcancel.providers.llamacloud:LLAMACLOUD_BATCH",
         "llamacloud-extract": "jobcancel.providers.llamacloud:LLAMACLOUD_EXTRACT",
         "llamacloud-parse": "jobcancel.providers.llamacloud:LLAMACLOUD_PARSE",
