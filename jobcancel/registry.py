@@ -39,6 +39,7 @@ BUILT_IN = MappingProxyType(
         "reducto": "jobcancel.providers.reducto:REDUCTO",
         "replicate": "jobcancel.providers.replicate:REPLICATE",
         "runpod": "jobcancel.providers.runpod:RUNPOD",
+        "runway": "jobcancel.providers.runway:RUNWAY",
         "talonic": "jobcancel.providers.talonic:TALONIC",
         "unstructured": "jobcancel.providers.unstructured:UNSTRUCTURED",
     }
