@@ -23,6 +23,8 @@ GROUP = "jobcancel.adapters"
 BUILT_IN = MappingProxyType(
     {
         "apify": "jobcancel.providers.apify:APIFY",
+        "databricks-run": "jobcancel.providers.databricks:DATABRICKS_RUN",
+        "databricks-statement": "jobcancel.providers.databricks:DATABRICKS_STATEMENT",
         "extend-classify": "jobcancel.providers.extend:EXTEND_CLASSIFY",
         "extend-extract": "jobcancel.providers.extend:EXTEND_EXTRACT",
         "extend-parse": "jobcancel.providers.extend:EXTEND_PARSE",
