@@ -33,6 +33,7 @@ BUILT_IN = MappingProxyType(
         "fal": "jobcancel.providers.fal:FAL",
         "firecrawl-batch": "jobcancel.providers.firecrawl:FIRECRAWL_BATCH",
         "firecrawl-crawl": "jobcancel.providers.firecrawl:FIRECRAWL_CRAWL",
+        "higgsfield": "jobcancel.providers.higgsfield:HIGGSFIELD",
         "llamacloud-batch": "jobcancel.providers.llamacloud:LLAMACLOUD_BATCH",
         "llamacloud-extract": "jobcancel.providers.llamacloud:LLAMACLOUD_EXTRACT",
         "llamacloud-parse": "jobcancel.providers.llamacloud:LLAMACLOUD_PARSE",
