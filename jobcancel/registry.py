@@ -23,6 +23,7 @@ GROUP = "jobcancel.adapters"
 BUILT_IN = MappingProxyType(
     {
         "apify": "jobcancel.providers.apify:APIFY",
+        "baseten": "jobcancel.providers.baseten:BASETEN",
         "databricks-run": "jobcancel.providers.databricks:DATABRICKS_RUN",
         "databricks-statement": "jobcancel.providers.databricks:DATABRICKS_STATEMENT",
         "extend-classify": "jobcancel.providers.extend:EXTEND_CLASSIFY",
