@@ -98,6 +98,26 @@ def test_a_registered_adapter_is_found_and_listed() -> None:
     assert tuple(sorted(["acme", *registry.BUILT_IN])) == providers()
 
 
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("databricks", "databricks-run"),
+        ("fal-ai", "fal"),
+        ("llamaparse", "llamacloud-parse"),
+        ("llama-cloud-batch", "llamacloud-batch"),
+        ("firecrawl", "firecrawl-crawl"),
+        ("extend-extraction", "extend-extract"),
+        ("run-pod", "runpod"),
+        ("runwayml", "runway"),
+    ],
+)
+def test_another_spelling_of_a_vendor_suggests_the_nearest_provider(
+    name: str, nearest: str
+) -> None:
+    with pytest.raises(UnknownProvider, match=f"did you mean '{nearest}'"):
+        get_adapter(name)
+
+
 def test_the_built_in_names_are_in_order() -> None:
     assert sorted(registry.BUILT_IN) == list(registry.BUILT_IN)
 

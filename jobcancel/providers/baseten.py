@@ -1,0 +1,53 @@
+"""Baseten: asynchronous requests to a model, whose id is in the host. The verdict is a boolean.
+
+Source: the vendor's page on cancelling an async request. Only what is queued can be cancelled:
+`canceled: false` says that it began, not whether it ended, so the status is read. 401 is as in RFC
+9110; other errors are not documented but for 429.
+"""
+
+from __future__ import annotations
+
+from jobcancel.adapter import Credential
+from jobcancel.models import JobState, Outcome
+from jobcancel.routes import Param, Route
+from jobcancel.tables import HttpAdapter
+
+BASETEN = HttpAdapter(
+    name="baseten",
+    title="Baseten async request",
+    docs="docs.baseten.co, API reference, cancel an async request",
+    family="compute",
+    notes=(
+        "Only a request in the queue can be cancelled. One that has begun runs on: that ends as "
+        "`unknown` with its state. Chains and regions have hosts of their own, to be given as the "
+        "base URL. Cancels are limited to 20 in a second."
+    ),
+    # Where
+    default_url="https://model-{model}.api.baseten.co",
+    key_env="BASETEN_API_KEY",
+    url_env="BASETEN_BASE_URL",
+    credential=Credential(scheme="Api-Key"),
+    params={"model": Param("the id of the model that the request was sent to", optional=True)},
+    # What to send
+    cancel=Route("DELETE", "/async_request/{id}"),
+    status=Route("GET", "/async_request/{id}"),
+    # What a reply means
+    verdict="canceled",
+    verdicts={True: Outcome.CANCELLED},
+    replies={401: Outcome.UNAUTHORIZED, 429: Outcome.RATE_LIMITED},
+    states={
+        "QUEUED": JobState.PENDING,
+        "IN_PROGRESS": JobState.RUNNING,
+        "SUCCEEDED": JobState.SUCCEEDED,
+        # It succeeded, and only the webhook could not be delivered.
+        "WEBHOOK_FAILED": JobState.SUCCEEDED,
+        "FAILED": JobState.FAILED,
+        "EXPIRED": JobState.EXPIRED,
+        "CANCELED": JobState.CANCELLED,
+    },
+    # Where in a body
+    job_id="request_id",
+    request_id=(),
+    message=("message", "error"),
+    code=(),
+)

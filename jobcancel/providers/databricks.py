@@ -1,0 +1,143 @@
+"""Databricks: job runs and SQL statements. A cancel answers with a receipt, `{}`.
+
+Sources: the vendor's Python SDK databricks-sdk 0.162.0 (addresses, states, errors, and how an
+unknown run reads: as a 400 whose message says so) and its page on cancelling a statement. That
+cancelling a finished run does nothing is from an older text of the API; how a finished statement
+answers is not documented.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from attrs import evolve
+
+from jobcancel.adapter import BEARER
+from jobcancel.models import JobState, Outcome
+from jobcancel.paths import pick
+from jobcancel.replies import Override
+from jobcancel.routes import Param, Route
+from jobcancel.tables import HttpAdapter
+
+if TYPE_CHECKING:
+    from jobcancel.adapter import Response
+
+# Both wordings are those that the SDK knows.
+_NO_RUN = re.compile(r"Run .* does not exist|Run: .* in job: .* doesn't exist")
+
+# How a run ended that is TERMINATED. Those that were never begun read as SKIPPED does.
+_RESULTS = {
+    "SUCCESS": JobState.SUCCEEDED,
+    "SUCCESS_WITH_FAILURES": JobState.SUCCEEDED,
+    "FAILED": JobState.FAILED,
+    "UPSTREAM_FAILED": JobState.FAILED,
+    "MAXIMUM_CONCURRENT_RUNS_REACHED": JobState.FAILED,
+    "EXCLUDED": JobState.FAILED,
+    "DISABLED": JobState.FAILED,
+    "TIMEDOUT": JobState.EXPIRED,
+    "CANCELED": JobState.CANCELLED,
+    "UPSTREAM_CANCELED": JobState.CANCELLED,
+}
+
+
+def _no_such_run(response: Response) -> Outcome | None:
+    """400 INVALID_PARAMETER_VALUE saying that the run does not exist is not-found."""
+    said = pick(response.body or {}, ["message"])
+    code = pick(response.body or {}, ["error_code"])
+    refused = (response.status_code, code) == (400, "INVALID_PARAMETER_VALUE")
+    unknown = refused and isinstance(said, str) and _NO_RUN.search(said)
+    return Outcome.NOT_FOUND if unknown else None
+
+
+DATABRICKS_RUN = HttpAdapter(
+    name="databricks-run",
+    title="Databricks job run",
+    docs="docs.databricks.com, REST API, jobs, cancel a run",
+    family="data",
+    notes=(
+        "A cancel is acknowledged and carried out later: `verify` waits for it. A finished run is "
+        "acknowledged in the same way, so it is `cancelling` without `verify`. The workspace is "
+        "`host`, or the base URL; DATABRICKS_HOST must be a URL here, with https://."
+    ),
+    # Where
+    default_url="https://{host}",
+    key_env="DATABRICKS_TOKEN",
+    url_env="DATABRICKS_HOST",
+    credential=BEARER,
+    params={
+        "host": Param(
+            "host of the workspace, such as `dbc-a1b2345c-d6e7.cloud.databricks.com`",
+            optional=True,
+        )
+    },
+    # What to send
+    cancel=Route("POST", "/api/2.2/jobs/runs/cancel", body={"run_id": "{id:int}"}),
+    status=Route("GET", "/api/2.2/jobs/runs/get", query={"run_id": "{id}"}),
+    # What a reply means
+    accepted=Outcome.CANCELLING,
+    empty_success=frozenset({200}),
+    replies={
+        "RESOURCE_DOES_NOT_EXIST": Outcome.NOT_FOUND,
+        "PERMISSION_DENIED": Outcome.FORBIDDEN,
+        "REQUEST_LIMIT_EXCEEDED": Outcome.RATE_LIMITED,
+        "RESOURCE_EXHAUSTED": Outcome.RATE_LIMITED,
+        401: Outcome.UNAUTHORIZED,
+        403: Outcome.FORBIDDEN,
+        404: Outcome.NOT_FOUND,
+        429: Outcome.RATE_LIMITED,
+    },
+    find_outcome=_no_such_run,
+    states={
+        "QUEUED": JobState.PENDING,
+        "PENDING": JobState.PENDING,
+        "BLOCKED": JobState.PENDING,
+        "WAITING_FOR_RETRY": JobState.PENDING,
+        "RUNNING": JobState.RUNNING,
+        # Its work is over or being cancelled, and only its result will say which.
+        "TERMINATING": JobState.RUNNING,
+        "SKIPPED": JobState.FAILED,
+        "INTERNAL_ERROR": JobState.FAILED,
+    },
+    overrides=tuple(
+        Override(
+            where={"state.life_cycle_state": "TERMINATED", "state.result_state": result},
+            state=state,
+        )
+        for result, state in _RESULTS.items()
+    ),
+    # Where in a body
+    state="state.life_cycle_state",
+    job_id="run_id",
+    message=("message", "state.state_message"),
+    code=("error_code",),
+)
+
+DATABRICKS_STATEMENT = evolve(
+    DATABRICKS_RUN,
+    name="databricks-statement",
+    title="Databricks SQL statement",
+    docs="docs.databricks.com, REST API, statement execution, cancel",
+    notes=(
+        "A cancel is acknowledged and carried out later: `verify` waits for it. How a finished "
+        "statement answers is not documented; it may be acknowledged in the same way. The "
+        "workspace is `host`, or the base URL; DATABRICKS_HOST must be a URL here, with https://."
+    ),
+    shares="databricks-run",
+    cancel=Route("POST", "/api/2.0/sql/statements/{id}/cancel", body={}),
+    status=Route("GET", "/api/2.0/sql/statements/{id}"),
+    find_outcome=None,
+    states={
+        "PENDING": JobState.PENDING,
+        "RUNNING": JobState.RUNNING,
+        "SUCCEEDED": JobState.SUCCEEDED,
+        "FAILED": JobState.FAILED,
+        "CANCELED": JobState.CANCELLED,
+        # It succeeded, and its result can no longer be fetched.
+        "CLOSED": JobState.SUCCEEDED,
+    },
+    overrides=(),
+    state="status.state",
+    job_id="statement_id",
+    message=("message", "status.error.message"),
+)

@@ -1,0 +1,65 @@
+"""Runway: video and image generation. The DELETE that cancels a task deletes a finished one.
+
+Sources: the vendor's Python SDK runwayml 5.24.0 (addresses, the version header, states, and what
+becomes of a finished task) and its page on errors. Not documented: what a second DELETE answers.
+"""
+
+from __future__ import annotations
+
+from jobcancel.adapter import BEARER
+from jobcancel.models import JobState, Outcome
+from jobcancel.routes import Param, Route
+from jobcancel.tables import HttpAdapter
+
+RUNWAY = HttpAdapter(
+    name="runway",
+    title="Runway task",
+    docs="docs.dev.runwayml.com, API reference, cancel or delete a task",
+    family="media",
+    notes=(
+        "The same request cancels a task and deletes a finished one with its output, so the task "
+        "is read first and the request is not sent to one that has ended. A task that ends between "
+        "the two is deleted all the same, and said to be `cancelled`. `force=yes` leaves the look "
+        "out; the answer is then `cancelling`. The vendor promises neither that the generation of "
+        "a cancelled task stops nor a refund, nor that it can be read again: after a lost reply it "
+        "may be `not-found`."
+    ),
+    # Where
+    default_url="https://api.dev.runwayml.com",
+    key_env="RUNWAYML_API_SECRET",
+    url_env="RUNWAYML_BASE_URL",
+    credential=BEARER,
+    params={
+        "force": Param(
+            "`yes` sends the request without a look, though it deletes a finished task's output",
+            optional=True,
+        )
+    },
+    # What to send
+    headers={"x-runway-version": "2024-11-06"},
+    cancel=Route("DELETE", "/v1/tasks/{id}"),
+    status=Route("GET", "/v1/tasks/{id}"),
+    destroys_finished=True,
+    force_param="force",
+    # What a reply means
+    accepted=Outcome.CANCELLED,
+    empty_success=frozenset({204}),
+    replies={
+        400: Outcome.INVALID,
+        401: Outcome.UNAUTHORIZED,
+        404: Outcome.NOT_FOUND,
+        429: Outcome.RATE_LIMITED,
+    },
+    states={
+        "PENDING": JobState.PENDING,
+        "THROTTLED": JobState.PENDING,
+        "RUNNING": JobState.RUNNING,
+        "SUCCEEDED": JobState.SUCCEEDED,
+        "FAILED": JobState.FAILED,
+        "CANCELLED": JobState.CANCELLED,
+    },
+    # Where in a body
+    job_id="id",
+    message=("error", "failure"),
+    code=("failureCode",),
+)

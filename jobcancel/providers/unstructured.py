@@ -1,0 +1,45 @@
+"""Unstructured: jobs of document workflows. What a cancel answers has no type, so the job is read.
+
+Sources: the vendor's Python client unstructured-client 0.46.4 for addresses, states and the one
+error that it declares, 422; its documentation for the variable of the key. 401 is as in RFC 9110.
+Not documented: the body of a success, and how a finished or an unknown job answers.
+"""
+
+from __future__ import annotations
+
+from jobcancel.adapter import Credential
+from jobcancel.models import JobState, Outcome
+from jobcancel.routes import Route
+from jobcancel.tables import HttpAdapter
+
+UNSTRUCTURED = HttpAdapter(
+    name="unstructured",
+    title="Unstructured workflow job",
+    docs="docs.unstructured.io, platform API, cancel a job",
+    family="documents",
+    notes=(
+        "What a cancel answers is not documented: the job is read after it, and `cancelled` is "
+        "said when it reads as STOPPED. While it is in progress, the cancel is repeated."
+    ),
+    # Where
+    default_url="https://platform.unstructuredapp.io",
+    key_env="UNSTRUCTURED_API_KEY",
+    url_env="UNSTRUCTURED_BASE_URL",
+    credential=Credential(header="unstructured-api-key", scheme=""),
+    # What to send
+    cancel=Route("POST", "/api/v1/jobs/{id}/cancel"),
+    status=Route("GET", "/api/v1/jobs/{id}"),
+    # What a reply means
+    replies={401: Outcome.UNAUTHORIZED, 422: Outcome.INVALID, 429: Outcome.RATE_LIMITED},
+    states={
+        "SCHEDULED": JobState.PENDING,
+        "IN_PROGRESS": JobState.RUNNING,
+        "COMPLETED": JobState.SUCCEEDED,
+        "FAILED": JobState.FAILED,
+        "STOPPED": JobState.CANCELLED,
+    },
+    # Where in a body
+    job_id="id",
+    message=("detail", "message"),
+    code=(),
+)

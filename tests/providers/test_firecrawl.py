@@ -1,0 +1,82 @@
+"""Firecrawl, by its OpenAPI document, its server's source and its SDK."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobcancel.models import Job, JobState, Outcome, Progress
+from jobcancel.providers.firecrawl import FIRECRAWL_BATCH, FIRECRAWL_CRAWL
+from jobcancel.testing import AdapterContract
+from jobcancel.testing import reply as answer
+from tests.hand import ENDPOINT, play_cancel, reply
+
+if TYPE_CHECKING:
+    from jobcancel import HttpAdapter
+
+ID = "123e4567-e89b-42d3-a456-426614174000"
+FINISHED = {"success": False, "error": "Crawl is already completed"}
+
+
+class TestFirecrawlCrawl(AdapterContract):
+    adapter = FIRECRAWL_CRAWL
+    job_id = ID
+    replies = {
+        Outcome.CANCELLED: answer(200, {"status": "cancelled"}),
+        Outcome.ALREADY_TERMINAL: answer(409, FINISHED),
+        Outcome.UNAUTHORIZED: answer(401, {"success": False, "error": "Invalid token"}),
+        Outcome.FORBIDDEN: answer(403, {"error": "Unauthorized"}),
+        Outcome.NOT_FOUND: answer(404, {"error": "Job not found"}),
+        Outcome.RATE_LIMITED: answer(429, {"error": "slow"}, headers={"retry-after": "3"}),
+        Outcome.UNKNOWN: answer(500, {"error": "m"}),
+    }
+    statuses = {
+        JobState.RUNNING: answer(200, {"status": "scraping", "total": 9, "completed": 2}),
+        JobState.SUCCEEDED: answer(200, {"status": "completed", "total": 9, "completed": 9}),
+        JobState.FAILED: answer(200, {"status": "failed"}),
+        JobState.CANCELLED: answer(200, {"status": "cancelled", "total": 9, "completed": 3}),
+    }
+
+
+class TestFirecrawlBatch(TestFirecrawlCrawl):
+    adapter = FIRECRAWL_BATCH
+    replies = {
+        outcome: given
+        for outcome, given in TestFirecrawlCrawl.replies.items()
+        if outcome is not Outcome.ALREADY_TERMINAL
+    }
+    undocumented = [Outcome.ALREADY_TERMINAL]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "path"), [(FIRECRAWL_CRAWL, "/v2/crawl"), (FIRECRAWL_BATCH, "/v2/batch/scrape")]
+)
+def test_the_cancel_request_is_a_delete_where_the_status_is_read(
+    adapter: HttpAdapter, path: str
+) -> None:
+    cancel = adapter.cancel_request(Job(adapter.name, "a/b"), ENDPOINT, "unused")
+    status = adapter.status_request(Job(adapter.name, "a/b"), ENDPOINT)
+    assert status is not None
+    assert ("DELETE", f"https://vendor.example{path}/a%2Fb", None) == (
+        cancel.method,
+        cancel.url,
+        cancel.content,
+    )
+    assert ("GET", cancel.url) == (status.method, status.url)
+
+
+def test_another_teams_crawl_is_forbidden_whatever_its_words() -> None:
+    reading = FIRECRAWL_CRAWL.read_cancel(Job("", ID), reply(403, {"error": "Unauthorized"}))
+    assert (Outcome.FORBIDDEN, "Unauthorized") == (reading.outcome, reading.message)
+
+
+def test_a_refused_batch_is_read() -> None:
+    done = reply(200, {"status": "completed", "total": 9, "completed": 9})
+    result, did = play_cancel(reply(409, FINISHED), done, adapter=FIRECRAWL_BATCH, job_id=ID)
+    assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED, 2) == (
+        result.outcome,
+        result.state,
+        len(did),
+    )
+    assert Progress(9, 9) == result.progress
