@@ -47,6 +47,7 @@ BASETEN = HttpAdapter(
     },
     # Where in a body
     job_id="request_id",
+    request_id=(),
     message=("message", "error"),
     code=(),
 )

@@ -44,6 +44,7 @@ HIGGSFIELD = HttpAdapter(
     },
     # Where in a body
     job_id="request_id",
+    request_id=(),
     message=("detail", "message"),
     code=(),
 )

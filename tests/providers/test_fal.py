@@ -80,6 +80,11 @@ def test_a_verdict_is_no_state() -> None:
     )
 
 
+def test_the_id_of_the_job_is_not_told_as_that_of_our_request() -> None:
+    queued = reply(202, {"status": "IN_QUEUE", "request_id": ID})
+    assert FAL.read_status(JOB, queued).request_id is None
+
+
 def test_a_refusal_without_a_verdict_is_settled_by_the_status() -> None:
     completed = reply(200, {"status": "COMPLETED", "request_id": ID})
     result, did = play(reply(409, {"detail": "cannot cancel"}), completed)
