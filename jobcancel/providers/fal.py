@@ -3,8 +3,8 @@
 Sources: the vendor's page on cancelling in the queue API for the verdicts, its Python client
 fal-client 1.0.3 for addresses, the scheme of the key and the states. Reports differ on the status
 code that comes with ALREADY_COMPLETED, so the word decides. There is no cancelled state; what a
-cancelled request reads as in the end is not documented. 401, and a 404
-without a word, are as in RFC 9110.
+cancelled request reads as in the end is not documented. 401, and a 404 without a word, are as in
+RFC 9110.
 """
 
 from __future__ import annotations
