@@ -30,6 +30,7 @@ class Summary:
     """One provider in short; only `name` and `broken` of one that cannot be used."""
 
     name: str
+    family: str | None = None
     title: str | None = None
     key_env: str | None = None
     url_env: str | None = None
@@ -55,6 +56,7 @@ def summary(name: str) -> Summary:
     route = adapter.cancel if isinstance(adapter, HttpAdapter) else None
     return Summary(
         name=name,
+        family=adapter.family if isinstance(adapter, HttpAdapter) else "other",
         title=adapter.title,
         key_env=adapter.key_env,
         url_env=adapter.url_env,
@@ -79,7 +81,9 @@ def describe(adapter: Adapter) -> Facts:
 
 def _about(adapter: Adapter) -> dict[str, str]:
     deprecated = {} if adapter.deprecated is None else {"deprecated": f"use {adapter.deprecated}"}
-    return {"name": adapter.name, "title": adapter.title, "docs": adapter.docs, **deprecated}
+    family = {"family": adapter.family} if isinstance(adapter, HttpAdapter) else {}
+    about = {"name": adapter.name, "title": adapter.title, **family, "docs": adapter.docs}
+    return about | deprecated
 
 
 def _configuration(adapter: Adapter) -> dict[str, str]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def print_summaries(summaries: Sequence[Summary], *, as_json: bool) -> None:
-    """Print all providers in short."""
+    """Print all providers in short, by family."""
+    summaries = sorted(summaries, key=lambda each: (each.family or "~", each.name))
     if as_json:
         for each in summaries:
             say_json(asdict(each))
@@ -41,9 +42,13 @@ def _table(summaries: Sequence[Summary]) -> Table:
     table.add_column("provider", overflow="fold")
     table.add_column("key and URL from", overflow="fold")
     table.add_column("default URL, cancel route", overflow="fold")
-    for number, each in enumerate(summaries):
-        if number:
-            table.add_row()
+    family: str | None = ""
+    for each in summaries:
+        if each.family != family:
+            family = each.family
+            table.add_section()
+            table.add_row(Text(clean(family or "not usable"), "bold underline"))
+        table.add_row()
         name = Text(clean(each.name), "bold")
         about = [Text(f"  {clean(each.title)}")] if each.title else []
         note = [Text(f"  {clean(each.note)}", "yellow")] if each.note else []

@@ -17,6 +17,7 @@ PULSE = HttpAdapter(
     name="pulse",
     title="Pulse",
     docs='docs.runpulse.com, page "Cancel Job"',
+    family="documents",
     notes=(
         "Cancelling is best effort: a job in the middle of its work may still complete. Pages "
         "used before the cancel stay billed. How a finished job answers is not documented, so "

@@ -16,6 +16,7 @@ TALONIC = HttpAdapter(
     name="talonic",
     title="Talonic",
     docs='API reference, page "Cancel Job"',
+    family="documents",
     notes=(
         "Cancelling is best effort. Documents finished before the cancel are kept and can be "
         "fetched from the job's results. Quotas are per calendar day, so a rate-limited wait "

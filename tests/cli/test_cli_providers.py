@@ -89,9 +89,9 @@ def test_providers_are_lines_of_cells_in_a_pipe(run: Run) -> None:
     assert ran.returncode == 0
     listed = [line.split("\t") for line in ran.stdout.splitlines()]
     assert [cells for cells in listed if cells[0].startswith("pulse")] == [
-        ["pulse", "Pulse", *PULSE, "DELETE /job/{id}", "-"],
+        ["pulse", "documents", "Pulse", *PULSE, "DELETE /job/{id}", "-"],
         [
-            *("pulse-legacy", "Pulse (deprecated POST)", *PULSE),
+            *("pulse-legacy", "documents", "Pulse (deprecated POST)", *PULSE),
             *("POST /cancel/{id}", "deprecated: use pulse"),
         ],
     ]
@@ -101,9 +101,9 @@ def test_providers_are_lines_of_cells_in_a_pipe(run: Run) -> None:
 def test_a_broken_plug_in_is_listed_with_its_reason(run: Run) -> None:
     ran = run("providers")
     lines = {line.split("\t")[0]: line.split("\t") for line in ran.stdout.splitlines()}
-    assert lines["broken"][1:6] == ["-"] * 5
-    assert lines["broken"][6].startswith("broken: plug-in 'broken' of no.such:thing cannot be")
-    assert lines["owncode"][5] == "-"
+    assert lines["broken"][1:7] == ["-"] * 6
+    assert lines["broken"][7].startswith("broken: plug-in 'broken' of no.such:thing cannot be")
+    assert lines["owncode"][6] == "-"
 
 
 @pytest.mark.usefixtures("broken")
@@ -119,7 +119,14 @@ def test_providers_are_a_table_that_fits_a_terminal(run: Run) -> None:
     lines = ESCAPE.sub("", ran.stdout).splitlines()
     assert max(map(len, lines)) <= 80
     told = plain(ran.stdout)
-    for text in ("provider", "key and URL from", "default URL, cancel", "deprecated: use pulse"):
+    for text in (
+        "LLM batches",
+        "not usable",
+        "provider",
+        "key and URL from",
+        "default URL, cancel",
+        "deprecated: use pulse",
+    ):
         assert text in told
 
 
@@ -127,6 +134,7 @@ def test_providers_as_json_are_one_object_a_line(run: Run) -> None:
     listed = [json.loads(line) for line in run("providers", "--json").stdout.splitlines()]
     assert next(each for each in listed if each["name"] == "pulse") == {
         "name": "pulse",
+        "family": "documents",
         "title": "Pulse",
         "key_env": "PULSE_API_KEY",
         "url_env": "PULSE_BASE_URL",
