@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobcancel import get_adapter, providers
 from jobcancel.cli.describe import describe
+from jobcancel.registry import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,10 +31,16 @@ def page(name: str) -> str:
     lines = [f"# `{name}`", "", f"{about['title']}. Source: {about['docs']}.", ""]
     if "deprecated" in about:
         lines += [f"Deprecated: {about['deprecated']}.", ""]
-    lines += [about.get("notes", ""), ""]
+    lines += [about.get("notes", ""), "", _sources(name), ""]
     for section, told in facts.items():
         lines += [f"## {HEADINGS[section]}", "", *_table(told), ""]
     return "\n".join(lines)
+
+
+def _sources(name: str) -> str:
+    """Return what a provider's module says of where its facts are from, and what is unknown."""
+    module = import_module(BUILT_IN[name].partition(":")[0])
+    return (module.__doc__ or "").partition("\n")[2].strip()
 
 
 def _table(told: Mapping[str, str]) -> list[str]:

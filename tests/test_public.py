@@ -173,3 +173,14 @@ def test_the_names_of_the_testing_kit_are_there() -> None:
     assert all(hasattr(testing, name) for name in testing.__all__)
     with pytest.raises(AttributeError, match=r"'jobcancel.testing' has no attribute 'nothing'"):
         _ = testing.nothing  # type: ignore[attr-defined]
+
+
+def test_a_providers_module_is_imported_when_it_is_first_used_and_no_other() -> None:
+    code = (
+        "import sys; from jobcancel import cancel, get_adapter, providers;"
+        "loaded = lambda: sorted(name[20:] for name in sys.modules"
+        " if name.startswith('jobcancel.providers.'));"
+        "providers(); print(loaded()); get_adapter('fal'); print(loaded())"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "[]\n['fal']\n" == ran.stdout
