@@ -18,6 +18,7 @@ release = version = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["deflist"]
 exclude_patterns = ["_build"]
+smartquotes = False
 html_theme = "furo"
 html_title = f"jobcancel {__version__}"
 
