@@ -298,3 +298,17 @@ def test_a_vendor_without_a_status_passes() -> None:
         statuses = {}
 
     assert [] == problems(Blind)
+
+
+class OwnCode:
+    """An adapter that is no declaration."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(ACME, name)
+
+
+def test_an_adapter_that_is_no_declaration_passes() -> None:
+    class Coded(TestAcme):
+        adapter = OwnCode()
+
+    assert [] == problems(Coded)
