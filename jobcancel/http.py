@@ -72,7 +72,7 @@ class Errors:
 _NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol")
 
 
-def library_of(kind: type) -> Any:  # noqa: ANN401 - the module httpx or httpx2
+def module_of(kind: type) -> Any:  # noqa: ANN401 - the module httpx or httpx2
     """Return the library that a kind of client comes from.
 
     Raises:
@@ -90,7 +90,7 @@ def errors_of(kind: type) -> Errors:
     own: Errors | None = getattr(kind, "errors", None)
     if own is not None:
         return own
-    library = library_of(kind)
+    library = module_of(kind)
     return Errors(
         # A client of the caller's own also follows up where a redirect leads, as far as working
         # out the address, and raises when that is malformed.

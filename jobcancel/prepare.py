@@ -16,7 +16,7 @@ from attrs import frozen
 from jobcancel import config, flow
 from jobcancel.adapter import Adapter, Endpoint
 from jobcancel.errors import ConfigurationError, WrongType
-from jobcancel.http import library_of
+from jobcancel.http import module_of
 from jobcancel.models import CancelResult, Job, JobReading
 from jobcancel.registry import get_adapter
 from jobcancel.retry import SYSTEM_CLOCK, Clock, Policy
@@ -76,7 +76,7 @@ class Client(Generic[C, W]):
         config.check_keys(keys)
         config.policy(timeout, deadline, verify)
         if http_client is not None:
-            library = library_of(type(http_client))
+            library = module_of(type(http_client))
             right = isinstance(http_client, getattr(library, self._http_kind))
             if not right:
                 raise WrongType(f"{type(self).__name__} needs a {self._http_kind}: {http_client!r}")

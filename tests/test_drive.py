@@ -472,7 +472,7 @@ def test_a_subclass_of_a_client_is_told_by_its_base() -> None:
         pass
 
     with Own() as own:
-        assert http.library_of(type(own)) is httpx
+        assert http.module_of(type(own)) is httpx
 
 
 def test_a_bug_in_a_transport_is_not_taken_for_a_vendors_answer() -> None:

@@ -8,26 +8,31 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from jobcancel.adapter import Adapter, Endpoint, Reading, Request, Response
-from jobcancel.errors import WrongType
 from jobcancel.models import Job, JobState, Outcome
 from jobcancel.secret import Secret
 from jobcancel.tables import HttpAdapter
 from jobcancel.testing import awkward
+from jobcancel.testing.given import (
+    REFUSALS,
+    SUCCESSFUL,
+    Given,
+    claim_of,
+    each,
+    first,
+    has_flag,
+    none_of,
+    told,
+)
 from jobcancel.testing.steps import Step
 from jobcancel.testing.vendor import LOST, UNREACHABLE, Fault, Vendor
-
-T = TypeVar("T", Outcome, JobState)
-
-Given = Step | Iterable[Step]
 
 KEY = "sk-contract-secret-key"
 _BASE_URL = "https://contract.example/prefix"
 _ENDPOINT = Endpoint(base_url=_BASE_URL, key=Secret(KEY))
 _CLAIMS = frozenset({Outcome.CANCELLED, Outcome.CANCELLING, Outcome.ALREADY_TERMINAL})
-_SUCCESSFUL, _REFUSALS = range(200, 300), range(400, 500)
 _HOURS = 7200.0
 # What a vendor must have a word for, or say nothing of.
 _TOLD_APART = frozenset(Outcome) - {Outcome.UNKNOWN, Outcome.INVALID, Outcome.CANCELLING}
@@ -60,11 +65,11 @@ class AdapterContract:
     def test_the_job_has_its_params(self) -> None:
         """The params that the adapter needs are given, and no others."""
         needed = {n for n, p in self.adapter.params.items() if not p.optional and p.default is None}
-        _none(
+        none_of(
             f"params: the adapter needs {name!r}; give params = {{{name!r}: '...'}}"
             for name in sorted(needed - {*self.params})
         )
-        _none(
+        none_of(
             f"params: the adapter has no {name!r}"
             for name in sorted({*self.params} - {*self.adapter.params})
         )
@@ -74,7 +79,7 @@ class AdapterContract:
         known: set[object] = {*self.replies, *self.undocumented}
         if Outcome.CANCELLING in self.replies:
             known.add(Outcome.CANCELLED)
-        _none(
+        none_of(
             f"replies: none for {outcome}; add one, or name it in undocumented"
             for outcome in sorted(_TOLD_APART - known)
         )
@@ -86,7 +91,7 @@ class AdapterContract:
         states = {JobState.RUNNING, JobState.SUCCEEDED, JobState.CANCELLED}
         if isinstance(self.adapter, HttpAdapter):
             states |= {*self.adapter.states.values()}
-        _none(
+        none_of(
             f"statuses: none for a job that is {state}; add one, or name it in undocumented"
             for state in sorted(states)
             if reads and state not in known
@@ -96,7 +101,7 @@ class AdapterContract:
 
     def test_a_request_is_for_this_job_at_this_vendor(self) -> None:
         """The address is under the base URL, another job's is another, and the key is in none."""
-        _none(self._requests())
+        none_of(self._requests())
 
     def _requests(self) -> Iterator[str]:
         for call in ("cancel", "status"):
@@ -117,7 +122,7 @@ class AdapterContract:
 
     def test_an_id_stays_one_piece_of_the_address(self) -> None:
         """An id can neither lead to another address nor be cut or changed on its way."""
-        _none(self._ids())
+        none_of(self._ids())
 
     def _ids(self) -> Iterator[str]:
         plain = self._cancel_request()
@@ -139,66 +144,66 @@ class AdapterContract:
 
     def test_each_reply_means_its_outcome(self) -> None:
         """The vendor's replies are understood."""
-        _none(
-            f"{_told(response)} to a cancel means {found or 'nothing'}, not {outcome}; "
+        none_of(
+            f"{told(response)} to a cancel means {found or 'nothing'}, not {outcome}; "
             f"the contract's job is {self.job_id!r}"
-            for outcome, response in _each(self.replies)
+            for outcome, response in each(self.replies)
             for found in [self._read(response).outcome]
             if found is not (None if outcome is Outcome.UNKNOWN else outcome)
         )
 
     def test_each_status_means_its_state(self) -> None:
         """The vendor's states are understood."""
-        _none(
-            f"{_told(response)} to a status read means {found or 'nothing'}, not {state}"
-            for state, response in _each(self.statuses)
+        none_of(
+            f"{told(response)} to a status read means {found or 'nothing'}, not {state}"
+            for state, response in each(self.statuses)
             for found in [self._read_status(response).state]
             if found is not state
         )
 
     def test_a_word_of_tomorrow_is_not_guessed(self) -> None:
         """A state that the adapter does not know is unknown, and settles nothing."""
-        _none(self._words())
+        none_of(self._words())
 
     def _words(self) -> Iterator[str]:
-        for state, response in _each(self.statuses):
+        for state, response in each(self.statuses):
             reading = self._read_status(awkward.with_new_words(response, self.job_id))
             if reading.final:
                 yield f"the status of a job that is {state} with unknown words reads as final"
-        for _, response in _each(self.replies):
+        for _, response in each(self.replies):
             changed = awkward.with_new_words(response, self.job_id)
             # Where the body says true or false, that may be the verdict.
-            words = changed.body != response.body and not _has_flag(response)
-            if response.status_code in _SUCCESSFUL and words:
+            words = changed.body != response.body and not has_flag(response)
+            if response.status_code in SUCCESSFUL and words:
                 found = self._read(changed).outcome
                 if found is not None:
-                    yield f"{_told(response)} with unknown words means {found}; it is unsettled"
+                    yield f"{told(response)} with unknown words means {found}; it is unsettled"
 
     def test_garbage_is_never_a_success(self) -> None:
         """Bodies that are cut, empty, of another kind or type neither raise nor settle."""
-        _none(self._garbage())
+        none_of(self._garbage())
 
     def _garbage(self) -> Iterator[str]:
-        documented = {_claim(response, outcome) for outcome, response in _each(self.replies)}
+        documented = {claim_of(response, outcome) for outcome, response in each(self.replies)}
         for response in awkward.garbage():
             try:
                 found = self._read(response).outcome
                 shown = self._read_status(response)
             except Exception as error:  # noqa: BLE001 - whatever an adapter's own code raises
-                yield f"{_told(response)} raises {error!r}"
+                yield f"{told(response)} raises {error!r}"
                 continue
-            claim = _claim(response, found)
+            claim = claim_of(response, found)
             if found in _CLAIMS and (claim is None or claim not in documented):
-                yield f"{_told(response)} to a cancel means {found}; it is unsettled"
+                yield f"{told(response)} to a cancel means {found}; it is unsettled"
             if shown.final:
-                yield f"{_told(response)} to a status read means {shown.state}; it is unsettled"
+                yield f"{told(response)} to a status read means {shown.state}; it is unsettled"
 
     def test_a_reply_about_another_job_settles_nothing(self) -> None:
         """A reply that names another job is not about this one."""
-        _none(
-            f"{_told(response)} about another job means {found}; it is unsettled"
-            for _, response in _each(self.replies)
-            if response.status_code in _SUCCESSFUL
+        none_of(
+            f"{told(response)} about another job means {found}; it is unsettled"
+            for _, response in each(self.replies)
+            if response.status_code in SUCCESSFUL
             for changed in [awkward.about_another(response, self.job_id)]
             if changed.body != response.body
             for found in [self._read(changed).outcome]
@@ -207,36 +212,36 @@ class AdapterContract:
 
     def test_reading_a_reply_changes_nothing(self) -> None:
         """The same reply means the same every time, and stays as it is."""
-        _none(self._changes())
+        none_of(self._changes())
 
     def _changes(self) -> Iterator[str]:
-        for _, response in (*_each(self.replies), *_each(self.statuses)):
+        for _, response in (*each(self.replies), *each(self.statuses)):
             before = copy.deepcopy(response.body)
             readings = [self._read(response) for _ in range(2)]
             if readings[0] != readings[1]:
-                yield f"{_told(response)} means something else the second time"
+                yield f"{told(response)} means something else the second time"
             if before != response.body:
-                yield f"the body of {_told(response)} is changed"
+                yield f"the body of {told(response)} is changed"
 
     # When to send again
 
     def test_only_what_may_succeed_later_is_repeated(self) -> None:
         """A refusal is not sent again; "too many requests" is, when there is time."""
-        _none(self._repeats())
+        none_of(self._repeats())
 
     def _repeats(self) -> Iterator[str]:
-        for outcome, response in _each(self.replies):
+        for outcome, response in each(self.replies):
             repeated = self._read(response).repeat
             limited = outcome is Outcome.RATE_LIMITED
             if limited and not repeated:
-                yield f"{_told(response)} is not repeatable, but only for now"
+                yield f"{told(response)} is not repeatable, but only for now"
             settled = outcome not in {Outcome.RATE_LIMITED, Outcome.UNKNOWN}
-            if settled and repeated and response.status_code in _REFUSALS:
-                yield f"{_told(response)} is repeatable, but a refusal stays one"
-        wanted = list(_each({Outcome.RATE_LIMITED: self.repeated}))
+            if settled and repeated and response.status_code in REFUSALS:
+                yield f"{told(response)} is repeatable, but a refusal stays one"
+        wanted = list(each({Outcome.RATE_LIMITED: self.repeated}))
         for _, response in wanted:
             if not self._read(response).repeat:
-                yield f"{_told(response)} is not repeatable, but named in repeated"
+                yield f"{told(response)} is not repeatable, but named in repeated"
         again = {response.status_code for _, response in wanted}
         for code in sorted({400, 401, 403, 404, 409, 410, 422} - again):
             if self._read(Response(status_code=code)).repeat:
@@ -248,7 +253,7 @@ class AdapterContract:
 
     def test_what_is_said_of_a_job_is_true(self) -> None:
         """Whatever is lost, refused, redirected or garbled on the way."""
-        _none(self._situations())
+        none_of(self._situations())
 
     def _situations(self) -> Iterator[str]:
         reads = {JobState.CANCELLED, JobState.SUCCEEDED} <= {*self.statuses}
@@ -260,7 +265,7 @@ class AdapterContract:
 
     def test_a_vendor_that_is_down_is_unknown(self) -> None:
         """Neither no connection nor replies that never come are an answer."""
-        _none(
+        none_of(
             f"a vendor that cannot be reached ends as {outcome}, not unknown"
             for answer in (UNREACHABLE, LOST)
             for vendor in [self._vendor(Fault(answer=answer), for_ever=True)]
@@ -285,7 +290,7 @@ class AdapterContract:
             return
         vendor = self._vendor(state=JobState.SUCCEEDED)
         vendor.cancel()
-        _none(
+        none_of(
             f"{request.method} {request.url} was sent to a finished job"
             for call, request, state in vendor.sent
             if call == "cancel" and not state.active
@@ -317,51 +322,9 @@ class AdapterContract:
             adapter=self.adapter,
             job=self._job(),
             endpoint=_ENDPOINT,
-            replies=_first(self.replies),
-            statuses={} if for_ever else _first(self.statuses),
+            replies=first(self.replies),
+            statuses={} if for_ever else first(self.statuses),
             state=state,
             faults=list(faults),
             for_ever=for_ever,
         )
-
-
-def _none(problems: Iterable[str]) -> None:
-    found = list(problems)
-    if found:
-        raise AssertionError("\n".join(found))
-
-
-def _each(given: Mapping[T, Given]) -> Iterator[tuple[T, Response]]:
-    for meaning, steps in given.items():
-        for step in [steps] if isinstance(steps, Step) else steps:
-            if step.status_code is None:
-                raise WrongType(f"a reply to {meaning} must come from reply(), not {step}")
-            headers = {name.lower(): value for name, value in step.headers.items()}
-            yield (
-                meaning,
-                Response(status_code=step.status_code, headers=headers, content=step.content),
-            )
-
-
-def _first(given: Mapping[T, Given]) -> dict[T, Response]:
-    return dict(reversed(list(_each(given))))
-
-
-def _claim(response: Response, outcome: Outcome | None) -> tuple[object, ...] | None:
-    """Return what of a reply has to be documented so that it may mean an outcome.
-
-    Of a success that is an empty body; of a refusal its status code is enough; a server error
-    is never documented well enough.
-    """
-    code = response.status_code
-    enough = response.content in {b"", b"{}"} if code in _SUCCESSFUL else code in _REFUSALS
-    return (outcome, code) if enough else None
-
-
-def _told(response: Response) -> str:
-    body = "no whole body" if response.content is None else repr(response.content[:80])
-    return f"{response.status_code} with {body}"
-
-
-def _has_flag(response: Response) -> bool:
-    return any(isinstance(value, bool) for value in (response.body or {}).values())

@@ -38,7 +38,7 @@ def test_a_project_is_written_installed_and_passes_its_tests(run: Run, tmp_path:
 def test_what_is_written_is_formatted(run: Run, tmp_path: Path) -> None:
     run("new-adapter", "acme", "--into", str(tmp_path))
     command = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length=100", "--check"]
-    subprocess.run([*command, tmp_path], check=True, capture_output=True)
+    assert 0 == subprocess.run([*command, tmp_path], check=False, capture_output=True).returncode
 
 
 @pytest.mark.parametrize(

@@ -309,6 +309,6 @@ class OwnCode:
 
 def test_an_adapter_that_is_no_declaration_passes() -> None:
     class Coded(TestAcme):
-        adapter = OwnCode()
+        adapter = OwnCode()  # type: ignore[assignment]
 
     assert [] == problems(Coded)
