@@ -7,8 +7,7 @@ Each test says what is wrong in words; what it tries is in `vendor` and `awkward
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from jobcancel.adapter import Adapter, Endpoint, Reading, Request, Response
 from jobcancel.models import Job, JobState, Outcome
@@ -26,8 +25,12 @@ from jobcancel.testing.given import (
     none_of,
     told,
 )
-from jobcancel.testing.steps import Step
 from jobcancel.testing.vendor import LOST, UNREACHABLE, Fault, Vendor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from jobcancel.testing.steps import Step
 
 KEY = "sk-contract-secret-key"
 _BASE_URL = "https://contract.example/prefix"

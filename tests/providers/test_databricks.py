@@ -15,7 +15,7 @@ from jobcancel.testing import reply as answer
 from tests.hand import ENDPOINT, play_cancel, play_status, reply
 
 if TYPE_CHECKING:
-    from jobcancel.testing.contract import Given
+    from jobcancel.testing.given import Given
 
 RUN = "455644833"
 STATEMENT = "00000000-0000-4000-8000-000000000001"

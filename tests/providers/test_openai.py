@@ -13,6 +13,7 @@ from tests.hand import ENDPOINT, LOST, play_cancel, reply
 
 if TYPE_CHECKING:
     from jobcancel.tables import HttpAdapter
+    from jobcancel.testing.given import Given
 
 JOB = Job("openai-batch", "batch_abc123")
 ODD = "a b/ü:1"
@@ -46,7 +47,7 @@ def over(status_code: int, status: str) -> steps.Step:
     return steps.reply(status_code, error(f"Cannot cancel a batch with status '{status}'."))
 
 
-BATCH_STATES: dict[JobState, contract.Given] = {
+BATCH_STATES: dict[JobState, Given] = {
     JobState.PENDING: batch("validating"),
     JobState.RUNNING: [batch("in_progress"), batch("finalizing")],
     JobState.CANCELLING: batch("cancelling"),
