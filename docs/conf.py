@@ -35,7 +35,7 @@ nitpick_ignore_regex = [
         r"(collections|httpx|pathlib|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|Item|Received",
     ),
     # What only jobcancel makes.
-    ("py:.*", r"Client|AsyncHttpClient|AsyncClients|Limits|.*\.CancelPolicy|.*\.Step"),
+    ("py:.*", r"Client|AsyncHttpClient|AsyncClients|Limits|Given|.*\.CancelPolicy|.*\.Step"),
 ]
 
 
