@@ -67,6 +67,7 @@ _DOCUMENTED = "the documentation has the key in x-api-key; the SDK sends it as a
 _VERSION = "the version of the documentation, whose replies are the ones read; the SDK's is newer"
 _GOOGLE = "v1beta is the documented version, and a param; the SDK has v1"
 _SLASH = "the SDK leaves a slash in an id as it is, which leads to another address"
+_LOGS = "the SDK says that it wants no logs; jobcancel does not ask for any"
 
 
 def _torn(provider: str, calls: tuple[str, ...], path: str) -> Allowed:
@@ -86,6 +87,9 @@ ALLOWED = (
     ),
     _torn("cohere-batch", _CANCEL, "v2/batches/{}:cancel"),
     _torn("cohere-batch", _STATUS, "v2/batches/{}"),
+    _torn("fal", _CANCEL, "fal-ai/flux/requests/{}/cancel"),
+    _torn("fal", _STATUS, "fal-ai/flux/requests/{}/status"),
+    Allowed("fal", _STATUS, "query", [("logs", "false")], [], _LOGS),
     Allowed(
         "gemini-batch",
         _CANCEL,
@@ -102,8 +106,13 @@ ALLOWED = (
         ("v1beta", "batches", "a bü:1"),
         _GOOGLE,
     ),
+    _torn("higgsfield", _CANCEL, "requests/{}/cancel"),
+    _torn("higgsfield", _STATUS, "requests/{}/status"),
     _torn("mistral-batch", _CANCEL, "v1/batch/jobs/{}/cancel"),
     _torn("mistral-batch", _STATUS, "v1/batch/jobs/{}"),
+    _torn("replicate", _CANCEL, "v1/predictions/{}/cancel"),
+    _torn("replicate", _STATUS, "v1/predictions/{}"),
+    _torn("runway", _STATUS, "v1/tasks/{}"),
 )
 
 
