@@ -22,6 +22,7 @@ IGNORED = {
     "user-agent": "names the client",
     "x-stainless-*": "telemetry of the SDKs made by Stainless: OpenAI's, Runway's and others",
     "x-fern-*": "telemetry of the SDKs of Cohere and Extend",
+    "x-reducto-*": "telemetry of the SDK of Reducto",
     "x-goog-api-client": "telemetry of the SDK of Google",
 }
 
@@ -87,6 +88,14 @@ ALLOWED = (
     ),
     _torn("cohere-batch", _CANCEL, "v2/batches/{}:cancel"),
     _torn("cohere-batch", _STATUS, "v2/batches/{}"),
+    *(
+        row
+        for kind in ("classify", "extract", "parse", "split", "workflow")
+        for row in (
+            _torn(f"extend-{kind}", _CANCEL, f"{kind}_runs/{{}}/cancel"),
+            _torn(f"extend-{kind}", _STATUS, f"{kind}_runs/{{}}"),
+        )
+    ),
     _torn("fal", _CANCEL, "fal-ai/flux/requests/{}/cancel"),
     _torn("fal", _STATUS, "fal-ai/flux/requests/{}/status"),
     Allowed("fal", _STATUS, "query", [("logs", "false")], [], _LOGS),
@@ -113,6 +122,8 @@ ALLOWED = (
     _torn("replicate", _CANCEL, "v1/predictions/{}/cancel"),
     _torn("replicate", _STATUS, "v1/predictions/{}"),
     _torn("runway", _STATUS, "v1/tasks/{}"),
+    _torn("unstructured", _CANCEL, "api/v1/jobs/{}/cancel"),
+    _torn("unstructured", _STATUS, "api/v1/jobs/{}"),
 )
 
 
