@@ -68,6 +68,7 @@ _DOCUMENTED = "the documentation has the key in x-api-key; the SDK sends it as a
 _VERSION = "the version of the documentation, whose replies are the ones read; the SDK's is newer"
 _GOOGLE = "v1beta is the documented version, and a param; the SDK has v1"
 _SLASH = "the SDK leaves a slash in an id as it is, which leads to another address"
+_TILDE = "the SDK makes a slash in any id a tilde, as the API wants it in the name of an Actor"
 _LOGS = "the SDK says that it wants no logs; jobcancel does not ask for any"
 
 
@@ -86,8 +87,26 @@ ALLOWED = (
     Allowed(
         "anthropic-batch", _BOTH, "header anthropic-version", "2026-10-21", "2023-06-01", _VERSION
     ),
+    Allowed(
+        "apify",
+        _CANCEL,
+        "path",
+        ("v2", "actor-runs", "a b~ü:1", "abort"),
+        ("v2", "actor-runs", "a b/ü:1", "abort"),
+        _TILDE,
+    ),
+    Allowed(
+        "apify",
+        _STATUS,
+        "path",
+        ("v2", "actor-runs", "a b~ü:1"),
+        ("v2", "actor-runs", "a b/ü:1"),
+        _TILDE,
+    ),
     _torn("cohere-batch", _CANCEL, "v2/batches/{}:cancel"),
     _torn("cohere-batch", _STATUS, "v2/batches/{}"),
+    _torn("databricks-statement", _CANCEL, "api/2.0/sql/statements/{}/cancel"),
+    _torn("databricks-statement", _STATUS, "api/2.0/sql/statements/{}"),
     *(
         row
         for kind in ("classify", "extract", "parse", "split", "workflow")
@@ -99,6 +118,8 @@ ALLOWED = (
     _torn("fal", _CANCEL, "fal-ai/flux/requests/{}/cancel"),
     _torn("fal", _STATUS, "fal-ai/flux/requests/{}/status"),
     Allowed("fal", _STATUS, "query", [("logs", "false")], [], _LOGS),
+    _torn("firecrawl-batch", _BOTH, "v2/batch/scrape/{}"),
+    _torn("firecrawl-crawl", _BOTH, "v2/crawl/{}"),
     Allowed(
         "gemini-batch",
         _CANCEL,
