@@ -142,6 +142,8 @@ ALLOWED = (
     _torn("mistral-batch", _STATUS, "v1/batch/jobs/{}"),
     _torn("replicate", _CANCEL, "v1/predictions/{}/cancel"),
     _torn("replicate", _STATUS, "v1/predictions/{}"),
+    _torn("runpod", _CANCEL, "v2/endpoint-1/cancel/{}"),
+    _torn("runpod", _STATUS, "v2/endpoint-1/status/{}"),
     _torn("runway", _STATUS, "v1/tasks/{}"),
     _torn("unstructured", _CANCEL, "api/v1/jobs/{}/cancel"),
     _torn("unstructured", _STATUS, "api/v1/jobs/{}"),
