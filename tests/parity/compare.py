@@ -6,17 +6,20 @@ A test module for more SDKs declares a `Case` for each provider, and its allowed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
+import pytest
 from attrs import field, frozen
 
 import jobcancel
+from jobcancel import get_adapter, providers
+from tests.parity.differences import AWKWARD
 from tests.parity.recorder import Recorder, Sent
 
-AWKWARD = "a b/ü:1"
 KEY = "parity-key"
-CALLS = ("cancel", "status")
+
+each_call = pytest.mark.parametrize("call", ["cancel", "status"])
 
 Call: TypeAlias = Callable[[str | None, str], object]
 """Makes an SDK send one request: given a base URL, or None for the SDK's own, and a job's id."""
@@ -43,6 +46,16 @@ class Case:
     params: Mapping[str, str] = field(factory=dict)
     path: str = ""
     answer: Mapping[str, Any] = field(factory=lambda: {"id": AWKWARD})
+
+
+def each(cases: Iterable[Case]) -> pytest.MarkDecorator:
+    """Return the mark that gives each case to a test as `case`."""
+    return pytest.mark.parametrize("case", cases, ids=lambda case: case.provider)
+
+
+def of_family(family: str) -> list[str]:
+    """Return the names of a family's providers, sorted."""
+    return [n for n in providers() if getattr(get_adapter(n), "family", "") == family]
 
 
 def over_loopback(case: Case, call: str) -> dict[str, tuple[object, object]]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from unittest import mock
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import httpx
 import httpx2
+import requests
 from attrs import define, field, frozen
 
 from tests.parity.differences import is_ignored
@@ -98,13 +100,16 @@ class Recorder:
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
-        """Take the place of the transports of httpx and httpx2, so that any address is recorded."""
+        """Take the place of the transports of three libraries, so that any address is recorded."""
         with contextlib.ExitStack() as stack:
             for library in (httpx, httpx2):
                 patch = mock.patch.object(
                     library.HTTPTransport, "handle_request", self._handle(library)
                 )
                 stack.enter_context(patch)
+            stack.enter_context(
+                mock.patch.object(requests.adapters.HTTPAdapter, "send", self._send())
+            )
             yield
 
     def _handle(self, library: ModuleType) -> Callable[[object, Any], Any]:
@@ -120,6 +125,24 @@ class Recorder:
             return library.Response(self.status_code, json=self.answer, request=request)
 
         return handle_request
+
+    def _send(self) -> Callable[..., requests.Response]:
+        def send(_: object, request: Any, **__: object) -> requests.Response:
+            url = urlsplit(request.url)
+            body = request.body or b""
+            self.keep(
+                request.method,
+                f"{url.scheme}://{url.hostname}",
+                request.path_url,
+                dict(request.headers),
+                body.encode() if isinstance(body, str) else body,
+            )
+            response = requests.Response()
+            response.status_code = self.status_code
+            response.raw = io.BytesIO(json.dumps(self.answer).encode())
+            return response
+
+        return send
 
     def keep(
         self, method: str, address: str, target: str, headers: Mapping[str, str], body: bytes

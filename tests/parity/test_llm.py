@@ -6,15 +6,13 @@ import anthropic
 import cohere
 import groq
 import openai
-import pytest
 import together
 from google import genai
 from mistralai.client import Mistral
 
-from jobcancel import get_adapter, providers
 from tests.parity import compare
-from tests.parity.compare import AWKWARD, CALLS, KEY, Case
-from tests.parity.differences import ALLOWED, allowed
+from tests.parity.compare import KEY, Case, each, each_call, of_family
+from tests.parity.differences import ALLOWED, AWKWARD, allowed
 
 # Google's SDK refuses an id without its prefix, and one with a slash in it.
 _GOOGLES = "batches/a bü:1"
@@ -140,25 +138,21 @@ CASES = [
     ),
 ]
 
-each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.provider)
-each_call = pytest.mark.parametrize("call", CALLS)
 
-
-@each_case
+@each(CASES)
 @each_call
 def test_both_send_the_same_to_a_given_address(case: Case, call: str) -> None:
     assert allowed(case.provider, call) == compare.over_loopback(case, call)
 
 
-@each_case
+@each(CASES)
 @each_call
 def test_both_send_the_same_to_the_vendors_own_address(case: Case, call: str) -> None:
     assert allowed(case.provider, call) == compare.by_default(case, call)
 
 
 def test_every_provider_for_llm_jobs_is_compared() -> None:
-    family = [n for n in providers() if getattr(get_adapter(n), "family", "") == "LLM batches"]
-    assert family == sorted(case.provider for case in CASES)
+    assert of_family("LLM batches") == sorted(case.provider for case in CASES)
 
 
 def test_an_allowed_difference_has_a_reason_and_is_listed_once() -> None:

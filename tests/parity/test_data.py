@@ -1,0 +1,112 @@
+"""The SDKs for data and jobcancel send the same."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+from apify_client import ApifyClient
+from apify_client.http_clients import Httpx2HttpClient
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.oauth import HostMetadata
+from firecrawl import Firecrawl
+
+from tests.parity import compare
+from tests.parity.compare import KEY, Case, each, each_call, of_family
+from tests.parity.differences import AWKWARD, allowed
+
+_RUN = "1234567890123456789"
+_WORKSPACE = "acme.cloud.databricks.com"
+
+
+def _apify(url: str | None) -> ApifyClient:
+    if url is None:
+        # Its own transport is not Python, so nothing can take its place; this one is its, too.
+        return ApifyClient.with_custom_http_client(KEY, http_client=Httpx2HttpClient(max_retries=0))
+    return ApifyClient(KEY, api_url=url, max_retries=0)
+
+
+def _databricks(url: str | None) -> WorkspaceClient:
+    # It asks the host about itself first, to fill in what it was not told.
+    with mock.patch("databricks.sdk.config.get_host_metadata", return_value=HostMetadata("")):
+        return WorkspaceClient(host=url or f"https://{_WORKSPACE}", token=KEY, auth_type="pat")
+
+
+def _firecrawl(url: str | None) -> Firecrawl:
+    address = {} if url is None else {"api_url": url}
+    return Firecrawl(api_key=KEY, max_retries=0, **address)
+
+
+_SCRAPING = {"success": True, "status": "scraping", "completed": 1, "total": 2, "data": []}
+
+CASES = [
+    Case(
+        provider="apify",
+        params={"gracefully": "true"},
+        cancel=lambda url, job: _apify(url).run(job).abort(gracefully=True),
+        status=lambda url, job: _apify(url).run(job).get(),
+        answer={
+            "data": {
+                "id": AWKWARD,
+                "actId": "a",
+                "userId": "u",
+                "startedAt": "2026-01-01T00:00:00Z",
+                "status": "ABORTING",
+                "meta": {"origin": "API"},
+                "stats": {},
+                "options": {
+                    "build": "latest",
+                    "timeoutSecs": 1,
+                    "memoryMbytes": 1024,
+                    "diskMbytes": 1024,
+                },
+                "buildId": "b",
+                "defaultKeyValueStoreId": "k",
+                "defaultDatasetId": "d",
+                "defaultRequestQueueId": "q",
+            }
+        },
+    ),
+    Case(
+        provider="databricks-run",
+        job_id=_RUN,
+        params={"host": _WORKSPACE},
+        cancel=lambda url, job: _databricks(url).jobs.cancel_run(int(job)),
+        status=lambda url, job: _databricks(url).jobs.get_run(int(job)),
+        answer={},
+    ),
+    Case(
+        provider="databricks-statement",
+        params={"host": _WORKSPACE},
+        cancel=lambda url, job: _databricks(url).statement_execution.cancel_execution(job),
+        status=lambda url, job: _databricks(url).statement_execution.get_statement(job),
+        answer={},
+    ),
+    Case(
+        provider="firecrawl-batch",
+        cancel=lambda url, job: _firecrawl(url).cancel_batch_scrape(job),
+        status=lambda url, job: _firecrawl(url).get_batch_scrape_status(job),
+        answer=_SCRAPING,
+    ),
+    Case(
+        provider="firecrawl-crawl",
+        cancel=lambda url, job: _firecrawl(url).cancel_crawl(job),
+        status=lambda url, job: _firecrawl(url).get_crawl_status(job),
+        answer=_SCRAPING,
+    ),
+]
+
+
+@each(CASES)
+@each_call
+def test_both_send_the_same_to_a_given_address(case: Case, call: str) -> None:
+    assert allowed(case.provider, call) == compare.over_loopback(case, call)
+
+
+@each(CASES)
+@each_call
+def test_both_send_the_same_to_the_vendors_own_address(case: Case, call: str) -> None:
+    assert allowed(case.provider, call) == compare.by_default(case, call)
+
+
+def test_every_provider_for_data_is_compared() -> None:
+    assert of_family("data") == sorted(case.provider for case in CASES)

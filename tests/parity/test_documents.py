@@ -1,0 +1,123 @@
+"""The SDKs for documents and jobcancel send the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llama_cloud
+import reducto
+from extend_ai import Extend
+from unstructured_client import UnstructuredClient
+
+from tests.parity import compare
+from tests.parity.compare import KEY, Case, each, each_call, of_family
+from tests.parity.differences import AWKWARD, allowed
+
+_PROJECT: dict[str, Any] = {"project_id": "p", "organization_id": "o"}
+
+
+def _llama(url: str | None) -> llama_cloud.LlamaCloud:
+    return llama_cloud.LlamaCloud(api_key=KEY, base_url=url, max_retries=0)
+
+
+def _extend(url: str | None) -> Extend:
+    # It repeats only what failed.
+    return Extend(token=KEY, base_url=url)
+
+
+def _reducto(url: str | None) -> reducto.Reducto:
+    return reducto.Reducto(api_key=KEY, base_url=url, max_retries=0)
+
+
+def _unstructured(url: str | None) -> UnstructuredClient:
+    # It closes itself when nothing refers to it any more.
+    return UnstructuredClient(api_key_auth=KEY, server_url=url, retry_config=None)
+
+
+def _cancel_unstructured(url: str | None, job: str) -> None:
+    with _unstructured(url) as client:
+        client.jobs.cancel_job(request={"job_id": job})
+
+
+def _read_unstructured(url: str | None, job: str) -> None:
+    with _unstructured(url) as client:
+        client.jobs.get_job(request={"job_id": job})
+
+
+CASES = [
+    Case(
+        provider="extend-classify",
+        cancel=lambda url, job: _extend(url).classify_runs.cancel(job),
+        status=lambda url, job: _extend(url).classify_runs.retrieve(job),
+    ),
+    Case(
+        provider="extend-extract",
+        cancel=lambda url, job: _extend(url).extract_runs.cancel(job),
+        status=lambda url, job: _extend(url).extract_runs.retrieve(job),
+    ),
+    Case(
+        provider="extend-parse",
+        cancel=lambda url, job: _extend(url).parse_runs.cancel(job),
+        status=lambda url, job: _extend(url).parse_runs.retrieve(job),
+    ),
+    Case(
+        provider="extend-split",
+        cancel=lambda url, job: _extend(url).split_runs.cancel(job),
+        status=lambda url, job: _extend(url).split_runs.retrieve(job),
+    ),
+    Case(
+        provider="extend-workflow",
+        cancel=lambda url, job: _extend(url).workflow_runs.cancel(job),
+        status=lambda url, job: _extend(url).workflow_runs.retrieve(job),
+    ),
+    Case(
+        provider="llamacloud-batch",
+        cancel=lambda url, job: _llama(url).batches.cancel(job),
+        status=lambda url, job: _llama(url).batches.get(job),
+    ),
+    Case(
+        provider="llamacloud-extract",
+        params=_PROJECT,
+        cancel=lambda url, job: _llama(url).extract.cancel(job, **_PROJECT),
+        status=lambda url, job: _llama(url).extract.get(job, **_PROJECT),
+    ),
+    Case(
+        provider="llamacloud-parse",
+        cancel=lambda url, job: _llama(url).parsing.cancel(job),
+        status=lambda url, job: _llama(url).parsing.get(job),
+    ),
+    Case(
+        provider="reducto",
+        cancel=lambda url, job: _reducto(url).job.cancel(job),
+        status=lambda url, job: _reducto(url).job.get(job),
+        answer={"status": "Pending"},
+    ),
+    Case(
+        provider="unstructured",
+        cancel=_cancel_unstructured,
+        status=_read_unstructured,
+        answer={
+            "id": AWKWARD,
+            "created_at": "2026-01-01T00:00:00Z",
+            "status": "IN_PROGRESS",
+            "workflow_id": "w",
+            "workflow_name": "n",
+        },
+    ),
+]
+
+
+@each(CASES)
+@each_call
+def test_both_send_the_same_to_a_given_address(case: Case, call: str) -> None:
+    assert allowed(case.provider, call) == compare.over_loopback(case, call)
+
+
+@each(CASES)
+@each_call
+def test_both_send_the_same_to_the_vendors_own_address(case: Case, call: str) -> None:
+    assert allowed(case.provider, call) == compare.by_default(case, call)
+
+
+def test_every_provider_for_documents_is_compared() -> None:
+    assert of_family("documents") == sorted(case.provider for case in CASES)
