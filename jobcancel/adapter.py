@@ -224,7 +224,7 @@ class Adapter(Protocol):
         ...
 
     @property
-    def params(self) -> Mapping[str, Param]:
+    def params(self) -> Mapping[str, str | Param]:
         """Parameters a job needs besides its id, by name."""
         ...
 

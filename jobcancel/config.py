@@ -14,7 +14,7 @@ from jobcancel.adapter import Endpoint
 from jobcancel.errors import ConfigurationError, MissingCredential, WrongType
 from jobcancel.models import Job
 from jobcancel.retry import Policy
-from jobcancel.routes import Placeholder, parse
+from jobcancel.routes import Placeholder, declared, parse
 from jobcancel.secret import Secret
 
 if TYPE_CHECKING:
@@ -81,11 +81,12 @@ def _default_url(adapter: Adapter, params: Mapping[str, str]) -> str:
     if "{" not in adapter.default_url:
         return adapter.default_url
     names = {part.name for part in parse(adapter.default_url) if isinstance(part, Placeholder)}
+    about = declared(adapter.params)
     for name in sorted(names):
         if not _HOST_PART.fullmatch(params.get(name, "")):
             raise ConfigurationError(
                 f"{adapter.name!r} needs params[{name!r}] as a part of its host: "
-                f"{adapter.params[name].about}; or pass base_url= or set {adapter.url_env}"
+                f"{about[name].about}; or pass base_url= or set {adapter.url_env}"
             )
     return adapter.default_url.format_map(params)
 
@@ -146,11 +147,11 @@ def job(adapter: Adapter, job_id: object, params: object) -> Job:
             raise ConfigurationError(f"{adapter.name!r} has no param {name!r}; it has {known}")
     defaults = {
         name: param.default
-        for name, param in adapter.params.items()
+        for name, param in declared(adapter.params).items()
         if param.default is not None and name not in given
     }
     given = {**defaults, **given}
-    for name, param in adapter.params.items():
+    for name, param in declared(adapter.params).items():
         if name not in given and not param.optional:
             raise ConfigurationError(f"{adapter.name!r} needs params[{name!r}]: {param.about}")
     return Job(adapter.name, job_id, given)

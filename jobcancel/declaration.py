@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from jobcancel.adapter import Credential
 from jobcancel.errors import ConfigurationError
 from jobcancel.models import JobState, Outcome
-from jobcancel.routes import Param, Route, parse
+from jobcancel.routes import Param, Route, declared, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,7 +80,7 @@ def _params(adapter: HttpAdapter) -> Iterator[str]:
     for route in (adapter.cancel, adapter.status):
         if isinstance(route, Route):
             used |= {place.name for place in route.placeholders()}
-    for name, param in adapter.params.items():
+    for name, param in declared(adapter.params).items():
         if name == "id":
             yield "params: 'id' is the job's id and no param"
         elif not isinstance(param, Param) or not param.about.strip():
@@ -126,7 +126,7 @@ def _route(adapter: HttpAdapter, route: Route) -> Iterator[str]:
         yield "nowhere says {id}, so every job would be the same"
     in_query = [part for text in route.query.values() for part in parse(text)]
     for place in route.placeholders():
-        param = adapter.params.get(place.name)
+        param = declared(adapter.params).get(place.name)
         if param is not None and param.optional and place not in in_query:
             yield f"{place.name!r} may be left out, which works in a query only"
 
@@ -221,7 +221,7 @@ def _destroying(adapter: HttpAdapter) -> Iterator[str]:
     if adapter.destroys_finished and adapter.status is None:
         yield "destroys_finished: needs status, to find out whether a job is finished"
     if adapter.force_param is not None:
-        param = adapter.params.get(adapter.force_param)
+        param = declared(adapter.params).get(adapter.force_param)
         if param is None or not param.optional:
             yield "force_param: must be one of params, and one that may be left out"
         if not adapter.destroys_finished:

@@ -86,6 +86,13 @@ class Param:
     optional: bool = False
 
 
+def declared(params: Mapping[str, str | Param]) -> dict[str, Param]:
+    """Return an adapter's params, of which some may be declared by their text alone."""
+    return {
+        name: Param(param) if isinstance(param, str) else param for name, param in params.items()
+    }
+
+
 @frozen
 class Route:
     """Method and address of a request, such as `Route("DELETE", "/job/{id}")`.

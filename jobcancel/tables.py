@@ -21,12 +21,6 @@ if TYPE_CHECKING:
     from jobcancel.models import Job
 
 
-def _params(params: Mapping[str, str | Param]) -> dict[str, Param]:
-    return {
-        name: Param(param) if isinstance(param, str) else param for name, param in params.items()
-    }
-
-
 @frozen(kw_only=True)
 class HttpAdapter(Replies):
     """A vendor as a declaration; a mistake in it is found when it is made.
@@ -99,7 +93,7 @@ class HttpAdapter(Replies):
     shares: str | None = None
     credential: Credential = BEARER
     headers: Mapping[str, str] = field(factory=dict)
-    params: Mapping[str, Param] = field(factory=dict, converter=_params)
+    params: Mapping[str, str | Param] = field(factory=dict)
     cancel: Route
     status: Route | None = None
     id_pattern: str | None = None

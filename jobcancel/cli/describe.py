@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from jobcancel import BrokenAdapter, HttpAdapter, Outcome, get_adapter
+from jobcancel.routes import declared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -91,7 +92,7 @@ def _configuration(adapter: Adapter) -> dict[str, str]:
     facts = {"API key": keys, "base URL": f"{adapter.url_env}, or {adapter.default_url}"}
     if adapter.shares is not None:
         facts["shared with"] = adapter.shares
-    for name, param in adapter.params.items():
+    for name, param in declared(adapter.params).items():
         facts[f"--param {name}"] = f"{param.about}{_unless_given(param)}"
     if adapter.destroys_finished:
         facts["finished jobs"] = "are not sent the cancel, which would destroy their output"

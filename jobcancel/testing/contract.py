@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from jobcancel.adapter import Adapter, Endpoint, Reading, Request, Response
 from jobcancel.models import Job, JobState, Outcome
+from jobcancel.routes import declared
 from jobcancel.secret import Secret
 from jobcancel.tables import HttpAdapter
 from jobcancel.testing import awkward
@@ -67,7 +68,11 @@ class AdapterContract:
 
     def test_the_job_has_its_params(self) -> None:
         """The params that the adapter needs are given, and no others."""
-        needed = {n for n, p in self.adapter.params.items() if not p.optional and p.default is None}
+        needed = {
+            n
+            for n, p in declared(self.adapter.params).items()
+            if not p.optional and p.default is None
+        }
         none_of(
             f"params: the adapter needs {name!r}; give params = {{{name!r}: '...'}}"
             for name in sorted(needed - {*self.params})
