@@ -119,5 +119,10 @@ def test_both_send_the_same_to_the_vendors_own_address(case: Case, call: str) ->
     assert allowed(case.provider, call) == compare.by_default(case, call)
 
 
+# Pulse's SDK is compared in tests/test_official_sdk.py; Talonic has none for Python.
+ELSEWHERE = {"pulse", "pulse-legacy", "talonic"}
+
+
 def test_every_provider_for_documents_is_compared() -> None:
-    assert of_family("documents") == sorted(case.provider for case in CASES)
+    compared = sorted(case.provider for case in CASES)
+    assert compared == [name for name in of_family("documents") if name not in ELSEWHERE]
