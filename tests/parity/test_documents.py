@@ -119,7 +119,7 @@ def test_both_send_the_same_to_the_vendors_own_address(case: Case, call: str) ->
     assert allowed(case.provider, call) == compare.by_default(case, call)
 
 
-# Pulse's SDK is compared in tests/test_official_sdk.py; Talonic has none for Python.
+# Pulse's SDK is run in tests/test_official_sdk.py; Talonic has none for Python.
 ELSEWHERE = {"pulse", "pulse-legacy", "talonic"}
 
 
