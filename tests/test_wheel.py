@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from jobcancel.sandbox import Sandbox
 
 ROOT = Path(__file__).parent.parent
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+CLEAN = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("COVERAGE", "PYTHONPATH"))
+}
 
 
 def run(*command: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
