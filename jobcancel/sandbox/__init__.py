@@ -1,4 +1,4 @@
-"""A local stand-in for Pulse and Talonic: no keys, no network, and faults on demand.
+"""A local stand-in for the vendors: no keys, no network, and faults on demand.
 
 Written from the vendors' documentation, not from this package's adapters, so that it can prove them
 wrong. Start with `Sandbox` in `server`; only that needs the extra `sandbox` to be installed.

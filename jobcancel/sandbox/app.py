@@ -13,10 +13,12 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 
 from jobcancel.sandbox.control import Control
+from jobcancel.sandbox.declared import Declared
 from jobcancel.sandbox.journal import Received
 from jobcancel.sandbox.keys import KEYS
 from jobcancel.sandbox.pulse import Pulse
 from jobcancel.sandbox.talonic import Talonic
+from jobcancel.sandbox.vendors import VENDORS, relatives
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -56,6 +58,11 @@ class App:
             routes=[
                 Mount("/pulse", Pulse(world).app()),
                 Mount("/talonic", Talonic(world).app()),
+                # One base URL is for all that one key is for, wherever it points.
+                *(
+                    Mount(f"/{name}", Declared(world, map(VENDORS.__getitem__, kin)).app())
+                    for name, kin in ((name, relatives(name)) for name in VENDORS)
+                ),
                 Mount("/", Control(world).app()),
             ]
         )

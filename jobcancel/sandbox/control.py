@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from jobcancel.sandbox.jobs import SandboxJob
     from jobcancel.sandbox.world import World
 
-_ELSEWHERE = "Nothing here: Pulse is under /pulse, Talonic under /talonic, the overview at /.\n"
+_ELSEWHERE = "Nothing here: each vendor is under its name, as in /pulse, the overview at /.\n"
 
 
 _ENDINGS = tuple(state for state in JobState if state.final)

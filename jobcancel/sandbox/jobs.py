@@ -1,6 +1,6 @@
 """A vendor-neutral job whose state follows from the clock, and the store that holds the jobs.
 
-What a vendor calls the states, and what it answers, is left to `pulse` and `talonic`.
+What a vendor calls the states, and what it answers, is left to `pulse`, `talonic` and `declared`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class SandboxJob:
     """One job as the vendor knows it, at the moment `seen`.
 
     Attributes:
-        vendor: `"pulse"` or `"talonic"`.
+        vendor: `"pulse"`, `"talonic"` or the name of another provider.
         job_id: the id, not percent-encoded.
         owner: the tenant whose keys may see the job.
         created: when the job was submitted, in seconds since the epoch.
@@ -162,6 +162,10 @@ class JobStore:
             job = evolve(job, cut=Ending(job.seen + after, state))
             self.add(job)
         return job
+
+    def remove(self, job: SandboxJob) -> None:
+        """Forget `job`, which was submitted."""
+        self._submitted.pop((job.vendor, job.job_id), None)
 
     def clear(self) -> None:
         """Forget every job."""

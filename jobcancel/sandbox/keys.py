@@ -9,6 +9,8 @@ from enum import Enum
 
 from attrs import frozen
 
+from jobcancel.sandbox.vendors import VENDORS
+
 OWN, OTHER = "own", "other"
 """The two tenants: ours, and the one whose jobs we must not see."""
 
@@ -30,7 +32,11 @@ class Key:
     standing: Standing = Standing.GOOD
 
 
-MAIN_KEYS = {"pulse": "sandbox-pulse-key", "talonic": "tlnc_sandbox_key"}
+MAIN_KEYS = {
+    "pulse": "sandbox-pulse-key",
+    "talonic": "tlnc_sandbox_key",
+    **{name: vendor.key for name, vendor in VENDORS.items()},
+}
 """Vendor -> the key to use when nothing special is wanted."""
 
 SPENT_KEY = "tlnc_spent_key"
@@ -48,6 +54,10 @@ KEYS: dict[str, dict[str, Key]] = {
         "tlnc_other_key": Key(tenant=OTHER),
         "tlnc_limited_key": Key(standing=Standing.LIMITED),
         SPENT_KEY: Key(),
+    },
+    **{
+        name: {vendor.key: Key(), vendor.other_key: Key(tenant=OTHER)}
+        for name, vendor in VENDORS.items()
     },
 }
 """Vendor -> key -> what the vendor knows of it."""

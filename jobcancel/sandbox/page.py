@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from jobcancel.sandbox.journal import mask_query
 from jobcancel.sandbox.keys import KEYS, MAIN_KEYS
 from jobcancel.sandbox.seeds import SITUATIONS
+from jobcancel.sandbox.vendors import VENDORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,9 +56,13 @@ header { display: flex; justify-content: space-between; align-items: start; gap:
 def environment(url: str) -> dict[str, str]:
     """Return the environment variables that point jobcancel at the sandbox at `url`."""
     found = {}
-    for vendor, key in MAIN_KEYS.items():
-        found[f"{vendor.upper()}_API_KEY"] = key
+    for vendor in ("pulse", "talonic"):
+        found[f"{vendor.upper()}_API_KEY"] = MAIN_KEYS[vendor]
         found[f"{vendor.upper()}_BASE_URL"] = f"{url}/{vendor}"
+    for name, each in VENDORS.items():
+        found[each.key_env] = each.key
+        # The first of a family answers for the others, too.
+        found.setdefault(each.url_env, f"{url}/{name}{each.base}")
     return found
 
 
@@ -76,7 +81,7 @@ def render(world: World, url: str) -> str:
 <link rel="icon" href="data:,">
 <style>{_STYLE}</style>
 <header><div><h1>jobcancel sandbox</h1>
-<p>A local stand-in for Pulse and Talonic. Nothing leaves this computer.</p></div>
+<p>A local stand-in for the vendors. Nothing leaves this computer.</p></div>
 <form method="post" action="/_sandbox/reset"><button>Reset</button></form></header>
 <h2>Point jobcancel at it</h2>
 <pre>{escape(exports)}</pre>
@@ -143,8 +148,14 @@ def startup_text(sandbox: Sandbox, columns: int = 100) -> str:
         columns: the terminal's width in characters; below 100, a job takes two lines.
     """
     lines = [f"jobcancel sandbox at {sandbox.url}", ""]
-    lines += [f"export {name}={value}" for name, value in sandbox.environ.items()]
-    for vendor in KEYS:
+    seeded = list(dict.fromkeys(each.vendor for each in SITUATIONS))
+    lines += [
+        f"export {name}={value}"
+        for name, value in sandbox.environ.items()
+        if name.partition("_")[0].lower() in seeded
+    ]
+    lines.append(f"# {len(VENDORS)} more providers: their variables are on the page")
+    for vendor in seeded:
         chosen = [each for each in SITUATIONS if each.vendor == vendor]
         ids = max(len(each.job_id) for each in chosen)
         outcomes = max(len(each.outcome) for each in chosen)

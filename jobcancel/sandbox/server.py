@@ -19,6 +19,7 @@ from jobcancel.sandbox.connection import Connection
 from jobcancel.sandbox.jobs import AT_ONCE, CancelPolicy, SandboxJob
 from jobcancel.sandbox.keys import MAIN_KEYS
 from jobcancel.sandbox.page import environment
+from jobcancel.sandbox.vendors import VENDORS
 from jobcancel.sandbox.world import World, check_vendor
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from jobcancel.sandbox.journal import Received
     from jobcancel.sandbox.quota import Quota
 
-_BASE = {"pulse": "pulse", "pulse-legacy": "pulse", "talonic": "talonic"}
+_VENDOR = {"pulse": "pulse", "pulse-legacy": "pulse", "talonic": "talonic"} | {
+    name: name for name in VENDORS
+}
 """Provider -> the vendor that answers for it."""
 
 
@@ -64,7 +67,7 @@ class _Server(uvicorn.Server):
 
 
 class Sandbox:
-    """A stateful local stand-in for the vendors Pulse and Talonic.
+    """A stateful local stand-in for the vendors.
 
     Used as a context manager it serves from a thread and stops when the block is left. It
     remembers the last 10,000 submitted jobs, 10,000 answers to replay and 1,000 requests, and
@@ -173,12 +176,16 @@ class Sandbox:
     @property
     def base_urls(self) -> dict[str, str]:
         """Provider -> base URL, as a client takes them."""
-        return {provider: f"{self.url}/{vendor}" for provider, vendor in _BASE.items()}
+        ends = {name: vendor.base for name, vendor in VENDORS.items()}
+        return {
+            provider: f"{self.url}/{vendor}{ends.get(provider, '')}"
+            for provider, vendor in _VENDOR.items()
+        }
 
     @property
     def api_keys(self) -> dict[str, str]:
         """Provider -> API key, as a client takes them."""
-        return {provider: MAIN_KEYS[vendor] for provider, vendor in _BASE.items()}
+        return {provider: MAIN_KEYS[vendor] for provider, vendor in _VENDOR.items()}
 
     @property
     def environ(self) -> dict[str, str]:
@@ -194,16 +201,18 @@ class Sandbox:
         ends_as: JobState | str = JobState.SUCCEEDED,
         key: str | None = None,
         on_cancel: CancelPolicy = AT_ONCE,
+        job_id: str | None = None,
     ) -> str:
         """Submit a job without a request.
 
         Args:
-            vendor: `"pulse"` or `"talonic"`.
+            vendor: such as `"pulse"`.
             pending: seconds that it waits; the sandbox's own number by default.
             running: seconds that it then runs; the sandbox's own number by default.
             ends_as: `"succeeded"` or `"failed"`.
             key: the key of its owner; the main one by default.
             on_cancel: what an accepted cancel does to it.
+            job_id: its id; a new one by default.
 
         Returns:
             The job's id.
@@ -218,6 +227,7 @@ class Sandbox:
             ends_as=ends_as,
             key=key,
             on_cancel=on_cancel,
+            job_id=job_id,
         )
         return job.job_id
 
@@ -239,7 +249,7 @@ class Sandbox:
         """Let coming requests about a job, which need not exist, meet a fault.
 
         Args:
-            vendor: `"pulse"` or `"talonic"`.
+            vendor: such as `"pulse"`.
             job_id: the job's id.
             fault: what goes wrong.
             on: the request that meets it, `"cancel"` or `"status"`.

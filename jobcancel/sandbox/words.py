@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from jobcancel.errors import ConfigurationError
 from jobcancel.models import JobState
+from jobcancel.sandbox.vendors import VENDORS
 
-WORDS: dict[str, dict[JobState, str]] = {
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WORDS: dict[str, Mapping[JobState, str]] = {
     "pulse": {
         JobState.PENDING: "pending",
         JobState.RUNNING: "processing",
@@ -21,6 +27,7 @@ WORDS: dict[str, dict[JobState, str]] = {
         JobState.FAILED: "failed",
         JobState.CANCELLED: "failed",
     },
+    **{name: vendor.words for name, vendor in VENDORS.items()},
 }
 """Vendor -> state -> word."""
 

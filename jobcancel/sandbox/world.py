@@ -1,14 +1,13 @@
 """Everything the sandbox remembers, and the lock that guards it.
 
-The server's thread and the test's thread both come here; what they may do is in `server`, `pulse`
-and `talonic`.
+The server's thread and the test's thread both come here; what they may do is in `server`, `pulse`,
+`talonic` and `declared`.
 """
 
 from __future__ import annotations
 
 import secrets
 import threading
-import uuid
 from typing import TYPE_CHECKING
 
 from jobcancel.errors import ConfigurationError
@@ -21,6 +20,8 @@ from jobcancel.sandbox.keys import KEYS, MAIN_KEYS, SPENT_KEY
 from jobcancel.sandbox.quota import Quota, Quotas
 from jobcancel.sandbox.recent import Recent
 from jobcancel.sandbox.seeds import SEEDS
+from jobcancel.sandbox.vendor import random_uuid
+from jobcancel.sandbox.vendors import VENDORS
 from jobcancel.sandbox.words import check_ending
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ def _pulse_id() -> str:
     return "-".join(secrets.token_hex(3) for _ in range(3))
 
 
-_NEW_ID: dict[str, Callable[[], str]] = {"pulse": _pulse_id, "talonic": lambda: str(uuid.uuid4())}
+_NEW_ID: dict[str, Callable[[], str]] = {
+    "pulse": _pulse_id,
+    "talonic": random_uuid,
+    **{name: vendor.new_id for name, vendor in VENDORS.items()},
+}
 _ENDS = (JobState.SUCCEEDED, JobState.FAILED)
 REPLAYS = 10_000
 """How many answers are remembered to be replayed."""
@@ -117,6 +122,7 @@ class World:
         key: str | None = None,
         on_cancel: CancelPolicy = AT_ONCE,
         documents: int = 12,
+        job_id: str | None = None,
     ) -> SandboxJob:
         """Create a job; see `Sandbox.submit`."""
         keys = KEYS[check_vendor(vendor)]
@@ -131,7 +137,7 @@ class World:
         check_ending(vendor, "on_cancel.ends_as", on_cancel.ends_as)
         job = SandboxJob(
             vendor=vendor,
-            job_id=_NEW_ID[vendor](),
+            job_id=_NEW_ID[vendor]() if job_id is None else job_id,
             owner=keys[key].tenant,
             created=self.now(),
             pending=self._pending if pending is None else check_seconds("pending", pending),

@@ -13,12 +13,16 @@ from attrs import Factory, define
 from jobcancel import Outcome
 from jobcancel.retry import Clock
 from jobcancel.sandbox import Sandbox
-from tests.faults.situations import POSSIBLE, PROVIDERS, SITUATIONS
+from tests.faults.situations import POSSIBLE, PROVIDERS, SEEDED, SITUATIONS
 from tests.pages import DOCS, generated, with_generated
 from tests.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+FEW = 5
+"""How many providers are named rather than counted."""
 
 
 @define
@@ -78,11 +82,26 @@ class Seen:
     def table(self) -> str:
         """The matrix as the documentation shows it."""
         rows = [
-            f"| {situation.name} | " + " | ".join(self.cell(p, situation.name) for p in PROVIDERS)
+            f"| {situation.name} | " + " | ".join(self.cell(p, situation.name) for p in SEEDED)
             for situation in SITUATIONS
         ]
-        head = f"| situation | {' | '.join(f'`{p}`' for p in PROVIDERS)} |\n|---|---|---|---|\n"
+        head = f"| situation | {' | '.join(f'`{p}`' for p in SEEDED)} |\n|---|---|---|---|\n"
         return head + "".join(f"{row} |\n" for row in rows)
+
+    def others(self) -> str:
+        """What the other providers end with: how many, and which where they are few."""
+        rows = []
+        for situation in SITUATIONS:
+            ended = defaultdict(list)
+            for provider in PROVIDERS[len(SEEDED) :]:
+                ended[self.cell(provider, situation.name)].append(f"`{provider}`")
+            ended.pop("-", None)
+            told = [
+                f"{outcome}: {', '.join(names) if len(names) <= FEW else len(names)}"
+                for outcome, names in sorted(ended.items(), key=lambda each: -len(each[1]))
+            ]
+            rows += [f"| {situation.name} | {'; '.join(told)} |\n"] if told else []
+        return "| situation | outcomes |\n|---|---|\n" + "".join(rows)
 
     def cell(self, provider: str, name: str) -> str:
         return " or ".join(sorted(self.outcomes.get((provider, name), {"-"})))
@@ -100,7 +119,9 @@ def seen() -> Iterator[Seen]:
         page = DOCS / "truth.md"
         if "UPDATE_DOCS" in os.environ:
             page.write_text(with_generated(page.read_text(), "matrix", seen.table()))
+            page.write_text(with_generated(page.read_text(), "others", seen.others()))
         assert seen.table() == generated(page.read_text(), "matrix")
+        assert seen.others() == generated(page.read_text(), "others")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,7 +1,9 @@
 """The situations in which a cancel must tell the truth, and what is true in each.
 
 A situation says how the vendor is brought into it and which outcomes are true then, for all
-providers or by provider. What a provider cannot get into is left out by its capabilities.
+providers or by provider. What a provider cannot get into is left out by its capabilities. At the
+declared vendors of the sandbox, which differ more, what is true follows from their declaration (in
+`true_at`) and from what became of the job in the sandbox.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ from attrs import Factory, define, frozen
 
 from jobcancel import HttpAdapter, JobState, Outcome, get_adapter
 from jobcancel.sandbox import CancelPolicy, Fault, Sandbox
+from jobcancel.sandbox.vendors import VENDORS
 
 O = Outcome  # noqa: E741 - the table is read by columns
 Truth: TypeAlias = Mapping[str, set[Outcome]]
 
 OTHER_KEYS = {"pulse": "sandbox-pulse-other-key", "talonic": "tlnc_other_key"}
 HOURS = 7200.0
+PARAMS = {"fal": {"app": "fal-ai/flux"}, "runpod": {"endpoint": "abc"}}
 
 
 @define
@@ -44,8 +48,13 @@ class Stage:
     def vendor(self) -> str:
         return self.provider.removesuffix("-legacy")
 
+    @property
+    def declared(self) -> bool:
+        return self.vendor in VENDORS
+
     def job(self, **settings: Any) -> None:
-        defaults = {"pending": 0.0, "running": 1e6}
+        queued = self.declared and not VENDORS[self.vendor].cancels[JobState.RUNNING].stops
+        defaults = {"pending": 1e6 if queued else 0.0, "running": 1e6}
         self.job_id = self.sandbox.submit(self.vendor, **{**defaults, **settings})
 
     def fault(self, on: str = "cancel", times: int | None = 1, **fault: Any) -> None:
@@ -64,20 +73,43 @@ def _unseen_end(adapter: HttpAdapter) -> bool:
     return bool(adapter.success)
 
 
-def _knows(word: str) -> Callable[[HttpAdapter], bool]:
-    return lambda adapter: word in adapter.states
+def _can_expire(adapter: HttpAdapter) -> bool:
+    if adapter.name in VENDORS:
+        return JobState.EXPIRED in VENDORS[adapter.name].words
+    return JobState.EXPIRED in adapter.states.values()
+
+
+def _says(word: str) -> Callable[[HttpAdapter], bool]:
+    """Whether a status body of `word` at `status` is one of the vendor's."""
+    return lambda adapter: (
+        not _is_declared(adapter) or ("status" in adapter.state and word in adapter.states)
+    )
+
+
+def _can_tell(code: int, body: str | None, *, applied: bool) -> Callable[[HttpAdapter], bool]:
+    """Whether it is not the documented success, which nobody can tell from a lie."""
+    return lambda adapter: applied or bool(body) or code not in adapter.empty_success
+
+
+def _is_declared(adapter: HttpAdapter) -> bool:
+    return adapter.name in VENDORS
+
+
+def _seeded(adapter: HttpAdapter) -> bool:
+    """Whether it is one of the first vendors: for what is about the transport, they will do."""
+    return not _is_declared(adapter)
 
 
 def _checks_ids(adapter: HttpAdapter) -> bool:
-    return Outcome.INVALID in adapter.replies.values()
+    return _seeded(adapter) and Outcome.INVALID in adapter.replies.values()
 
 
 def _overrides(adapter: HttpAdapter) -> bool:
-    return bool(adapter.overrides)
+    return _seeded(adapter) and bool(adapter.overrides)
 
 
 def _opaque_ids(adapter: HttpAdapter) -> bool:
-    return not _checks_ids(adapter)
+    return not _checks_ids(adapter) and adapter.name != "databricks-run"
 
 
 @frozen(kw_only=True)
@@ -90,8 +122,10 @@ class Situation:
 
     def true(self, stage: Stage) -> set[Outcome]:
         if isinstance(self.truth, set):
-            return self.truth
-        return self.truth[stage.vendor]
+            known = self.truth
+        else:
+            known = self.truth["pulse" if stage.declared else stage.vendor]
+        return true_at(stage, self.name, known) if stage.declared else known
 
 
 def _situation(
@@ -157,11 +191,13 @@ def limited(header: str, value: Callable[[float], str]) -> Callable[[Stage], Non
 
 
 def _another_tenants(stage: Stage) -> None:
-    stage.job(key=OTHER_KEYS[stage.vendor])
+    vendor = stage.vendor
+    stage.job(key=VENDORS[vendor].other_key if stage.declared else OTHER_KEYS[vendor])
 
 
 def _unknown(stage: Stage) -> None:
-    stage.job_id = "00000000-0000-4000-8000-00000000ffff"
+    numbered = stage.provider == "databricks-run"
+    stage.job_id = "4711" if numbered else "00000000-0000-4000-8000-00000000ffff"
 
 
 def _with_key(key: str) -> Callable[[Stage], None]:
@@ -242,10 +278,12 @@ FAILURE = {"error": {"code": "GENERAL_001", "message": "internal error"}}
 SITUATIONS = [
     # The job's own state
     _situation("the job is pending", job(pending=1e6), O.CANCELLED),
-    _situation("the job is processing", job(), O.CANCELLED),
-    _situation("the job is processing; verified", job(), O.CANCELLED, verify=True),
-    _situation("the job is completed", job(running=0.0), O.ALREADY_TERMINAL),
-    _situation("the job is failed", job(running=0.0, ends_as="failed"), O.ALREADY_TERMINAL),
+    _situation("the job is processing", job(pending=0.0), O.CANCELLED),
+    _situation("the job is processing; verified", job(pending=0.0), O.CANCELLED, verify=True),
+    _situation("the job is completed", job(pending=0.0, running=0.0), O.ALREADY_TERMINAL),
+    _situation(
+        "the job is failed", job(pending=0.0, running=0.0, ends_as="failed"), O.ALREADY_TERMINAL
+    ),
     _situation(
         # No vendor says who cancelled a job; where the reply says "over", that stands.
         "the job was cancelled before",
@@ -256,7 +294,7 @@ SITUATIONS = [
         "the job is expired",
         faulty(finish=JobState.EXPIRED),
         O.ALREADY_TERMINAL,
-        needs=_knows("expired"),
+        needs=_can_expire,
     ),
     _situation("the job is unknown", _unknown, O.NOT_FOUND),
     _situation(
@@ -395,6 +433,7 @@ SITUATIONS = [
             f"{what}, {'applied' if applied else 'not applied'}",
             faulty(status=code, body=body, apply=applied),
             O.CANCELLED,
+            needs=_can_tell(code, body, applied=applied),
         )
         for what, code, body in (
             ("200 with an empty body", 200, ""),
@@ -415,6 +454,7 @@ SITUATIONS = [
             f"the status says {word!r} after a lost reply",
             status_says(status=word),
             O.CANCELLED,
+            needs=_says(word),
         )
         for word in ("cancelled", "canceled")
     ),
@@ -428,6 +468,7 @@ SITUATIONS = [
         "the status says 'failed' with another error after a lost reply",
         status_says(status="failed", error={"code": "job_failed", "message": "Bad schema"}),
         O.ALREADY_TERMINAL,
+        needs=_says("failed"),
     ),
     _situation(
         "the reply says 'failed' with another error",
@@ -437,6 +478,7 @@ SITUATIONS = [
             finish=JobState.FAILED,
         ),
         O.ALREADY_TERMINAL,
+        needs=_says("failed"),
     ),
     # The status read fails
     *(
@@ -465,7 +507,7 @@ SITUATIONS = [
     ),
     # Endless and enormous replies to an applied cancel
     *(
-        _situation(what, faulty(apply=True, **fault), O.CANCELLED)
+        _situation(what, faulty(apply=True, **fault), O.CANCELLED, needs=_seeded)
         for what, fault in (
             (
                 "the body drips a byte at a time",
@@ -485,7 +527,43 @@ SITUATIONS = [
     _situation("redirected to another host", _redirected, O.UNKNOWN),
 ]
 
-PROVIDERS = ["pulse", "pulse-legacy", "talonic"]
+SEEDED = ["pulse", "pulse-legacy", "talonic"]
+PROVIDERS = [*SEEDED, *sorted(VENDORS)]
+
+
+def true_at(stage: Stage, name: str, known: set[Outcome]) -> set[Outcome]:
+    """What is true at a declared vendor where `known` is at the first ones."""
+    vendor, adapter = VENDORS[stage.vendor], stage.adapter
+    meanings = {*adapter.replies.values(), *adapter.verdicts.values()}
+    states = {"pending": JobState.PENDING, "processing": JobState.RUNNING}
+    state = states.get(name.removeprefix("the job is ").removesuffix("; verified"))
+    if state is not None and not vendor.cancels[state].stops:
+        return {O.UNKNOWN}
+    if name in {"the job is unknown", "the id is odd"}:
+        return {O.NOT_FOUND} & meanings or {O.UNKNOWN}
+    if name == "the job is another tenant's":
+        told = {403: O.FORBIDDEN, 404: O.NOT_FOUND}[vendor.foreign.status]
+        return {told} & meanings or {O.UNKNOWN}
+    also: set[Outcome] = set()
+    if O.CANCELLED in known:
+        # An acceptance does not always show the end.
+        also |= {O.CANCELLING}
+    if name.startswith("reply lost, then every status read"):
+        # A second cancel may tell what the first one did.
+        also |= {O.CANCELLED, O.CANCELLING}
+    if stage.provider == "fal":
+        # It has no cancelled state: a cancelled request reads as one that failed.
+        also |= {O.ALREADY_TERMINAL}
+    if stage.provider == "databricks-run" and O.ALREADY_TERMINAL in known:
+        # A finished run gets the same receipt as one that runs.
+        also |= {O.CANCELLING}
+    if stage.provider == "runway" and "404" in name:
+        # It is read before every cancel, and may have been deleted.
+        also |= {O.NOT_FOUND}
+    if stage.provider == "runway" and name.startswith("the job finishes between"):
+        # Then it is deleted, which has the same reply.
+        also |= {O.CANCELLED}
+    return known | also
 
 
 def adapter_of(provider: str) -> HttpAdapter:

@@ -1,0 +1,170 @@
+"""What a vendor is, as a declaration that `declared` plays: addresses, words, and answers.
+
+Bodies are templates: a text `"{id}"` becomes the value itself, one with more than that a text
+with the value in it. The declarations are in `vendors_llm` and `vendors_more`.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeAlias
+
+from attrs import field, frozen
+
+from jobcancel.models import JobState
+
+Template: TypeAlias = Mapping[str, object]
+
+_WHOLE = re.compile(r"\{(\w+)\}")
+_ENDS = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED)
+
+
+def fill(template: object, values: Mapping[str, object]) -> object:
+    """Return a template with the values filled in.
+
+    Example:
+        >>> fill({"run": "{id}", "message": "no run {id}"}, {"id": 7})
+        {'run': 7, 'message': 'no run 7'}
+    """
+    if isinstance(template, Mapping):
+        return {name: fill(each, values) for name, each in template.items()}
+    if isinstance(template, list):
+        return [fill(each, values) for each in template]
+    if not isinstance(template, str):
+        return template
+    whole = _WHOLE.fullmatch(template)
+    return values[whole[1]] if whole else template.format_map(values)
+
+
+@frozen
+class Address:
+    """Where a request about a job goes, and where in it the job's id is.
+
+    Args:
+        method: in capitals.
+        path: as Starlette has it, with `{job_id}` where the id is a part of it.
+        where: the part of the request that has the id.
+        name: what the id is called in a query or a JSON body.
+    """
+
+    method: str
+    path: str
+    where: Literal["path", "query", "body"] = "path"
+    name: str = ""
+
+
+@frozen
+class Answer:
+    """What a vendor answers.
+
+    Args:
+        status: the HTTP status code.
+        body: template of the JSON body; None for an empty one.
+        job: whether the body is the job, as a status read shows it, and `body` is not used.
+        shows: the state that the body shows; None for the one that the job is in.
+        stops: whether a cancel that is answered so stops a job that has not ended.
+    """
+
+    status: int
+    body: Template | None = field(default=None, hash=False)
+    job: bool = False
+    shows: JobState | None = None
+    stops: bool = True
+
+
+@frozen(kw_only=True)
+class Vendor:
+    """One kind of job at one vendor.
+
+    Args:
+        name: the provider's name.
+        family: a name for all kinds of job that one key is for.
+        key_env: environment variable of the key.
+        url_env: environment variable of the base URL.
+        base: path at the end of the vendor's own base URL.
+        header: name of the header that has the key.
+        scheme: word before the key in it.
+        needs_headers: headers without which the vendor answers `incomplete`.
+        needs_query: likewise fields of the query.
+        cancel: the address for a cancel.
+        status: the address for a status read.
+        new_id: makes the id of a submitted job.
+        id_prefix: what ids begin with that is in the address before the id.
+        words: state -> word; a state that is missing cannot be shown.
+        job: template of the job, with `{id}`, `{word}`, `{created}`, `{done}`, `{documents}`.
+        extra: state -> further fields of the job, or other ones.
+        codes: state -> status code of a status read, where that is not 200.
+        cancels: state -> what a cancel of a job in it answers.
+        unknown: the answer about a job that there is not.
+        foreign: the answer about a job of another tenant.
+        wrong_key: the answer to a key that the vendor does not know.
+        limit: the answer to a request too many.
+        tells_wait: whether that has a Retry-After.
+        incomplete: the answer to a request that lacks something.
+        deletes_finished: whether a cancel of a job that has ended deletes it.
+    """
+
+    name: str
+    family: str
+    key_env: str
+    url_env: str
+    base: str = ""
+    header: str = "authorization"
+    scheme: str = "Bearer"
+    needs_headers: tuple[str, ...] = ()
+    needs_query: tuple[str, ...] = ()
+    cancel: Address
+    status: Address
+    new_id: Callable[[], str]
+    id_prefix: str = ""
+    words: Mapping[JobState, str] = field(hash=False)
+    job: Template = field(hash=False)
+    extra: Mapping[JobState, Template] = field(factory=dict, hash=False)
+    codes: Mapping[JobState, int] = field(factory=dict, hash=False)
+    cancels: Mapping[JobState, Answer] = field(hash=False)
+    unknown: Answer
+    foreign: Answer
+    wrong_key: Answer
+    limit: Answer
+    tells_wait: bool = True
+    incomplete: Answer = Answer(400)
+    deletes_finished: bool = False
+
+    @property
+    def key(self) -> str:
+        """The key to use when nothing special is wanted."""
+        return f"sandbox-{self.family}-key"
+
+    @property
+    def other_key(self) -> str:
+        """The key of the other tenant."""
+        return f"sandbox-{self.family}-other-key"
+
+
+def cancels(active: Answer, ended: Answer, **other: Answer) -> dict[JobState, Answer]:
+    """Return what a cancel answers by the job's state: an active one, an ended one, others by name.
+
+    Example:
+        >>> cancels(Answer(200), Answer(409), running=Answer(202))[JobState.RUNNING].status
+        202
+    """
+    answers = {JobState.PENDING: active, JobState.RUNNING: active, **dict.fromkeys(_ENDS, ended)}
+    return {**answers, **{JobState(state): answer for state, answer in other.items()}}
+
+
+def prefixed(prefix: str) -> Callable[[], str]:
+    """Return what makes ids of random digits after a prefix."""
+    return lambda: f"{prefix}{secrets.token_hex(12)}"
+
+
+def random_uuid() -> str:
+    """Make an id that is a UUID."""
+    return str(uuid.uuid4())
+
+
+def random_number() -> str:
+    """Make an id that is a number."""
+    return str(10**14 + secrets.randbelow(10**14))

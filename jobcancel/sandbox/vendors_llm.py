@@ -1,0 +1,337 @@
+"""The vendors of LLM jobs, declared from their documentation.
+
+Where a vendor does not document what it answers, the answer is ours and marked so: one that is
+plausible and that only a look at the job settles.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from jobcancel.models import JobState
+from jobcancel.sandbox.vendor import Address, Answer, Vendor, cancels, prefixed, random_uuid
+
+if TYPE_CHECKING:
+    from jobcancel.sandbox.vendor import Template
+
+
+def _openai(kind: str, message: str) -> Template:
+    return {"error": {"message": message, "type": kind, "param": None, "code": None}}
+
+
+_NO_BATCH = _openai("invalid_request_error", "No job found with id '{id}'")
+
+_OPENAI_BATCH = Vendor(
+    name="openai-batch",
+    family="openai",
+    key_env="OPENAI_API_KEY",
+    url_env="OPENAI_BASE_URL",
+    base="/v1",
+    cancel=Address("POST", "/batches/{job_id}/cancel"),
+    status=Address("GET", "/batches/{job_id}"),
+    new_id=prefixed("batch_"),
+    words={
+        JobState.PENDING: "validating",
+        JobState.RUNNING: "in_progress",
+        JobState.CANCELLING: "cancelling",
+        JobState.CANCELLED: "cancelled",
+        JobState.SUCCEEDED: "completed",
+        JobState.FAILED: "failed",
+        JobState.EXPIRED: "expired",
+    },
+    job={
+        "id": "{id}",
+        "object": "batch",
+        "status": "{word}",
+        "request_counts": {"total": "{documents}", "completed": "{done}", "failed": 0},
+    },
+    cancels=cancels(
+        Answer(200, job=True, shows=JobState.CANCELLING),
+        # Third parties report it; the vendor does not document it.
+        Answer(
+            409,
+            _openai("invalid_request_error", "Cannot cancel a batch with status '{word}'."),
+        ),
+    ),
+    unknown=Answer(404, _NO_BATCH),
+    # Ours: what a job of another organisation answers is not documented.
+    foreign=Answer(404, _NO_BATCH),
+    wrong_key=Answer(401, _openai("invalid_request_error", "Incorrect API key provided")),
+    limit=Answer(429, _openai("requests", "Rate limit reached")),
+)
+
+_OPENAI_RESPONSE = evolve(
+    _OPENAI_BATCH,
+    name="openai-response",
+    cancel=Address("POST", "/responses/{job_id}/cancel"),
+    status=Address("GET", "/responses/{job_id}"),
+    new_id=prefixed("resp_"),
+    words={
+        JobState.PENDING: "queued",
+        JobState.RUNNING: "in_progress",
+        JobState.CANCELLED: "cancelled",
+        JobState.SUCCEEDED: "completed",
+        JobState.FAILED: "failed",
+    },
+    job={"id": "{id}", "object": "response", "background": True, "status": "{word}"},
+    cancels=cancels(
+        Answer(200, job=True),
+        # Ours.
+        Answer(400, _openai("invalid_request_error", "The response cannot be cancelled")),
+    ),
+)
+
+_OPENAI_FINETUNE = evolve(
+    _OPENAI_RESPONSE,
+    name="openai-finetune",
+    cancel=Address("POST", "/fine_tuning/jobs/{job_id}/cancel"),
+    status=Address("GET", "/fine_tuning/jobs/{job_id}"),
+    new_id=prefixed("ftjob-"),
+    words={
+        JobState.PENDING: "validating_files",
+        JobState.RUNNING: "running",
+        JobState.CANCELLED: "cancelled",
+        JobState.SUCCEEDED: "succeeded",
+        JobState.FAILED: "failed",
+    },
+    job={"id": "{id}", "object": "fine_tuning.job", "status": "{word}"},
+    cancels=cancels(
+        Answer(200, job=True),
+        # Ours.
+        Answer(400, _openai("invalid_request_error", "The job has already ended")),
+    ),
+)
+
+_AZURE_OPENAI_BATCH = evolve(
+    _OPENAI_BATCH,
+    name="azure-openai-batch",
+    family="azure-openai",
+    key_env="AZURE_OPENAI_API_KEY",
+    url_env="AZURE_OPENAI_ENDPOINT",
+    base="",
+    header="api-key",
+    scheme="",
+    needs_query=("api-version",),
+    cancel=Address("POST", "/openai/batches/{job_id}/cancel"),
+    status=Address("GET", "/openai/batches/{job_id}"),
+    incomplete=Answer(404, {"error": {"code": "404", "message": "Resource not found"}}),
+)
+
+_GROQ_BATCH = evolve(
+    _OPENAI_BATCH,
+    name="groq-batch",
+    family="groq",
+    key_env="GROQ_API_KEY",
+    url_env="GROQ_BASE_URL",
+    base="",
+    cancel=Address("POST", "/openai/v1/batches/{job_id}/cancel"),
+    status=Address("GET", "/openai/v1/batches/{job_id}"),
+)
+
+
+def _anthropic(kind: str, message: str) -> Template:
+    return {
+        "type": "error",
+        "error": {"type": kind, "message": message},
+        "request_id": "req_sandbox",
+    }
+
+
+_ANTHROPIC_ENDS = {
+    JobState.CANCELLED: "canceled",
+    JobState.SUCCEEDED: "succeeded",
+    JobState.FAILED: "errored",
+    JobState.EXPIRED: "expired",
+}
+_COUNTERS = ("processing", "succeeded", "errored", "canceled", "expired")
+_BEGUN: dict[str, Any] = {"cancel_initiated_at": "{created}"}
+
+
+def _counts(name: str) -> dict[str, object]:
+    return {"request_counts": {each: 12 if each == name else 0 for each in _COUNTERS}}
+
+
+_ANTHROPIC_BATCH = Vendor(
+    name="anthropic-batch",
+    family="anthropic",
+    key_env="ANTHROPIC_API_KEY",
+    url_env="ANTHROPIC_BASE_URL",
+    header="x-api-key",
+    scheme="",
+    needs_headers=("anthropic-version",),
+    cancel=Address("POST", "/v1/messages/batches/{job_id}/cancel"),
+    status=Address("GET", "/v1/messages/batches/{job_id}"),
+    new_id=prefixed("msgbatch_"),
+    words={
+        JobState.PENDING: "in_progress",
+        JobState.RUNNING: "in_progress",
+        JobState.CANCELLING: "canceling",
+        **dict.fromkeys(_ANTHROPIC_ENDS, "ended"),
+    },
+    job={
+        "id": "{id}",
+        "type": "message_batch",
+        "processing_status": "{word}",
+        "cancel_initiated_at": None,
+        **_counts("processing"),
+    },
+    extra={
+        **{state: _counts(name) for state, name in _ANTHROPIC_ENDS.items()},
+        JobState.CANCELLING: _BEGUN,
+        JobState.CANCELLED: {**_BEGUN, **_counts("canceled")},
+    },
+    cancels=cancels(
+        Answer(200, job=True, shows=JobState.CANCELLING),
+        # Ours.
+        Answer(400, _anthropic("invalid_request_error", "The batch has ended")),
+    ),
+    unknown=Answer(404, _anthropic("not_found_error", "There is no batch {id}")),
+    # Ours.
+    foreign=Answer(404, _anthropic("not_found_error", "There is no batch {id}")),
+    wrong_key=Answer(401, _anthropic("authentication_error", "invalid x-api-key")),
+    limit=Answer(429, _anthropic("rate_limit_error", "Number of requests has exceeded your limit")),
+    incomplete=Answer(
+        400, _anthropic("invalid_request_error", "anthropic-version: header is required")
+    ),
+)
+
+_MISTRAL_BATCH = Vendor(
+    name="mistral-batch",
+    family="mistral",
+    key_env="MISTRAL_API_KEY",
+    url_env="MISTRAL_BASE_URL",
+    cancel=Address("POST", "/v1/batch/jobs/{job_id}/cancel"),
+    status=Address("GET", "/v1/batch/jobs/{job_id}"),
+    new_id=random_uuid,
+    words={
+        JobState.PENDING: "QUEUED",
+        JobState.RUNNING: "RUNNING",
+        JobState.CANCELLING: "CANCELLATION_REQUESTED",
+        JobState.CANCELLED: "CANCELLED",
+        JobState.SUCCEEDED: "SUCCESS",
+        JobState.FAILED: "FAILED",
+        JobState.EXPIRED: "TIMEOUT_EXCEEDED",
+    },
+    job={
+        "id": "{id}",
+        "object": "batch",
+        "status": "{word}",
+        "total_requests": "{documents}",
+        "completed_requests": "{done}",
+    },
+    # The vendor documents no error: all of them are ours.
+    cancels=cancels(
+        Answer(200, job=True, shows=JobState.CANCELLING),
+        Answer(400, {"detail": "The job has ended"}),
+    ),
+    unknown=Answer(404, {"detail": "Not found"}),
+    foreign=Answer(404, {"detail": "Not found"}),
+    wrong_key=Answer(401, {"detail": "Unauthorized"}),
+    limit=Answer(429, {"message": "Requests rate limit exceeded"}),
+)
+
+
+def _google(code: int, status: str, message: str, **more: object) -> Answer:
+    return Answer(code, {"error": {"code": code, "message": message, "status": status, **more}})
+
+
+_GEMINI_BATCH = Vendor(
+    name="gemini-batch",
+    family="gemini",
+    key_env="GOOGLE_API_KEY",
+    url_env="GOOGLE_GEMINI_BASE_URL",
+    header="x-goog-api-key",
+    scheme="",
+    cancel=Address("POST", "/v1beta/batches/{job_id}:cancel"),
+    status=Address("GET", "/v1beta/batches/{job_id}"),
+    new_id=prefixed("batches/"),
+    id_prefix="batches/",
+    words={
+        JobState.PENDING: "BATCH_STATE_PENDING",
+        JobState.RUNNING: "BATCH_STATE_RUNNING",
+        JobState.CANCELLED: "BATCH_STATE_CANCELLED",
+        JobState.SUCCEEDED: "BATCH_STATE_SUCCEEDED",
+        JobState.FAILED: "BATCH_STATE_FAILED",
+        JobState.EXPIRED: "BATCH_STATE_EXPIRED",
+    },
+    job={"name": "{id}", "metadata": {"name": "{id}", "state": "{word}"}},
+    cancels=cancels(
+        Answer(200, {}),
+        # Ours.
+        _google(400, "FAILED_PRECONDITION", "The batch has ended"),
+    ),
+    unknown=_google(404, "NOT_FOUND", "Requested entity was not found."),
+    foreign=_google(403, "PERMISSION_DENIED", "The caller does not have permission"),
+    # Not documented, but recorded by several third parties.
+    wrong_key=_google(
+        400,
+        "INVALID_ARGUMENT",
+        "API key not valid. Please pass a valid API key.",
+        details=[{"reason": "API_KEY_INVALID", "domain": "googleapis.com"}],
+    ),
+    limit=_google(429, "RESOURCE_EXHAUSTED", "Quota exceeded"),
+)
+
+_COHERE_BATCH = Vendor(
+    name="cohere-batch",
+    family="cohere",
+    key_env="CO_API_KEY",
+    url_env="CO_API_URL",
+    cancel=Address("POST", "/v2/batches/{job_id}:cancel"),
+    status=Address("GET", "/v2/batches/{job_id}"),
+    new_id=random_uuid,
+    words={
+        JobState.PENDING: "BATCH_STATUS_QUEUED",
+        JobState.RUNNING: "BATCH_STATUS_IN_PROGRESS",
+        JobState.CANCELLING: "BATCH_STATUS_CANCELING",
+        JobState.CANCELLED: "BATCH_STATUS_CANCELED",
+        JobState.SUCCEEDED: "BATCH_STATUS_COMPLETED",
+        JobState.FAILED: "BATCH_STATUS_FAILED",
+    },
+    job={"batch": {"id": "{id}", "status": "{word}"}},
+    cancels=cancels(
+        Answer(200, {}),
+        # Ours, with one of the status codes that are documented.
+        Answer(400, {"message": "the batch is finished"}),
+    ),
+    unknown=Answer(404, {"message": "batch not found"}),
+    foreign=Answer(403, {"message": "access to the batch is denied"}),
+    wrong_key=Answer(401, {"message": "invalid api token"}),
+    limit=Answer(429, {"message": "too many requests"}),
+)
+
+_TOGETHER_BATCH = Vendor(
+    name="together-batch",
+    family="together",
+    key_env="TOGETHER_API_KEY",
+    url_env="TOGETHER_BASE_URL",
+    cancel=Address("POST", "/v1/batches/{job_id}/cancel"),
+    status=Address("GET", "/v1/batches/{job_id}"),
+    new_id=random_uuid,
+    words={
+        JobState.PENDING: "VALIDATING",
+        JobState.RUNNING: "IN_PROGRESS",
+        JobState.CANCELLED: "CANCELLED",
+        JobState.SUCCEEDED: "COMPLETED",
+        JobState.FAILED: "FAILED",
+        JobState.EXPIRED: "EXPIRED",
+    },
+    job={"id": "{id}", "status": "{word}"},
+    cancels=cancels(
+        Answer(200, job=True),
+        # Ours, with one of the status codes that are documented.
+        Answer(400, {"error": "the batch cannot be cancelled"}),
+    ),
+    unknown=Answer(404, {"error": "batch not found"}),
+    # Ours, likewise.
+    foreign=Answer(403, {"error": "forbidden"}),
+    wrong_key=Answer(401, {"error": "invalid api key"}),
+    limit=Answer(429, {"error": "rate limit exceeded"}),
+)
+
+LLM_VENDORS = (
+    *(_OPENAI_BATCH, _OPENAI_RESPONSE, _OPENAI_FINETUNE, _AZURE_OPENAI_BATCH, _GROQ_BATCH),
+    *(_ANTHROPIC_BATCH, _MISTRAL_BATCH, _GEMINI_BATCH, _COHERE_BATCH, _TOGETHER_BATCH),
+)

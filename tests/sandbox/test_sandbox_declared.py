@@ -1,0 +1,234 @@
+"""The vendors that the sandbox plays from a declaration, asked by jobcancel and by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from jobcancel import HttpAdapter, JobState, Outcome, cancel, get_adapter
+from jobcancel.registry import BUILT_IN
+from jobcancel.sandbox import CancelPolicy, Fault, Quota, Sandbox
+from jobcancel.sandbox.vendors import VENDORS
+from tests.sandbox.conftest import NO_TLS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PARAMS = {"fal": {"app": "fal-ai/flux"}, "runpod": {"endpoint": "abc"}}
+PENDING: dict[str, Any] = {"pending": 1e6}
+RUNNING: dict[str, Any] = {"pending": 0.0, "running": 1e6}
+ENDED: dict[str, Any] = {"pending": 0.0, "running": 0.0}
+# Where only a request in the queue can be cancelled.
+QUEUED_ONLY = {"higgsfield", "baseten"}
+
+EACH = pytest.mark.parametrize("provider", sorted(VENDORS))
+
+
+@pytest.fixture
+def _environment(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in sandbox.environ.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def outside(sandbox: Sandbox) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=sandbox.url, verify=NO_TLS) as client:
+        yield client
+
+
+def bearer(provider: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {VENDORS[provider].key}"}
+
+
+def test_the_sandbox_plays_every_built_in_provider(sandbox: Sandbox) -> None:
+    assert set(BUILT_IN) == set(sandbox.base_urls) == set(sandbox.api_keys)
+
+
+@EACH
+def test_a_declaration_has_the_variables_that_the_provider_reads(provider: str) -> None:
+    adapter, vendor = get_adapter(provider), VENDORS[provider]
+    assert (adapter.key_env, adapter.url_env) == (vendor.key_env, vendor.url_env)
+
+
+@EACH
+def test_a_base_url_ends_as_the_vendors_own_does(provider: str, sandbox: Sandbox) -> None:
+    ending = httpx.URL(get_adapter(provider).default_url.replace("{", "").replace("}", "")).path
+    assert sandbox.base_urls[provider].endswith(f"/{provider}{ending.rstrip('/')}")
+
+
+@EACH
+@pytest.mark.usefixtures("_environment")
+def test_a_job_is_cancelled_with_what_the_environment_says(provider: str, sandbox: Sandbox) -> None:
+    settings = PENDING if provider in QUEUED_ONLY else RUNNING
+    job_id = sandbox.submit(provider, **settings)
+    result = cancel(provider, job_id, params=PARAMS.get(provider))
+    assert result.outcome in {Outcome.CANCELLED, Outcome.CANCELLING}
+    assert JobState.CANCELLED is sandbox.job(provider, job_id).state
+
+
+@EACH
+@pytest.mark.usefixtures("_environment")
+def test_a_cancel_of_a_job_that_has_ended_changes_nothing(provider: str, sandbox: Sandbox) -> None:
+    job_id = sandbox.submit(provider, **ENDED)
+    cancel(provider, job_id, params=PARAMS.get(provider))
+    assert JobState.SUCCEEDED is sandbox.job(provider, job_id).state
+
+
+@EACH
+@pytest.mark.parametrize("state", [each for each in JobState if each is not JobState.UNKNOWN])
+def test_every_word_of_a_vendor_is_known_to_its_adapter(provider: str, state: JobState) -> None:
+    adapter, vendor = get_adapter(provider), VENDORS[provider]
+    assert isinstance(adapter, HttpAdapter)
+    known = {*adapter.states, *(w for o in adapter.overrides for w in o.where.values()), "ended"}
+    assert vendor.words.get(state, "ended") in known
+
+
+@pytest.mark.parametrize("provider", sorted({*QUEUED_ONLY, "extend-parse"}))
+@pytest.mark.usefixtures("_environment")
+def test_a_job_that_the_vendor_refuses_to_cancel_goes_on(provider: str, sandbox: Sandbox) -> None:
+    job_id = sandbox.submit(provider, **(RUNNING if provider in QUEUED_ONLY else PENDING))
+    result = cancel(provider, job_id, deadline=0.2)
+    assert (Outcome.UNKNOWN, True) == (result.outcome, sandbox.job(provider, job_id).state.active)
+
+
+def test_a_job_that_is_to_stop_reads_as_cancelling_until_it_has(
+    sandbox: Sandbox, outside: httpx.Client, clock: Any
+) -> None:
+    job_id = sandbox.submit("openai-batch", **RUNNING, on_cancel=CancelPolicy(after=60.0))
+    path, headers = f"/openai-batch/v1/batches/{job_id}", bearer("openai-batch")
+    words = [outside.post(f"{path}/cancel", headers=headers).json()["status"]]
+    clock.advance(50.0)
+    words.append(outside.post(f"{path}/cancel", headers=headers).json()["status"])
+    words.append(outside.get(path, headers=headers).json()["status"])
+    clock.advance(10.0)
+    words.append(outside.get(path, headers=headers).json()["status"])
+    assert ["cancelling", "cancelling", "cancelling", "cancelled"] == words
+
+
+def test_a_job_is_submitted_under_an_id_of_ones_own(sandbox: Sandbox) -> None:
+    assert "batch_1" == sandbox.submit("openai-batch", job_id="batch_1")
+    assert "batch_1" == sandbox.job("openai-batch", "batch_1").job_id
+
+
+def test_a_finished_task_is_deleted_with_its_output(
+    sandbox: Sandbox, outside: httpx.Client
+) -> None:
+    job_id = sandbox.submit("runway", **ENDED)
+    headers = {**bearer("runway"), "x-runway-version": "2024-11-06"}
+    path = f"/runway/v1/tasks/{job_id}"
+    replies = [outside.request(verb, path, headers=headers) for verb in ("GET", "DELETE", "GET")]
+    assert [200, 204, 404] == [reply.status_code for reply in replies]
+
+
+@pytest.mark.parametrize(
+    ("content", "status_code"),
+    [
+        ('{"run_id": 12}', 200),
+        ('{"run_id": "12"}', 400),
+        ('{"run_id": true}', 400),
+        ("[12]", 400),
+        ("{", 400),
+    ],
+)
+def test_an_id_in_a_body_is_a_number(
+    sandbox: Sandbox, outside: httpx.Client, content: str, status_code: int
+) -> None:
+    sandbox.submit("databricks-run", **RUNNING, job_id="12")
+    reply = outside.post(
+        "/databricks-run/api/2.2/jobs/runs/cancel",
+        content=content,
+        headers=bearer("databricks-run"),
+    )
+    assert status_code == reply.status_code
+
+
+def test_what_a_vendor_insists_on_is_missed(sandbox: Sandbox, outside: httpx.Client) -> None:
+    batch, azure = sandbox.submit("anthropic-batch"), sandbox.submit("azure-openai-batch")
+    keys = {vendor: VENDORS[vendor].key for vendor in ("anthropic-batch", "azure-openai-batch")}
+    replies = [
+        outside.get(
+            f"/anthropic-batch/v1/messages/batches/{batch}",
+            headers={"x-api-key": keys["anthropic-batch"]},
+        ),
+        outside.get(
+            f"/azure-openai-batch/openai/batches/{azure}",
+            headers={"api-key": keys["azure-openai-batch"]},
+        ),
+    ]
+    assert [400, 404] == [reply.status_code for reply in replies]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["", "Bearer", "sandbox-fal-key", "Bearer sandbox-fal-key", "Key sandbox-openai-key"],
+)
+def test_a_key_counts_only_with_its_scheme(
+    sandbox: Sandbox, outside: httpx.Client, sent: str
+) -> None:
+    path = f"/fal/any/app/requests/{sandbox.submit('fal')}/status"
+    assert 401 == outside.get(path, headers={"authorization": sent}).status_code
+
+
+def test_a_key_counts_once_with_the_right_scheme(sandbox: Sandbox, outside: httpx.Client) -> None:
+    path = f"/fal/any/app/requests/{sandbox.submit('fal')}/status"
+    reply = outside.get(path, headers={"authorization": "key sandbox-fal-key"})
+    assert (202, "IN_QUEUE") == (reply.status_code, reply.json()["status"])
+
+
+def test_kinds_of_job_that_share_a_key_share_a_base_url(
+    sandbox: Sandbox, outside: httpx.Client
+) -> None:
+    job_id = sandbox.submit("openai-finetune", **RUNNING)
+    headers = bearer("openai-finetune")
+    replies = [
+        outside.get(f"/{mount}/v1/fine_tuning/jobs/{job_id}", headers=headers)
+        for mount in ("openai-batch", "openai-finetune")
+    ]
+    assert ["running", "running"] == [reply.json()["status"] for reply in replies]
+
+
+def test_a_declared_vendor_meets_faults(sandbox: Sandbox, outside: httpx.Client) -> None:
+    job_id = sandbox.submit("replicate", **RUNNING)
+    sandbox.fault("replicate", job_id, Fault(status=503, apply=True))
+    path = f"/replicate/v1/predictions/{job_id}"
+    reply = outside.post(f"{path}/cancel", headers=bearer("replicate"))
+    read = outside.get(path, headers=bearer("replicate"))
+    assert (503, "canceled") == (reply.status_code, read.json()["status"])
+
+
+def test_a_key_has_its_limit_and_some_vendors_say_how_long(clock: Any) -> None:
+    keys = {name: VENDORS[name].key for name in ("groq-batch", "runpod")}
+    paths = {"groq-batch": "/openai/v1/batches/x", "runpod": "/endpoint/status/x"}
+    quotas = {key: Quota(per_second=0.5) for key in keys.values()}
+    told = {}
+    with Sandbox(now=clock, quotas=quotas) as sandbox, httpx.Client(verify=NO_TLS) as client:
+        for name in keys:
+            url = f"{sandbox.base_urls[name]}{paths[name]}"
+            replies = [client.get(url, headers=bearer(name)) for _ in range(2)]
+            told[name] = (replies[1].status_code, replies[1].headers.get("retry-after"))
+    assert {"groq-batch": (429, "2"), "runpod": (429, None)} == told
+
+
+def test_a_run_is_read_by_the_id_in_the_query(sandbox: Sandbox, outside: httpx.Client) -> None:
+    job_id = sandbox.submit("databricks-run", **ENDED)
+    path, headers = "/databricks-run/api/2.2/jobs/runs/get", bearer("databricks-run")
+    replies = [
+        outside.get(path, params=params, headers=headers) for params in ({"run_id": job_id}, {})
+    ]
+    assert (int(job_id), "SUCCESS") == (
+        replies[0].json()["run_id"],
+        replies[0].json()["state"]["result_state"],
+    )
+    assert 400 == replies[1].status_code
+
+
+@pytest.mark.usefixtures("_environment")
+def test_another_tenants_job_and_a_wrong_key_are_told_as_the_vendor_does(sandbox: Sandbox) -> None:
+    job_id = sandbox.submit("gemini-batch", key=VENDORS["gemini-batch"].other_key)
+    outcomes = [
+        cancel("gemini-batch", job_id).outcome,
+        cancel("gemini-batch", job_id, api_key="another").outcome,
+    ]
+    assert [Outcome.FORBIDDEN, Outcome.UNAUTHORIZED] == outcomes
