@@ -294,7 +294,7 @@ def sandbox(
         typer.Option(metavar="N", help="Requests a day that Talonic accepts."),
     ] = None,
 ) -> None:
-    """Run a local stand-in for Pulse and Talonic, with jobs in every situation."""
+    """Run a local stand-in for the vendors; Pulse and Talonic have jobs in every situation."""
     if pulse_burst is not None and pulse_rate is None:
         raise typer.BadParameter("it needs --pulse-rate", param_hint="--pulse-burst")
     require("sandbox", "'jobcancel sandbox'")

@@ -21,6 +21,7 @@ import pytest
 
 from jobcancel import AsyncCanceller, Canceller, CancelResult, JobState, Outcome
 from jobcancel.errors import ConfigurationError
+from jobcancel.routes import declared
 from tests.faults.situations import (
     HOURS,
     PARAMS,
@@ -83,7 +84,7 @@ def own_requests(stage: Stage) -> set[tuple[str, str]]:
     """The only requests that may leave for this job: its cancel and its status."""
     adapter, base = stage.adapter, urlsplit(stage.sandbox.base_urls[stage.provider]).path
     assert adapter.status is not None
-    defaults = {n: p.default for n, p in adapter.params.items() if p.default is not None}
+    defaults = {n: p.default for n, p in declared(adapter.params).items() if p.default is not None}
     job_id = stage.job_id.removeprefix(adapter.id_prefix)
     values = {**defaults, **PARAMS.get(stage.provider, {}), "id": job_id}
     return {
