@@ -337,6 +337,22 @@ def test_under_trio_the_error_says_what_to_use() -> None:
         anyio.run(run, backend="trio")
 
 
+def test_a_job_that_has_rested_waits_for_a_free_place(sandbox: Sandbox) -> None:
+    first, second = submit(sandbox, "pulse", 2)
+    sandbox.fault(*first, Fault(status=503, headers={"retry-after": "0.1"}))
+    sandbox.fault(*second, Fault(stall=0.5))
+    results = cancel_many([first, second], concurrency=1, **where(sandbox))
+    assert [second[1], first[1]] == [result.job_id for result in results]
+
+
+def test_of_very_many_jobs_the_last_thousand_are_remembered(sandbox: Sandbox) -> None:
+    jobs = [("pulse", f"unknown-{number}") for number in range(1100)]
+    again = [jobs[-1], jobs[0]]
+    assert {Outcome.NOT_FOUND: 1102} == counted(
+        list(cancel_many([*jobs, *again], **where(sandbox)))
+    )
+
+
 # Stopping
 
 
