@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
@@ -14,7 +15,7 @@ from starlette.routing import Route
 
 from jobcancel.models import JobState
 from jobcancel.sandbox.answers import Exchange, gone
-from jobcancel.sandbox.keys import KEYS, Key
+from jobcancel.sandbox.keys import KEYS, Key, Standing
 from jobcancel.sandbox.reading import parse_json
 from jobcancel.sandbox.vendor import fill
 
@@ -67,32 +68,28 @@ class Declared:
     def _endpoint(
         self, vendor: Vendor, on: On, address: Address
     ) -> Callable[[Request], Awaitable[Response]]:
-        act = {"cancel": self._stop, "status": self._read}[on]
-
         async def answer(request: Request) -> Response:
             job_id = await _job_id(request, address, vendor.id_prefix)
             exchange = Exchange(self._world, request, vendor.name, job_id, on)
-            return await exchange.answer(lambda: self._reply(request, vendor, job_id, act))
+            return await exchange.answer(lambda: self._reply(request, vendor, job_id, on))
 
         return answer
 
-    def _reply(
-        self,
-        request: Request,
-        vendor: Vendor,
-        job_id: str,
-        act: Callable[[Vendor, SandboxJob], Response],
-    ) -> Response:
+    def _reply(self, request: Request, vendor: Vendor, job_id: str, on: On) -> Response:
         try:
             key = self._admit(request, vendor)
         except Refused as refused:
             return refused.response
+        if on == "cancel" and vendor.denied is not None and key.standing is Standing.LIMITED:
+            return _response(vendor.denied, {"id": job_id})
+        if not re.fullmatch(vendor.id_form, job_id, re.DOTALL):
+            return _response(vendor.malformed, {"id": job_id})
         job = self._world.jobs.find(vendor.name, job_id)
         if job is None:
             return _response(vendor.unknown, {"id": job_id})
         if job.owner != key.tenant:
             return _response(vendor.foreign, {"id": job_id})
-        return act(vendor, job)
+        return self._stop(vendor, job) if on == "cancel" else self._read(vendor, job)
 
     def _admit(self, request: Request, vendor: Vendor) -> Key:
         scheme, _, sent = f" {request.headers.get(vendor.header, '')}".rpartition(" ")

@@ -6,10 +6,14 @@ They are no secrets: they open nothing but the sandbox.
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from jobcancel.sandbox.vendors import VENDORS
+
+if TYPE_CHECKING:
+    from jobcancel.sandbox.vendor import Vendor
 
 OWN, OTHER = "own", "other"
 """The two tenants: ours, and the one whose jobs we must not see."""
@@ -39,8 +43,16 @@ MAIN_KEYS = {
 }
 """Vendor -> the key to use when nothing special is wanted."""
 
-SPENT_KEY = "tlnc_spent_key"
-"""A key whose requests of the day are all used."""
+TALONIC_SPENT_KEY = "tlnc_spent_key"
+SPENT_KEYS = {TALONIC_SPENT_KEY, *(vendor.spent_key for vendor in VENDORS.values())}
+"""Keys whose requests of the day are all used."""
+
+
+def _keys_of(vendor: Vendor) -> dict[str, Key]:
+    keys = {vendor.key: Key(), vendor.other_key: Key(tenant=OTHER), vendor.spent_key: Key()}
+    limited = {vendor.limited_key: Key(standing=Standing.LIMITED)}
+    return keys if vendor.denied is None else {**keys, **limited}
+
 
 KEYS: dict[str, dict[str, Key]] = {
     "pulse": {
@@ -53,11 +65,8 @@ KEYS: dict[str, dict[str, Key]] = {
         MAIN_KEYS["talonic"]: Key(),
         "tlnc_other_key": Key(tenant=OTHER),
         "tlnc_limited_key": Key(standing=Standing.LIMITED),
-        SPENT_KEY: Key(),
+        TALONIC_SPENT_KEY: Key(),
     },
-    **{
-        name: {vendor.key: Key(), vendor.other_key: Key(tenant=OTHER)}
-        for name, vendor in VENDORS.items()
-    },
+    **{name: _keys_of(vendor) for name, vendor in VENDORS.items()},
 }
 """Vendor -> key -> what the vendor knows of it."""

@@ -6,7 +6,7 @@ from attrs import evolve
 
 from jobcancel.models import JobState, Outcome
 from jobcancel.sandbox.faults import Fault
-from jobcancel.sandbox.keys import OTHER, SPENT_KEY
+from jobcancel.sandbox.keys import OTHER, TALONIC_SPENT_KEY
 from jobcancel.sandbox.situations import (
     CANCELLED,
     EMPTY_200,
@@ -242,7 +242,7 @@ TALONIC_SEEDS = (
         "The key's requests of the day are used: wait until midnight UTC.",
         Outcome.RATE_LIMITED,
         job=PROCESSING,
-        key=SPENT_KEY,
+        key=TALONIC_SPENT_KEY,
     ),
     _seed(
         20,

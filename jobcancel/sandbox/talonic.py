@@ -22,6 +22,7 @@ from jobcancel.sandbox.jobs import DAY, SandboxJob
 from jobcancel.sandbox.keys import KEYS, Key, Standing
 from jobcancel.sandbox.reading import parse_json
 from jobcancel.sandbox.talonic_bodies import TalonicError, iso, job_body, links, results_body, word
+from jobcancel.sandbox.vendor import UUID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from jobcancel.sandbox.quota import Allowance
     from jobcancel.sandbox.world import World
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DIGITS = re.compile(r"[0-9]{1,3}")
 _MOST = 100
 """Most jobs on one page of the list."""
@@ -172,7 +172,7 @@ class Talonic:
 
     def _find(self, request: Request, key: Key) -> SandboxJob:
         job_id = _job_id(request)
-        if not _UUID.fullmatch(job_id):
+        if not re.fullmatch(UUID, job_id):
             raise TalonicError(400, "The job id must be a UUID")
         job = self._world.jobs.find("talonic", job_id.lower())
         if job is None or job.owner != key.tenant:

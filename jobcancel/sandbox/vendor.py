@@ -1,13 +1,12 @@
 """What a vendor is, as a declaration that `declared` plays: addresses, words, and answers.
 
 Bodies are templates: a text `"{id}"` becomes the value itself, one with more than that a text
-with the value in it. The declarations are in `vendors_llm` and `vendors_more`.
+with the value in it. The declarations are in the modules that are called `vendors_...`.
 """
 
 from __future__ import annotations
 
 import re
-import secrets
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias
@@ -17,6 +16,8 @@ from attrs import field, frozen
 from jobcancel.models import JobState
 
 Template: TypeAlias = Mapping[str, object]
+
+UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 _WHOLE = re.compile(r"\{(\w+)\}")
 _ENDS = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED)
@@ -91,8 +92,9 @@ class Vendor:
         needs_query: likewise fields of the query.
         cancel: the address for a cancel.
         status: the address for a status read.
-        new_id: makes the id of a submitted job.
+        new_id: makes the id of a job from its number.
         id_prefix: what ids begin with that is in the address before the id.
+        id_form: regular expression of what the vendor takes for an id.
         words: state -> word; a state that is missing cannot be shown.
         job: template of the job, with `{id}`, `{word}`, `{created}`, `{done}`, `{documents}`.
         extra: state -> further fields of the job, or other ones.
@@ -100,6 +102,8 @@ class Vendor:
         cancels: state -> what a cancel of a job in it answers.
         unknown: the answer about a job that there is not.
         foreign: the answer about a job of another tenant.
+        denied: the answer to a key that may not cancel; None if there are no such keys.
+        malformed: the answer about what is no id.
         wrong_key: the answer to a key that the vendor does not know.
         limit: the answer to a request too many.
         tells_wait: whether that has a Retry-After.
@@ -118,8 +122,9 @@ class Vendor:
     needs_query: tuple[str, ...] = ()
     cancel: Address
     status: Address
-    new_id: Callable[[], str]
+    new_id: Callable[[int], str]
     id_prefix: str = ""
+    id_form: str = ".*"
     words: Mapping[JobState, str] = field(hash=False)
     job: Template = field(hash=False)
     extra: Mapping[JobState, Template] = field(factory=dict, hash=False)
@@ -127,6 +132,8 @@ class Vendor:
     cancels: Mapping[JobState, Answer] = field(hash=False)
     unknown: Answer
     foreign: Answer
+    denied: Answer | None = None
+    malformed: Answer = Answer(400)
     wrong_key: Answer
     limit: Answer
     tells_wait: bool = True
@@ -143,6 +150,16 @@ class Vendor:
         """The key of the other tenant."""
         return f"sandbox-{self.family}-other-key"
 
+    @property
+    def limited_key(self) -> str:
+        """A key that may look at jobs, but not cancel them."""
+        return f"sandbox-{self.family}-limited-key"
+
+    @property
+    def spent_key(self) -> str:
+        """A key whose requests of the day are all used."""
+        return f"sandbox-{self.family}-spent-key"
+
 
 def cancels(active: Answer, ended: Answer, **other: Answer) -> dict[JobState, Answer]:
     """Return what a cancel answers by the job's state: an active one, an ended one, others by name.
@@ -155,16 +172,31 @@ def cancels(active: Answer, ended: Answer, **other: Answer) -> dict[JobState, An
     return {**answers, **{JobState(state): answer for state, answer in other.items()}}
 
 
-def prefixed(prefix: str) -> Callable[[], str]:
-    """Return what makes ids of random digits after a prefix."""
-    return lambda: f"{prefix}{secrets.token_hex(12)}"
+def prefixed(prefix: str) -> Callable[[int], str]:
+    """Return what makes ids of digits after a prefix.
+
+    Example:
+        >>> prefixed("batch_")(7)
+        'batch_000000000000000000000007'
+    """
+    return lambda number: f"{prefix}{number % 16**24:024x}"
 
 
-def random_uuid() -> str:
-    """Make an id that is a UUID."""
-    return str(uuid.uuid4())
+def as_uuid(number: int) -> str:
+    """Make an id that is a UUID.
+
+    Example:
+        >>> as_uuid(7)
+        '00000000-0000-4000-8000-000000000007'
+    """
+    return str(uuid.UUID(int=number, version=4))
 
 
-def random_number() -> str:
-    """Make an id that is a number."""
-    return str(10**14 + secrets.randbelow(10**14))
+def as_number(number: int) -> str:
+    """Make an id that is a number of 15 digits.
+
+    Example:
+        >>> as_number(7)
+        '100000000000007'
+    """
+    return str(10**14 + number % 10**14)

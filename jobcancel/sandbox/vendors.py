@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from jobcancel.sandbox.vendors_data import DATA_VENDORS
+from jobcancel.sandbox.vendors_documents import DOCUMENT_VENDORS
 from jobcancel.sandbox.vendors_llm import LLM_VENDORS
 from jobcancel.sandbox.vendors_media import MEDIA_VENDORS
-from jobcancel.sandbox.vendors_more import MORE_VENDORS
+from jobcancel.sandbox.vendors_openai import OPENAI_VENDORS
 
-VENDORS = {vendor.name: vendor for vendor in (*LLM_VENDORS, *MORE_VENDORS, *MEDIA_VENDORS)}
+VENDORS = {
+    vendor.name: vendor
+    for vendor in (
+        *(*OPENAI_VENDORS, *LLM_VENDORS),
+        *(*DOCUMENT_VENDORS, *DATA_VENDORS, *MEDIA_VENDORS),
+    )
+}
 """Provider -> its declaration."""
 
 

@@ -1,4 +1,4 @@
-"""The vendors of LLM jobs, declared from their documentation.
+"""The other vendors of LLM jobs, declared from their documentation.
 
 Where a vendor does not document what it answers, the answer is ours and marked so: one that is
 plausible and that only a look at the job settles.
@@ -8,127 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
-
 from jobcancel.models import JobState
-from jobcancel.sandbox.vendor import Address, Answer, Vendor, cancels, prefixed, random_uuid
+from jobcancel.sandbox.vendor import Address, Answer, Vendor, as_uuid, cancels, prefixed
 
 if TYPE_CHECKING:
     from jobcancel.sandbox.vendor import Template
-
-
-def _openai(kind: str, message: str) -> Template:
-    return {"error": {"message": message, "type": kind, "param": None, "code": None}}
-
-
-_NO_BATCH = _openai("invalid_request_error", "No job found with id '{id}'")
-
-_OPENAI_BATCH = Vendor(
-    name="openai-batch",
-    family="openai",
-    key_env="OPENAI_API_KEY",
-    url_env="OPENAI_BASE_URL",
-    base="/v1",
-    cancel=Address("POST", "/batches/{job_id}/cancel"),
-    status=Address("GET", "/batches/{job_id}"),
-    new_id=prefixed("batch_"),
-    words={
-        JobState.PENDING: "validating",
-        JobState.RUNNING: "in_progress",
-        JobState.CANCELLING: "cancelling",
-        JobState.CANCELLED: "cancelled",
-        JobState.SUCCEEDED: "completed",
-        JobState.FAILED: "failed",
-        JobState.EXPIRED: "expired",
-    },
-    job={
-        "id": "{id}",
-        "object": "batch",
-        "status": "{word}",
-        "request_counts": {"total": "{documents}", "completed": "{done}", "failed": 0},
-    },
-    cancels=cancels(
-        Answer(200, job=True, shows=JobState.CANCELLING),
-        # Third parties report it; the vendor does not document it.
-        Answer(
-            409,
-            _openai("invalid_request_error", "Cannot cancel a batch with status '{word}'."),
-        ),
-    ),
-    unknown=Answer(404, _NO_BATCH),
-    # Ours: what a job of another organisation answers is not documented.
-    foreign=Answer(404, _NO_BATCH),
-    wrong_key=Answer(401, _openai("invalid_request_error", "Incorrect API key provided")),
-    limit=Answer(429, _openai("requests", "Rate limit reached")),
-)
-
-_OPENAI_RESPONSE = evolve(
-    _OPENAI_BATCH,
-    name="openai-response",
-    cancel=Address("POST", "/responses/{job_id}/cancel"),
-    status=Address("GET", "/responses/{job_id}"),
-    new_id=prefixed("resp_"),
-    words={
-        JobState.PENDING: "queued",
-        JobState.RUNNING: "in_progress",
-        JobState.CANCELLED: "cancelled",
-        JobState.SUCCEEDED: "completed",
-        JobState.FAILED: "failed",
-    },
-    job={"id": "{id}", "object": "response", "background": True, "status": "{word}"},
-    cancels=cancels(
-        Answer(200, job=True),
-        # Ours.
-        Answer(400, _openai("invalid_request_error", "The response cannot be cancelled")),
-    ),
-)
-
-_OPENAI_FINETUNE = evolve(
-    _OPENAI_RESPONSE,
-    name="openai-finetune",
-    cancel=Address("POST", "/fine_tuning/jobs/{job_id}/cancel"),
-    status=Address("GET", "/fine_tuning/jobs/{job_id}"),
-    new_id=prefixed("ftjob-"),
-    words={
-        JobState.PENDING: "validating_files",
-        JobState.RUNNING: "running",
-        JobState.CANCELLED: "cancelled",
-        JobState.SUCCEEDED: "succeeded",
-        JobState.FAILED: "failed",
-    },
-    job={"id": "{id}", "object": "fine_tuning.job", "status": "{word}"},
-    cancels=cancels(
-        Answer(200, job=True),
-        # Ours.
-        Answer(400, _openai("invalid_request_error", "The job has already ended")),
-    ),
-)
-
-_AZURE_OPENAI_BATCH = evolve(
-    _OPENAI_BATCH,
-    name="azure-openai-batch",
-    family="azure-openai",
-    key_env="AZURE_OPENAI_API_KEY",
-    url_env="AZURE_OPENAI_ENDPOINT",
-    base="",
-    header="api-key",
-    scheme="",
-    needs_query=("api-version",),
-    cancel=Address("POST", "/openai/batches/{job_id}/cancel"),
-    status=Address("GET", "/openai/batches/{job_id}"),
-    incomplete=Answer(404, {"error": {"code": "404", "message": "Resource not found"}}),
-)
-
-_GROQ_BATCH = evolve(
-    _OPENAI_BATCH,
-    name="groq-batch",
-    family="groq",
-    key_env="GROQ_API_KEY",
-    url_env="GROQ_BASE_URL",
-    base="",
-    cancel=Address("POST", "/openai/v1/batches/{job_id}/cancel"),
-    status=Address("GET", "/openai/v1/batches/{job_id}"),
-)
 
 
 def _anthropic(kind: str, message: str) -> Template:
@@ -190,6 +74,7 @@ _ANTHROPIC_BATCH = Vendor(
     unknown=Answer(404, _anthropic("not_found_error", "There is no batch {id}")),
     # Ours.
     foreign=Answer(404, _anthropic("not_found_error", "There is no batch {id}")),
+    denied=Answer(403, _anthropic("permission_error", "The API key may not use this resource")),
     wrong_key=Answer(401, _anthropic("authentication_error", "invalid x-api-key")),
     limit=Answer(429, _anthropic("rate_limit_error", "Number of requests has exceeded your limit")),
     incomplete=Answer(
@@ -204,7 +89,7 @@ _MISTRAL_BATCH = Vendor(
     url_env="MISTRAL_BASE_URL",
     cancel=Address("POST", "/v1/batch/jobs/{job_id}/cancel"),
     status=Address("GET", "/v1/batch/jobs/{job_id}"),
-    new_id=random_uuid,
+    new_id=as_uuid,
     words={
         JobState.PENDING: "QUEUED",
         JobState.RUNNING: "RUNNING",
@@ -281,7 +166,7 @@ _COHERE_BATCH = Vendor(
     url_env="CO_API_URL",
     cancel=Address("POST", "/v2/batches/{job_id}:cancel"),
     status=Address("GET", "/v2/batches/{job_id}"),
-    new_id=random_uuid,
+    new_id=as_uuid,
     words={
         JobState.PENDING: "BATCH_STATUS_QUEUED",
         JobState.RUNNING: "BATCH_STATUS_IN_PROGRESS",
@@ -309,7 +194,7 @@ _TOGETHER_BATCH = Vendor(
     url_env="TOGETHER_BASE_URL",
     cancel=Address("POST", "/v1/batches/{job_id}/cancel"),
     status=Address("GET", "/v1/batches/{job_id}"),
-    new_id=random_uuid,
+    new_id=as_uuid,
     words={
         JobState.PENDING: "VALIDATING",
         JobState.RUNNING: "IN_PROGRESS",
@@ -331,7 +216,4 @@ _TOGETHER_BATCH = Vendor(
     limit=Answer(429, {"error": "rate limit exceeded"}),
 )
 
-LLM_VENDORS = (
-    *(_OPENAI_BATCH, _OPENAI_RESPONSE, _OPENAI_FINETUNE, _AZURE_OPENAI_BATCH, _GROQ_BATCH),
-    *(_ANTHROPIC_BATCH, _MISTRAL_BATCH, _GEMINI_BATCH, _COHERE_BATCH, _TOGETHER_BATCH),
-)
+LLM_VENDORS = (*(_ANTHROPIC_BATCH, _MISTRAL_BATCH, _GEMINI_BATCH, _COHERE_BATCH, _TOGETHER_BATCH),)

@@ -7,7 +7,7 @@ plausible and that only a look at the job settles.
 from __future__ import annotations
 
 from jobcancel.models import JobState
-from jobcancel.sandbox.vendor import Address, Answer, Vendor, cancels, prefixed, random_uuid
+from jobcancel.sandbox.vendor import UUID, Address, Answer, Vendor, as_uuid, cancels, prefixed
 
 
 def _replicate(status: int, title: str) -> Answer:
@@ -48,7 +48,7 @@ _FAL = Vendor(
     scheme="Key",
     cancel=Address("PUT", "/{app:path}/requests/{job_id}/cancel"),
     status=Address("GET", "/{app:path}/requests/{job_id}/status"),
-    new_id=random_uuid,
+    new_id=as_uuid,
     # Ours is that a cancelled request is completed with an error: there is no cancelled state.
     words={
         JobState.PENDING: "IN_QUEUE",
@@ -87,7 +87,7 @@ _HIGGSFIELD = Vendor(
     scheme="Key",
     cancel=Address("POST", "/requests/{job_id}/cancel"),
     status=Address("GET", "/requests/{job_id}/status"),
-    new_id=random_uuid,
+    new_id=as_uuid,
     words={
         JobState.PENDING: "queued",
         JobState.RUNNING: "in_progress",
@@ -112,7 +112,7 @@ _RUNPOD = Vendor(
     base="/v2",
     cancel=Address("POST", "/{endpoint}/cancel/{job_id}"),
     status=Address("GET", "/{endpoint}/status/{job_id}"),
-    new_id=random_uuid,
+    new_id=as_uuid,
     words={
         JobState.PENDING: "IN_QUEUE",
         JobState.RUNNING: "IN_PROGRESS",
@@ -146,7 +146,7 @@ _BASETEN = Vendor(
     scheme="Api-Key",
     cancel=Address("DELETE", "/async_request/{job_id}"),
     status=Address("GET", "/async_request/{job_id}"),
-    new_id=random_uuid,
+    new_id=as_uuid,
     words={
         JobState.PENDING: "QUEUED",
         JobState.RUNNING: "IN_PROGRESS",
@@ -177,7 +177,7 @@ _RUNWAY = Vendor(
     needs_headers=("x-runway-version",),
     cancel=Address("DELETE", "/v1/tasks/{job_id}"),
     status=Address("GET", "/v1/tasks/{job_id}"),
-    new_id=random_uuid,
+    new_id=as_uuid,
     words={
         JobState.PENDING: "PENDING",
         JobState.RUNNING: "RUNNING",
@@ -191,6 +191,9 @@ _RUNWAY = Vendor(
     unknown=Answer(404, {"error": "Task not found"}),
     # Ours.
     foreign=Answer(404, {"error": "Task not found"}),
+    # Ours is what makes an id malformed.
+    id_form=UUID,
+    malformed=Answer(400, {"error": "The task id is not a UUID"}),
     wrong_key=Answer(401, {"error": "The API key is invalid"}),
     limit=Answer(429, {"error": "Too many requests"}),
     tells_wait=False,

@@ -16,11 +16,11 @@ from jobcancel.sandbox.checks import check_seconds, check_type
 from jobcancel.sandbox.faults import Fault, FaultQueue, On
 from jobcancel.sandbox.jobs import AT_ONCE, CancelPolicy, JobStore, SandboxJob
 from jobcancel.sandbox.journal import Journal
-from jobcancel.sandbox.keys import KEYS, MAIN_KEYS, SPENT_KEY
+from jobcancel.sandbox.keys import KEYS, MAIN_KEYS, SPENT_KEYS
 from jobcancel.sandbox.quota import Quota, Quotas
 from jobcancel.sandbox.recent import Recent
 from jobcancel.sandbox.seeds import SEEDS
-from jobcancel.sandbox.vendor import random_uuid
+from jobcancel.sandbox.vendor import as_uuid
 from jobcancel.sandbox.vendors import VENDORS
 from jobcancel.sandbox.words import check_ending
 
@@ -30,15 +30,17 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 
-def _pulse_id() -> str:
-    return "-".join(secrets.token_hex(3) for _ in range(3))
+def _pulse_id(number: int) -> str:
+    digits = f"{number % 16**18:018x}"
+    return "-".join((digits[:6], digits[6:12], digits[12:]))
 
 
-_NEW_ID: dict[str, Callable[[], str]] = {
+_NEW_ID: dict[str, Callable[[int], str]] = {
     "pulse": _pulse_id,
-    "talonic": random_uuid,
+    "talonic": as_uuid,
     **{name: vendor.new_id for name, vendor in VENDORS.items()},
 }
+_SPENT = dict.fromkeys(SPENT_KEYS, Quota(per_day=0))
 _ENDS = (JobState.SUCCEEDED, JobState.FAILED)
 REPLAYS = 10_000
 """How many answers are remembered to be replayed."""
@@ -92,7 +94,7 @@ class World:
         self.jobs = JobStore(now)
         self.faults = FaultQueue()
         self.journal = Journal()
-        self.quotas = Quotas({SPENT_KEY: Quota(per_day=0), **_checked(quotas)}, now)
+        self.quotas = Quotas({**_SPENT, **_checked(quotas)}, now)
         self.replays = Recent[tuple[str, str], tuple[float, "Response"]](REPLAYS)
         self._pending = check_seconds("pending", pending)
         self._running = check_seconds("running", running)
@@ -137,7 +139,7 @@ class World:
         check_ending(vendor, "on_cancel.ends_as", on_cancel.ends_as)
         job = SandboxJob(
             vendor=vendor,
-            job_id=_NEW_ID[vendor]() if job_id is None else job_id,
+            job_id=_NEW_ID[vendor](secrets.randbits(128)) if job_id is None else job_id,
             owner=keys[key].tenant,
             created=self.now(),
             pending=self._pending if pending is None else check_seconds("pending", pending),

@@ -20,12 +20,15 @@ from attrs import Factory, define, frozen
 
 from jobcancel import HttpAdapter, JobState, Outcome, get_adapter
 from jobcancel.sandbox import CancelPolicy, Fault, Sandbox
+from jobcancel.sandbox.keys import TALONIC_SPENT_KEY
+from jobcancel.sandbox.vendor import as_uuid
 from jobcancel.sandbox.vendors import VENDORS
 
 O = Outcome  # noqa: E741 - the table is read by columns
 Truth: TypeAlias = Mapping[str, set[Outcome]]
 
 OTHER_KEYS = {"pulse": "sandbox-pulse-other-key", "talonic": "tlnc_other_key"}
+LIMITED_KEYS = {"pulse": "sandbox-pulse-limited-key", "talonic": "tlnc_limited_key"}
 HOURS = 7200.0
 PARAMS = {"fal": {"app": "fal-ai/flux"}, "runpod": {"endpoint": "abc"}}
 
@@ -101,7 +104,12 @@ def _seeded(adapter: HttpAdapter) -> bool:
 
 
 def _checks_ids(adapter: HttpAdapter) -> bool:
-    return _seeded(adapter) and Outcome.INVALID in adapter.replies.values()
+    return Outcome.INVALID in adapter.replies.values()
+
+
+def _limits_keys(adapter: HttpAdapter) -> bool:
+    """Whether some keys may not cancel, and the vendor says so."""
+    return adapter.name not in VENDORS or VENDORS[adapter.name].denied is not None
 
 
 def _overrides(adapter: HttpAdapter) -> bool:
@@ -196,8 +204,8 @@ def _another_tenants(stage: Stage) -> None:
 
 
 def _unknown(stage: Stage) -> None:
-    numbered = stage.provider == "databricks-run"
-    stage.job_id = "4711" if numbered else "00000000-0000-4000-8000-00000000ffff"
+    new_id = VENDORS[stage.vendor].new_id if stage.declared else as_uuid
+    stage.job_id = new_id(0xFFFF)
 
 
 def _with_key(key: str) -> Callable[[Stage], None]:
@@ -206,6 +214,17 @@ def _with_key(key: str) -> Callable[[Stage], None]:
         stage.key = key
 
     return arrange
+
+
+def _with_limited_key(stage: Stage) -> None:
+    stage.job()
+    declared = stage.declared
+    stage.key = VENDORS[stage.vendor].limited_key if declared else LIMITED_KEYS[stage.vendor]
+
+
+def _with_spent_key(stage: Stage) -> None:
+    stage.job()
+    stage.key = VENDORS[stage.vendor].spent_key if stage.declared else TALONIC_SPENT_KEY
 
 
 def _with_id(job_id: str) -> Callable[[Stage], None]:
@@ -305,6 +324,13 @@ SITUATIONS = [
     _situation("the key is wrong", _with_key("a-key-that-nobody-knows"), O.UNAUTHORIZED),
     _situation(
         "the id is malformed to the vendor", _with_id("not-a-uuid"), O.INVALID, needs=_checks_ids
+    ),
+    _situation("the key may not cancel", _with_limited_key, O.FORBIDDEN, needs=_limits_keys),
+    _situation(
+        "the key is spent for today",
+        _with_spent_key,
+        O.RATE_LIMITED,
+        needs=lambda adapter: not adapter.name.startswith("pulse"),
     ),
     _situation("the id is odd", _with_id("a/b?c#d%e fü"), O.NOT_FOUND, needs=_opaque_ids),
     *(

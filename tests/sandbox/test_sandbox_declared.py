@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-from jobcancel import HttpAdapter, JobState, Outcome, cancel, get_adapter
+from jobcancel import HttpAdapter, JobState, Outcome, cancel, get_adapter, status
 from jobcancel.registry import BUILT_IN
 from jobcancel.sandbox import CancelPolicy, Fault, Quota, Sandbox
 from jobcancel.sandbox.vendors import VENDORS
@@ -209,6 +210,40 @@ def test_a_key_has_its_limit_and_some_vendors_say_how_long(clock: Any) -> None:
             replies = [client.get(url, headers=bearer(name)) for _ in range(2)]
             told[name] = (replies[1].status_code, replies[1].headers.get("retry-after"))
     assert {"groq-batch": (429, "2"), "runpod": (429, None)} == told
+
+
+def asked(sandbox: Sandbox, provider: str, key: str) -> dict[str, Any]:
+    return {
+        "api_key": key,
+        "base_url": sandbox.base_urls[provider],
+        "params": PARAMS.get(provider),
+        "deadline": 0.1,
+    }
+
+
+@pytest.mark.parametrize("provider", sorted(n for n, v in VENDORS.items() if v.denied))
+def test_a_limited_key_may_look_at_a_job_but_not_cancel_it(provider: str, sandbox: Sandbox) -> None:
+    job_id = sandbox.submit(provider, **RUNNING)
+    options = asked(sandbox, provider, VENDORS[provider].limited_key)
+    assert Outcome.FORBIDDEN is cancel(provider, job_id, **options).outcome
+    assert status(provider, job_id, **options).state in {JobState.PENDING, JobState.RUNNING}
+    assert JobState.RUNNING is sandbox.job(provider, job_id).state
+
+
+@EACH
+def test_a_spent_key_is_refused_until_midnight(provider: str, sandbox: Sandbox, clock: Any) -> None:
+    job_id = sandbox.submit(provider, **PENDING)
+    result = cancel(provider, job_id, **asked(sandbox, provider, VENDORS[provider].spent_key))
+    wait = math.ceil(86_400 - clock() % 86_400) if VENDORS[provider].tells_wait else None
+    assert (Outcome.RATE_LIMITED, wait) == (result.outcome, result.retry_after)
+
+
+def test_what_is_no_id_to_the_vendor_is_told(sandbox: Sandbox) -> None:
+    checked = [name for name, vendor in VENDORS.items() if vendor.id_form != ".*"]
+    outcomes = {
+        cancel(name, "no id", **asked(sandbox, name, VENDORS[name].key)).outcome for name in checked
+    }
+    assert ({Outcome.INVALID}, 4) == (outcomes, len(checked))
 
 
 def test_a_run_is_read_by_the_id_in_the_query(sandbox: Sandbox, outside: httpx.Client) -> None:
