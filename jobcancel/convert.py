@@ -6,6 +6,7 @@ needed: creating a converter takes longer than importing the rest of the package
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
@@ -102,7 +103,13 @@ def _flag(value: object, _type: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+# How protobuf writes a duration in JSON, as google.rpc.RetryInfo has one.
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)s")
+
+
 def _seconds(value: object, _type: object) -> float | None:
+    if isinstance(value, str) and (duration := _DURATION.fullmatch(value)):
+        value = float(duration[1])
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if 0 <= value < _LONGEST_WAIT else None

@@ -77,6 +77,7 @@ def _texts(adapter: HttpAdapter) -> Iterator[str]:
 
 def _params(adapter: HttpAdapter) -> Iterator[str]:
     used = {*_names(adapter.default_url), adapter.force_param}
+    used.update(*map(_names, adapter.headers.values()))
     for route in (adapter.cancel, adapter.status):
         if isinstance(route, Route):
             used |= {place.name for place in route.placeholders()}
@@ -86,7 +87,7 @@ def _params(adapter: HttpAdapter) -> Iterator[str]:
         elif not isinstance(param, Param) or not param.about.strip():
             yield f"params: {name!r} needs a text that says what it is"
         elif name not in used:
-            yield f"params: {name!r} is in no path, query, body or URL"
+            yield f"params: {name!r} is in no path, query, body, header or URL"
 
 
 def _url(adapter: HttpAdapter) -> Iterator[str]:
@@ -128,7 +129,7 @@ def _route(adapter: HttpAdapter, route: Route) -> Iterator[str]:
     for place in route.placeholders():
         param = declared(adapter.params).get(place.name)
         if param is not None and param.optional and place not in in_query:
-            yield f"{place.name!r} may be left out, which works in a query only"
+            yield f"{place.name!r} may be left out, which works in a query or header only"
 
 
 def _headers(adapter: HttpAdapter) -> Iterator[str]:
@@ -148,6 +149,9 @@ def _headers(adapter: HttpAdapter) -> Iterator[str]:
     for header, value in adapter.headers.items():
         if not isinstance(value, str) or not value.isascii() or not value.isprintable():
             yield f"headers: the value of {header!r} is not printable ASCII"
+            continue
+        for name in sorted(set(_names(value)) - set(adapter.params)):
+            yield f"headers: {{{name}}} in {header!r} is not one of params"
 
 
 def _replies(adapter: HttpAdapter) -> Iterator[str]:

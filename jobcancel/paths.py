@@ -53,9 +53,13 @@ def refuse_segment(what: str, value: str) -> str | None:
 def pick(body: Mapping[str, Any], paths: Iterable[str]) -> object:
     """Return the first value that is there at one of the dotted `paths`, or None.
 
+    A `*` stands for any item of a list.
+
     Example:
         >>> pick({"error": {"code": "AUTH_002"}}, ["code", "error.code"])
         'AUTH_002'
+        >>> pick({"details": [{"link": "..."}, {"reason": "EXPIRED"}]}, ["details.*.reason"])
+        'EXPIRED'
     """
     for path in paths:
         if (value := _at(body, path)) is not None:
@@ -66,7 +70,14 @@ def pick(body: Mapping[str, Any], paths: Iterable[str]) -> object:
 def _at(body: Mapping[str, Any], path: str) -> object:
     if "." not in path:
         return body.get(path)
-    value: object = body
-    for name in path.split("."):
+    return _within(body, path.split("."))
+
+
+def _within(value: object, names: list[str]) -> object:
+    for number, name in enumerate(names, 1):
+        if name == "*":
+            items = value if isinstance(value, list) else []
+            found = (_within(item, names[number:]) for item in items)
+            return next((each for each in found if each is not None), None)
         value = value.get(name) if isinstance(value, Mapping) else None
     return value

@@ -24,6 +24,7 @@ KINDS = ("segment", "path", "int")
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NUMBER = re.compile(r"[0-9]{1,20}")
+_VISIBLE = re.compile(r"[\x21-\x7e]{1,1000}")
 _NAME = re.compile(r"([a-z][a-z0-9_]*)(?::([a-z]+))?")
 
 
@@ -78,7 +79,8 @@ class Param:
     Args:
         about: what it is, for messages and documentation.
         default: what it is when it is not given.
-        optional: whether it may be left out; the query field that it fills is left out then.
+        optional: whether it may be left out; the query field or header that it fills is left out
+            then.
     """
 
     about: str
@@ -136,9 +138,9 @@ class Route:
         if not self.query:
             return path
         query = "&".join(
-            f"{quote(name, safe='')}={quote(_text(parts, values), safe='')}"
+            f"{quote(name, safe='')}={quote(text(parts, values), safe='')}"
             for name, parts in self._fields.items()
-            if all(isinstance(part, str) or part.name in values for part in parts)
+            if values.keys() >= names_in(parts)
         )
         return f"{path}?{query}" if query else path
 
@@ -148,9 +150,9 @@ class Route:
             return None
         filled: dict[str, str | int] = {}
         for name, parts in self._body.items():
-            text = _text(parts, values)
+            value = text(parts, values)
             number = any(isinstance(part, Placeholder) and part.kind == "int" for part in parts)
-            filled[name] = int(text) if number else text
+            filled[name] = int(value) if number else value
         return json.dumps(filled).encode()
 
 
@@ -159,7 +161,13 @@ def fill(parts: Iterable[Part], values: Mapping[str, str]) -> str:
     return "".join(part if isinstance(part, str) else _filled(part, values) for part in parts)
 
 
-def _text(parts: Iterable[Part], values: Mapping[str, str]) -> str:
+def names_in(parts: Iterable[Part]) -> set[str]:
+    """Return the names of the placeholders in a template."""
+    return {part.name for part in parts if isinstance(part, Placeholder)}
+
+
+def text(parts: Iterable[Part], values: Mapping[str, str]) -> str:
+    """Return the text that a template makes of the values, as they are."""
     return "".join(part if isinstance(part, str) else values[part.name] for part in parts)
 
 
@@ -176,7 +184,7 @@ def refuse(what: str, value: str, kinds: Iterable[str]) -> str | None:
     Args:
         what: what it is, for the message, such as `"job id"`.
         value: any string.
-        kinds: of the placeholders.
+        kinds: of the placeholders; "header" for those in one.
 
     Example:
         >>> refuse("param 'app'", "fal-ai/flux", ["path"])
@@ -186,6 +194,8 @@ def refuse(what: str, value: str, kinds: Iterable[str]) -> str | None:
     if "int" in kinds and not _NUMBER.fullmatch(value):
         problem = f"is {value[:50]!r}, which is not a whole number"
         return f"the {what} {problem}; pass the id that the vendor gave"
+    if "header" in kinds and not _VISIBLE.fullmatch(value):
+        return f"the {what} has characters that no header can have; pass what the vendor gave"
     if "path" not in kinds:
         return refuse_segment(what, value)
     pieces = value.split("/")

@@ -14,7 +14,7 @@ from attrs import evolve, field, frozen
 from jobcancel.adapter import BEARER, Credential, Endpoint, Request
 from jobcancel.models import Outcome
 from jobcancel.replies import Replies
-from jobcancel.routes import Param, Route, refuse
+from jobcancel.routes import Param, Part, Route, names_in, parse, refuse, text
 
 if TYPE_CHECKING:
     from jobcancel.adapter import Reading, Response
@@ -38,7 +38,8 @@ class HttpAdapter(Replies):
         url_env: environment variable that holds the base URL.
         shares: provider whose configured key and base URL also serve this one.
         credential: how the vendor wants the key.
-        headers: fixed headers, such as the version of the API.
+        headers: further headers, such as the version of the API; with `{param}` in it, templates.
+            One whose optional param is missing is left out.
         params: what a job needs besides its id: name -> what it is, or a `Param`.
         cancel: route of the cancel request.
         status: route of the status request, or None when the vendor has none.
@@ -71,7 +72,8 @@ class HttpAdapter(Replies):
         message: paths of the vendor's message, the first found counts.
         code: paths of the vendor's error code.
         retryable: path of the vendor's flag that an error may be tried again.
-        retry_after: paths of the seconds that the vendor asks to wait, beside its headers.
+        retry_after: paths of the seconds that the vendor asks to wait, beside its headers: a
+            number, or as protobuf writes it, `"1.5s"`.
         request_id: paths of the vendor's request id; its header comes first.
         request_id_header: that header.
         progress: paths of how much is done, and of how much there is.
@@ -100,7 +102,12 @@ class HttpAdapter(Replies):
     idempotency_header: str | None = None
     destroys_finished: bool = False
     force_param: str | None = None
+    _templates: Mapping[str, tuple[Part, ...]] = field(init=False, repr=False, eq=False)
     _kinds: Mapping[str, set[str]] = field(init=False, repr=False, eq=False)
+
+    @_templates.default
+    def _headers_with_placeholders(self) -> dict[str, tuple[Part, ...]]:
+        return {name: parse(value) for name, value in self.headers.items() if "{" in str(value)}
 
     @_kinds.default
     def _kinds_of_placeholders(self) -> dict[str, set[str]]:
@@ -108,6 +115,9 @@ class HttpAdapter(Replies):
         for route in (self.cancel, self.status):
             for place in route.placeholders() if isinstance(route, Route) else ():
                 kinds.setdefault(place.name, set()).add(place.kind)
+        for parts in self._templates.values():
+            for name in names_in(parts):
+                kinds.setdefault(name, set()).add("header")
         return kinds
 
     def __attrs_post_init__(self) -> None:
@@ -155,15 +165,23 @@ class HttpAdapter(Replies):
     def _request(self, route: Route, job: Job, endpoint: Endpoint) -> Request:
         values = self._values(job)
         content = route.content(values)
+        headers = self.headers if not self._templates else self._filled(values)
         json_too = {} if content is None else {"content-type": "application/json"}
         return Request(
             method=route.method,
             url=endpoint.base_url + route.target(values),
-            headers={**self.headers, **json_too},
+            headers={**headers, **json_too},
             content=content,
             credential=self.credential,
             key=self.credential.hide(endpoint.key),
         )
+
+    def _filled(self, values: Mapping[str, str]) -> dict[str, str]:
+        return {
+            name: text(self._templates[name], values) if name in self._templates else fixed
+            for name, fixed in self.headers.items()
+            if values.keys() >= names_in(self._templates.get(name, ()))
+        }
 
     # What a reply means
 

@@ -64,6 +64,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"headers": {"authorization": "x"}}, "headers: two rules for 'authorization'"),
     ({"headers": {"idempotency-key": "x"}}, "headers: two rules for 'idempotency-key'"),
     ({"headers": {"v": "a\nb"}}, "headers: the value of 'v' is not printable ASCII"),
+    ({"headers": {"v": "{nobody}"}}, "headers: {nobody} in 'v' is not one of params"),
+    ({"headers": {"v": "{id}"}}, "headers: {id} in 'v' is not one of params"),
     ({"idempotency_header": "a b"}, "idempotency_header: 'a b' is not the name"),
     ({"replies": {202: Outcome.CANCELLED}}, "replies: 202 is no error"),
     ({"replies": {404: None}}, "replies: 404 is mapped to"),

@@ -82,6 +82,10 @@ def test_a_template_is_text_and_placeholders() -> None:
         ("a//b", ["path"], "is empty"),
         ("a/b", ["segment"], None),
         ("", [], "is empty"),
+        ("org_7", ["header"], None),
+        ("a b", ["header"], "characters that no header can have"),
+        ("a\r\nb: c", ["header"], "characters that no header can have"),
+        ("\u00fc", ["header", "segment"], "characters that no header can have"),
     ],
 )
 def test_a_value_is_refused_by_the_kind_of_its_place(

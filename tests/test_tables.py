@@ -14,7 +14,7 @@ from jobcancel import Adapter, HttpAdapter, JobState, Outcome, get_adapter, prov
 from jobcancel.adapter import BASIC, Credential, Response
 from jobcancel.models import Job
 from jobcancel.providers.pulse import PULSE
-from jobcancel.routes import Route
+from jobcancel.routes import Param, Route
 from tests.hand import ENDPOINT, reply
 
 if TYPE_CHECKING:
@@ -268,6 +268,23 @@ def test_a_body_and_fixed_headers_are_sent() -> None:
     sent = {"acme-version": "7", "content-type": "application/json", "once": "k"}
     assert sent == request.headers
     assert "not a whole number" in str(adapter.refuse(JOB))
+
+
+def test_a_header_has_its_param_or_is_left_out() -> None:
+    adapter: HttpAdapter = evolve(
+        PULSE,
+        params={"project": Param("whose the job is", optional=True)},
+        headers={"acme-version": "7", "acme-project": "project-{project}"},
+    )
+    given = [Job("pulse", "12"), Job("pulse", "12", {"project": "p"})]
+    version = {"acme-version": "7"}
+    sent = [adapter.cancel_request(job, ENDPOINT, "k").headers for job in given]
+    assert [version, {**version, "acme-project": "project-p"}] == sent
+    read = adapter.status_request(given[1], ENDPOINT)
+    assert read is not None
+    assert sent[1] == read.headers
+    broken = Job("pulse", "12", {"project": "p\r\nx: y"})
+    assert "no header can have" in str(adapter.refuse(broken))
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ AZURE_OPENAI_BATCH = evolve(
         "resource": Param("the name of the Azure OpenAI resource", optional=True),
         "api_version": Param("the version of the API", default="2024-10-21"),
     },
+    headers={},
     cancel=Route("POST", "/openai/batches/{id}/cancel", query=_VERSION),
     status=Route("GET", "/openai/batches/{id}", query=_VERSION),
 )

@@ -11,7 +11,7 @@ from attrs import evolve
 
 from jobcancel.adapter import BEARER
 from jobcancel.models import JobState, Outcome
-from jobcancel.routes import Route
+from jobcancel.routes import Param, Route
 from jobcancel.tables import HttpAdapter
 
 EXTEND_EXTRACT = HttpAdapter(
@@ -21,9 +21,8 @@ EXTEND_EXTRACT = HttpAdapter(
     family="documents",
     notes=(
         "Only a run that is `PROCESSING` can be cancelled: a pending one is refused, too, which "
-        "ends as `unknown` with its state. With which code is not documented. Keys of a whole "
-        "organisation, which need a header that names the workspace, are not supported. Other "
-        "regions have base URLs of their own."
+        "ends as `unknown` with its state. With which code is not documented. Other regions have "
+        "base URLs of their own."
     ),
     # Where
     default_url="https://api.extend.ai",
@@ -31,7 +30,15 @@ EXTEND_EXTRACT = HttpAdapter(
     url_env="EXTEND_BASE_URL",
     credential=BEARER,
     # What to send; without a version the vendor refuses, or answers as an older API did
-    headers={"x-extend-api-version": "2026-02-09"},
+    headers={
+        "x-extend-api-version": "2026-02-09",
+        "x-extend-workspace-id": "{workspace_id}",
+    },
+    params={
+        "workspace_id": Param(
+            "the workspace, which a key of a whole organisation needs", optional=True
+        )
+    },
     cancel=Route("POST", "/extract_runs/{id}/cancel"),
     status=Route("GET", "/extract_runs/{id}"),
     # What a reply means
@@ -93,8 +100,7 @@ EXTEND_WORKFLOW = evolve(
     docs="docs.extend.ai, API reference, cancel a workflow run",
     notes=(
         "A run that is `PENDING` or `PROCESSING` can be cancelled, one in review cannot, which "
-        "ends as `unknown` with its state. With which code it is refused is not documented. Keys "
-        "of a whole organisation, which need a header that names the workspace, are not supported."
+        "ends as `unknown` with its state. With which code it is refused is not documented."
     ),
     shares="extend-extract",
     cancel=Route("POST", "/workflow_runs/{id}/cancel"),

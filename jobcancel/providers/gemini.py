@@ -2,35 +2,16 @@
 
 Sources: the vendor's page "Batch API" (ai.google.dev) and its Python SDK google-genai 3.4.0 for
 the states and where they are; google.rpc.Code for the errors. That a wrong key answers 400 with
-the reason API_KEY_INVALID is known from third parties' recordings. How a finished batch answers
-is not documented.
+the reason API_KEY_INVALID, and 429 with the wait of a google.rpc.RetryInfo, is known from third
+parties' recordings. How a finished batch answers is not documented.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
 from jobcancel.adapter import Credential
 from jobcancel.models import JobState, Outcome
-from jobcancel.paths import pick
 from jobcancel.routes import Param, Route
 from jobcancel.tables import HttpAdapter
-
-if TYPE_CHECKING:
-    from jobcancel.adapter import Response
-
-_BAD_REQUEST = 400
-
-
-def _wrong_key(response: Response) -> Outcome | None:
-    """A 400 whose details give the reason API_KEY_INVALID is unauthorized."""
-    details = pick(response.body or {}, ["error.details"])
-    given = details if isinstance(details, list) else []
-    reasons = [detail.get("reason") for detail in given if isinstance(detail, Mapping)]
-    wrong = response.status_code == _BAD_REQUEST and "API_KEY_INVALID" in reasons
-    return Outcome.UNAUTHORIZED if wrong else None
-
 
 GEMINI_BATCH = HttpAdapter(
     name="gemini-batch",
@@ -57,6 +38,7 @@ GEMINI_BATCH = HttpAdapter(
     accepted=Outcome.CANCELLING,
     empty_success=frozenset({200}),
     replies={
+        (400, "API_KEY_INVALID"): Outcome.UNAUTHORIZED,
         401: Outcome.UNAUTHORIZED,
         403: Outcome.FORBIDDEN,
         404: Outcome.NOT_FOUND,
@@ -70,10 +52,10 @@ GEMINI_BATCH = HttpAdapter(
         "BATCH_STATE_CANCELLED": JobState.CANCELLED,
         "BATCH_STATE_EXPIRED": JobState.EXPIRED,
     },
-    find_outcome=_wrong_key,
     # Where in a body
     state="metadata.state",
     job_id="name",
     message=("error.message",),
-    code=("error.status",),
+    code=("error.details.*.reason", "error.status"),
+    retry_after=("error.details.*.retryDelay",),
 )

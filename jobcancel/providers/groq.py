@@ -26,6 +26,8 @@ GROQ_BATCH = evolve(
     key_env="GROQ_API_KEY",
     url_env="GROQ_BASE_URL",
     # What to send
+    params={},
+    headers={},
     cancel=Route("POST", "/openai/v1/batches/{id}/cancel"),
     status=Route("GET", "/openai/v1/batches/{id}"),
 )

@@ -16,7 +16,7 @@ from attrs import evolve
 from jobcancel.adapter import BEARER
 from jobcancel.models import JobState, Outcome
 from jobcancel.paths import pick
-from jobcancel.routes import Route
+from jobcancel.routes import Param, Route
 from jobcancel.tables import HttpAdapter
 
 if TYPE_CHECKING:
@@ -63,6 +63,11 @@ OPENAI_BATCH = HttpAdapter(
     url_env="OPENAI_BASE_URL",
     credential=BEARER,
     # What to send
+    params={
+        "organization": Param("the organisation, where the key is for several", optional=True),
+        "project": Param("the project, where the key is for several", optional=True),
+    },
+    headers={"openai-organization": "{organization}", "openai-project": "{project}"},
     cancel=Route("POST", "/batches/{id}/cancel"),
     status=Route("GET", "/batches/{id}"),
     # What a reply means

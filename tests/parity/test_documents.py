@@ -13,6 +13,7 @@ from tests.parity import compare
 from tests.parity.compare import KEY, Case, each, each_call, of_family
 from tests.parity.differences import AWKWARD, allowed
 
+_WORKSPACE: dict[str, Any] = {"extend_workspace_id": "w"}
 _PROJECT: dict[str, Any] = {"project_id": "p", "organization_id": "o"}
 
 
@@ -47,28 +48,33 @@ def _read_unstructured(url: str | None, job: str) -> None:
 CASES = [
     Case(
         provider="extend-classify",
-        cancel=lambda url, job: _extend(url).classify_runs.cancel(job),
-        status=lambda url, job: _extend(url).classify_runs.retrieve(job),
+        params={"workspace_id": "w"},
+        cancel=lambda url, job: _extend(url).classify_runs.cancel(job, **_WORKSPACE),
+        status=lambda url, job: _extend(url).classify_runs.retrieve(job, **_WORKSPACE),
     ),
     Case(
         provider="extend-extract",
-        cancel=lambda url, job: _extend(url).extract_runs.cancel(job),
-        status=lambda url, job: _extend(url).extract_runs.retrieve(job),
+        params={"workspace_id": "w"},
+        cancel=lambda url, job: _extend(url).extract_runs.cancel(job, **_WORKSPACE),
+        status=lambda url, job: _extend(url).extract_runs.retrieve(job, **_WORKSPACE),
     ),
     Case(
         provider="extend-parse",
-        cancel=lambda url, job: _extend(url).parse_runs.cancel(job),
-        status=lambda url, job: _extend(url).parse_runs.retrieve(job),
+        params={"workspace_id": "w"},
+        cancel=lambda url, job: _extend(url).parse_runs.cancel(job, **_WORKSPACE),
+        status=lambda url, job: _extend(url).parse_runs.retrieve(job, **_WORKSPACE),
     ),
     Case(
         provider="extend-split",
-        cancel=lambda url, job: _extend(url).split_runs.cancel(job),
-        status=lambda url, job: _extend(url).split_runs.retrieve(job),
+        params={"workspace_id": "w"},
+        cancel=lambda url, job: _extend(url).split_runs.cancel(job, **_WORKSPACE),
+        status=lambda url, job: _extend(url).split_runs.retrieve(job, **_WORKSPACE),
     ),
     Case(
         provider="extend-workflow",
-        cancel=lambda url, job: _extend(url).workflow_runs.cancel(job),
-        status=lambda url, job: _extend(url).workflow_runs.retrieve(job),
+        params={"workspace_id": "w"},
+        cancel=lambda url, job: _extend(url).workflow_runs.cancel(job, **_WORKSPACE),
+        status=lambda url, job: _extend(url).workflow_runs.retrieve(job, **_WORKSPACE),
     ),
     Case(
         provider="llamacloud-batch",

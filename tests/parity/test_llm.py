@@ -18,8 +18,11 @@ from tests.parity.differences import ALLOWED, AWKWARD, allowed
 _GOOGLES = "batches/a bü:1"
 
 
+_PROJECT = {"organization": "o", "project": "p"}
+
+
 def _openai(url: str | None) -> openai.OpenAI:
-    return openai.OpenAI(api_key=KEY, base_url=url, max_retries=0)
+    return openai.OpenAI(api_key=KEY, base_url=url, max_retries=0, **_PROJECT)
 
 
 def _azure(url: str | None) -> openai.AzureOpenAI:
@@ -72,18 +75,21 @@ _COUNTS = ("total_requests", "completed_requests", "succeeded_requests", "failed
 CASES = [
     Case(
         provider="openai-batch",
+        params=_PROJECT,
         path="/v1",
         cancel=lambda url, job: _openai(url).batches.cancel(job),
         status=lambda url, job: _openai(url).batches.retrieve(job),
     ),
     Case(
         provider="openai-response",
+        params=_PROJECT,
         path="/v1",
         cancel=lambda url, job: _openai(url).responses.cancel(job),
         status=lambda url, job: _openai(url).responses.retrieve(job),
     ),
     Case(
         provider="openai-finetune",
+        params=_PROJECT,
         path="/v1",
         cancel=lambda url, job: _openai(url).fine_tuning.jobs.cancel(job),
         status=lambda url, job: _openai(url).fine_tuning.jobs.retrieve(job),

@@ -115,6 +115,14 @@ def test_the_reason_counts_in_a_400_only() -> None:
     assert GEMINI_BATCH.read_cancel(JOB, answer).outcome is None
 
 
+@pytest.mark.parametrize(("delay", "wait"), [("30s", 30.0), ("1.5s", 1.5), ("soon", None)])
+def test_the_wait_is_in_the_details_of_a_refusal(delay: str, wait: float | None) -> None:
+    retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
+    refusal = reply(429, error(429, "RESOURCE_EXHAUSTED", {"@type": "other"}, retry))
+    reading = GEMINI_BATCH.read_cancel(JOB, refusal)
+    assert (Outcome.RATE_LIMITED, wait) == (reading.outcome, reading.retry_after)
+
+
 def test_the_code_of_an_error_is_its_word() -> None:
     reading = GEMINI_BATCH.read_cancel(JOB, reply(404, error(404, "NOT_FOUND")))
     assert ("NOT_FOUND", "m") == (reading.code, reading.message)
