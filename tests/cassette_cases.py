@@ -13,11 +13,18 @@ from typing import Any
 
 from attrs import Factory, frozen
 
-from jobcancel import Canceller, Outcome
-from jobcancel.sandbox import SITUATIONS, Fault, Situation
+from jobcancel import Canceller, HttpAdapter, JobState, Outcome, get_adapter
+from jobcancel.sandbox import SITUATIONS, CancelPolicy, Fault
+from jobcancel.sandbox.situations import MAINTENANCE, Planned
+from jobcancel.sandbox.vendors import VENDORS
 from jobcancel.testing.clocks import StillClock
 
 CASSETTES = Path(__file__).parent.parent / "cassettes"
+
+WATCHED: Mapping[str, Any] = {"verify": True, "deadline": 1.0}
+QUEUED: Mapping[str, float] = {"pending": 1e6}
+RUNNING: Mapping[str, float] = {"pending": 0.0, "running": 1e6}
+ENDED: Mapping[str, float] = {"pending": 0.0, "running": 0.0}
 
 # Long enough that no wait is ever sat out; in Retry-After, so that the cassette does not age.
 HOURS = Fault(
@@ -26,60 +33,130 @@ HOURS = Fault(
     body={"statusCode": 429, "code": "RATE_LIMITED", "message": "Too many requests"},
 )
 
+FORBIDDEN = 403
+
+# What these vendors need besides the id; the first three as a part of their host.
+PARAMS = {
+    "azure-openai-batch": {"resource": "my-resource"},
+    "baseten": {"model": "abcd1234"},
+    "databricks-run": {"host": "dbc-a1b2345c-d6e7.cloud.databricks.com"},
+    "databricks-statement": {"host": "dbc-a1b2345c-d6e7.cloud.databricks.com"},
+    "fal": {"app": "fal-ai/flux"},
+    "runpod": {"endpoint": "my-endpoint"},
+}
+# Only a job that waits is cancelled at once.
+QUEUED_ONLY = {"baseten", "fal", "higgsfield"}
+# Their success does not show whether the job has ended.
+UNSEEN_END = {"baseten", "higgsfield", "runway"}
+
 
 @frozen(kw_only=True)
 class Case:
     provider: str
     outcome: Outcome
-    situation: str
-    """Name of the sandbox's seeded situation."""
+    job_id: str
+    job: Mapping[str, Any] | None = None
+    """What to submit it with, if it is not there from the beginning or not at all."""
+    faults: tuple[Planned, ...] = ()
+    key: str | None = None
+    """Where it is not the main one."""
     options: Mapping[str, Any] = Factory(dict)
-    fault: Fault | None = None
-    """What the sandbox answers instead, once."""
 
     @property
     def vendor(self) -> str:
         return self.provider.removesuffix("-legacy")
 
     @property
-    def seed(self) -> Situation:
-        return next(s for s in SITUATIONS if (s.vendor, s.name) == (self.vendor, self.situation))
-
-    @property
     def path(self) -> Path:
         return CASSETTES / self.provider / f"{self.outcome}.yaml"
 
 
+def _seeded(provider: str, outcome: Outcome, situation: str, **more: Any) -> Case:
+    vendor = provider.removesuffix("-legacy")
+    seed = next(each for each in SITUATIONS if (each.vendor, each.name) == (vendor, situation))
+    return Case(provider=provider, outcome=outcome, job_id=seed.job_id, key=seed.key, **more)
+
+
 def _pulse(provider: str) -> list[Case]:
-    watched = {"verify": True, "deadline": 1.0}
     return [
-        Case(provider=provider, outcome=Outcome.CANCELLED, situation="readme"),
+        _seeded(provider, Outcome.CANCELLED, "readme"),
+        _seeded(provider, Outcome.CANCELLING, "slow-to-stop", options=WATCHED),
+        _seeded(provider, Outcome.ALREADY_TERMINAL, "completed"),
+        _seeded(provider, Outcome.NOT_FOUND, "unknown"),
+        _seeded(provider, Outcome.FORBIDDEN, "foreign"),
+        _seeded(provider, Outcome.UNAUTHORIZED, "wrong-key"),
+        _seeded(provider, Outcome.RATE_LIMITED, "rate-limited"),
+        _seeded(provider, Outcome.UNKNOWN, "maintenance"),
+    ]
+
+
+def _talonic() -> list[Case]:
+    return [
+        _seeded("talonic", Outcome.CANCELLED, "pending"),
+        _seeded("talonic", Outcome.ALREADY_TERMINAL, "completed"),
+        _seeded("talonic", Outcome.NOT_FOUND, "unknown"),
+        _seeded("talonic", Outcome.FORBIDDEN, "limited-key"),
+        _seeded("talonic", Outcome.UNAUTHORIZED, "wrong-key"),
+        _seeded("talonic", Outcome.RATE_LIMITED, "pending", faults=(Planned(HOURS),)),
+        _seeded("talonic", Outcome.INVALID, "malformed"),
+        _seeded("talonic", Outcome.UNKNOWN, "do-not-retry"),
+    ]
+
+
+def _declared(provider: str) -> list[Case]:
+    """Return a case for every outcome; its job's id has the outcome's number."""
+    vendor, adapter = VENDORS[provider], get_adapter(provider)
+    assert isinstance(adapter, HttpAdapter)
+    active = QUEUED if provider in QUEUED_ONLY else RUNNING
+    # Whether the success says that the job has not ended yet.
+    later = adapter.accepted is Outcome.CANCELLING or bool(vendor.cancels[JobState.RUNNING].shows)
+    told = {*adapter.replies.values(), *adapter.verdicts.values()}
+    rows: dict[Outcome, dict[str, Any]] = {
+        Outcome.CANCELLED: {"job": active, "options": {"verify": True} if later else {}},
+        Outcome.ALREADY_TERMINAL: {"job": ENDED},
+        Outcome.UNAUTHORIZED: {"job": active, "key": "a-key-that-nobody-knows"},
+        Outcome.RATE_LIMITED: {"job": active, "key": vendor.spent_key},
+        Outcome.UNKNOWN: {"job": active, "faults": MAINTENANCE},
+    }
+    if later:
+        rows[Outcome.CANCELLING] = {"job": active}
+    if provider == "fal":
+        rows[Outcome.CANCELLING] = {"job": RUNNING}
+    if provider in UNSEEN_END:
+        slow = {**active, "on_cancel": CancelPolicy(after=1e6)}
+        rows[Outcome.CANCELLING] = {"job": slow, "options": WATCHED}
+    if Outcome.NOT_FOUND in told:
+        rows[Outcome.NOT_FOUND] = {}
+    if vendor.foreign.status == FORBIDDEN:
+        rows[Outcome.FORBIDDEN] = {"job": {**active, "key": vendor.other_key}}
+    elif vendor.denied is not None:
+        rows[Outcome.FORBIDDEN] = {"job": active, "key": vendor.limited_key}
+    if Outcome.INVALID in told:
+        rows[Outcome.INVALID] = {"job_id": "not an id"}
+    if provider == "databricks-run":
+        # Without a look at it, a finished run is answered as one that runs.
+        rows[Outcome.ALREADY_TERMINAL]["options"] = {"verify": True}
+    params = {"params": PARAMS[provider]} if provider in PARAMS else {}
+    return [
         Case(
             provider=provider,
-            outcome=Outcome.CANCELLING,
-            situation="slow-to-stop",
-            options=watched,
-        ),
-        Case(provider=provider, outcome=Outcome.ALREADY_TERMINAL, situation="completed"),
-        Case(provider=provider, outcome=Outcome.NOT_FOUND, situation="unknown"),
-        Case(provider=provider, outcome=Outcome.FORBIDDEN, situation="foreign"),
-        Case(provider=provider, outcome=Outcome.UNAUTHORIZED, situation="wrong-key"),
-        Case(provider=provider, outcome=Outcome.RATE_LIMITED, situation="rate-limited"),
-        Case(provider=provider, outcome=Outcome.UNKNOWN, situation="maintenance"),
+            outcome=outcome,
+            **{
+                "job_id": vendor.new_id(number),
+                **rows[outcome],
+                "options": {**params, **rows[outcome].get("options", {})},
+            },
+        )
+        for number, outcome in enumerate(Outcome, 1)
+        if outcome in rows
     ]
 
 
 CASES = [
     *_pulse("pulse"),
     *_pulse("pulse-legacy"),
-    Case(provider="talonic", outcome=Outcome.CANCELLED, situation="pending"),
-    Case(provider="talonic", outcome=Outcome.ALREADY_TERMINAL, situation="completed"),
-    Case(provider="talonic", outcome=Outcome.NOT_FOUND, situation="unknown"),
-    Case(provider="talonic", outcome=Outcome.FORBIDDEN, situation="limited-key"),
-    Case(provider="talonic", outcome=Outcome.UNAUTHORIZED, situation="wrong-key"),
-    Case(provider="talonic", outcome=Outcome.RATE_LIMITED, situation="pending", fault=HOURS),
-    Case(provider="talonic", outcome=Outcome.INVALID, situation="malformed"),
-    Case(provider="talonic", outcome=Outcome.UNKNOWN, situation="do-not-retry"),
+    *_talonic(),
+    *(case for provider in sorted(VENDORS) for case in _declared(provider)),
 ]
 
 

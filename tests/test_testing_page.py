@@ -19,5 +19,6 @@ def test_the_examples_of_tests_pass(page: str, tmp_path: Path) -> None:
     file.write_text("\n".join(examples))
     command = [sys.executable, "-m", "pytest", "-W", "error", "-p", "no:cacheprovider", str(file)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    tests = sum(example.count("def test_") for example in examples)
-    assert (0, True) == (ran.returncode, f"{tests} passed" in ran.stdout), ran.stdout
+    functions = sum(example.count("def test_") for example in examples)
+    assert 0 == ran.returncode, ran.stdout
+    assert functions <= int(re.findall(r"(\d+) passed", ran.stdout)[-1])

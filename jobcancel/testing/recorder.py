@@ -24,7 +24,7 @@ from jobcancel.client import Canceller
 from jobcancel.models import CancelResult
 from jobcancel.testing.clocks import StillClock
 from jobcancel.testing.recordings import Recording
-from jobcancel.testing.replay import replaying
+from jobcancel.testing.replay import own_url, replaying
 from jobcancel.testing.scrub import KEY_PLACEHOLDER, Scrubber
 
 if TYPE_CHECKING:
@@ -162,8 +162,9 @@ def _scrubber(call: Call, scrub: Sequence[str]) -> Scrubber:
     names = {value: _named(number) for number, value in enumerate(scrub, 1)}
     # As httpx writes it; a proxy's address in it is nobody's business.
     address = str(httpx.URL(call.endpoint.base_url)).rstrip("/")
-    if address != call.adapter.default_url:
-        values[address], names[address] = call.adapter.default_url, _ADDRESS
+    own = own_url(call.adapter, call.job.params)
+    if address != own:
+        values[address], names[address] = own, _ADDRESS
     key = call.endpoint.key.reveal()
     values[key], names[key] = KEY_PLACEHOLDER, _API_KEY
     return Scrubber(values, names)

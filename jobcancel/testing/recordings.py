@@ -130,4 +130,7 @@ def _known(name: str) -> str:
         return name
     near = difflib.get_close_matches(name, known, n=1)
     suggestion = f"; did you mean {near[0]!r}?" if near else "."
-    raise ConfigurationError(f"no cassette {name!r}{suggestion} There are: {', '.join(known)}")
+    provider = (near[0] if near else name).partition("/")[0]
+    alike = [each for each in known if each.startswith(f"{provider}/")]
+    there = alike or sorted({each.partition("/")[0] + "/..." for each in known})
+    raise ConfigurationError(f"no cassette {name!r}{suggestion} There are: {', '.join(there)}")

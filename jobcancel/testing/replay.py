@@ -15,16 +15,18 @@ import vcr
 from vcr.persisters.filesystem import FilesystemPersister
 
 from jobcancel.registry import get_adapter
+from jobcancel.routes import Placeholder, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from vcr.cassette import Cassette
 
+    from jobcancel.adapter import Adapter
     from jobcancel.testing.recordings import Recording
 
 _KEY = "replayed-key"
-MATCHED = ("method", "scheme", "host", "port", "path", "query")
+MATCHED = ("method", "scheme", "host", "port", "path", "query", "content")
 """What two requests must have in common to be the same."""
 
 
@@ -33,6 +35,25 @@ class NetworkBlocked(RuntimeError):
 
     It is no `OSError`, so that nothing takes it for a vendor that cannot be reached.
     """
+
+
+def _same_content(sent: Any, held: Any) -> bool:  # noqa: ANN401 - vcrpy's requests
+    """Whether two bodies are the same; some vendors have the job's id in it."""
+    return (sent.body or b"") == (held.body or b"")
+
+
+def own_url(adapter: Adapter, params: Mapping[str, str]) -> str:
+    """Return the vendor's own base URL, whatever the environment says.
+
+    A part of its host for which there is no param, for the address was given, is made up: it is
+    the param's name.
+
+    Example:
+        >>> own_url(get_adapter("azure-openai-batch"), {})
+        'https://resource.openai.azure.com'
+    """
+    names = [part.name for part in parse(adapter.default_url) if isinstance(part, Placeholder)]
+    return adapter.default_url.format_map({name: params.get(name, name) for name in names})
 
 
 @contextmanager
@@ -46,8 +67,10 @@ def replaying(recording: Recording, persister: Any = FilesystemPersister) -> Ite
     adapter = get_adapter(recording.provider)
     replies = vcr.VCR(record_mode=vcr.mode.NONE, match_on=MATCHED)
     replies.register_persister(persister)
+    replies.register_matcher("content", _same_content)
     name = "/".join(recording.path.with_suffix("").parts[-2:])
-    environment = {adapter.key_env: _KEY, adapter.url_env: adapter.default_url}
+    url = own_url(adapter, recording.options.get("params") or {})
+    environment = {adapter.key_env: _KEY, adapter.url_env: url}
     with (
         mock.patch.dict(os.environ, environment),
         no_network(f"while the cassette {name!r} is played"),

@@ -63,6 +63,25 @@ def test_what_is_recorded_says_from_where_and_when(run: Run, served: Sandbox, fi
     assert f"https://api.runpulse.com/job/{JOB}" in file.read_text()
 
 
+@pytest.mark.parametrize("given", [{}, {"resource": "ours"}])
+def test_a_part_of_the_vendors_host_is_the_param_or_is_made_up(
+    given: dict[str, str],
+    run: Run,
+    served: Sandbox,
+    file: Path,
+    jobcancel_cassette: Callable[[Path], Recording],
+) -> None:
+    job_id = served.submit("azure-openai-batch")
+    options = [f"--param={name}={value}" for name, value in given.items()]
+    run("record", "azure-openai-batch", job_id, "-o", str(file), *options)
+    host = given.get("resource", "resource")
+    assert f"https://{host}.openai.azure.com/openai/batches/{job_id}/cancel" in file.read_text()
+    for params in (given, {}):
+        held = jobcancel_cassette(file)
+        assert Outcome.CANCELLING is cancel(held.provider, job_id, params=params).outcome
+    assert 1 == len(served.requests)
+
+
 def test_what_was_replaced_is_told(run: Run, served: Sandbox, file: Path) -> None:
     fault = Fault(
         status=200,
