@@ -90,12 +90,24 @@ class Request:
 def parse(content: bytes | None) -> Mapping[str, Any] | None:
     """Return the JSON object that a body holds, or None when it is anything else."""
     try:
-        # As `json.loads` does, which makes a new decoder whenever it has to refuse something.
-        text = (content or b"").decode(json.detect_encoding(content or b""), "surrogatepass")
-        value = _DECODER.decode(text)
+        value = _decoded(content or b"")
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and not _is_too_deep(value) else None
+
+
+def is_json(content: bytes | None) -> bool:
+    """Return whether a body is JSON of any kind."""
+    try:
+        _decoded(content or b"")
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _decoded(content: bytes) -> object:
+    # As `json.loads` does, which makes a new decoder whenever it has to refuse something.
+    return _DECODER.decode(content.decode(json.detect_encoding(content), "surrogatepass"))
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -146,6 +158,8 @@ class Reading:
         outcome: what the reply settles, or None when it does not settle it.
         state: the job's state, if the reply tells it.
         raw_state: the vendor's own word for the state.
+        refused: whether the reply says that the request was not carried out.
+        look: whether an acceptance is so vague that the job is to be read once in any case.
         repeat: whether the request may be sent again after this reply.
         retry_after: seconds that the reply asks to wait.
         message: the vendor's words, or what was wrong with the reply.
@@ -159,6 +173,8 @@ class Reading:
     outcome: Outcome | None = None
     state: JobState | None = None
     raw_state: str | None = None
+    refused: bool = False
+    look: bool = False
     repeat: bool = True
     retry_after: float | None = None
     message: str = ""

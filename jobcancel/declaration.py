@@ -55,7 +55,7 @@ def _types(adapter: HttpAdapter) -> Iterator[str]:
             yield f"{name}: must be a path, such as 'error.code', or a tuple of several"
     if not isinstance(adapter.credential, Credential):
         yield "credential: must be a Credential, such as Credential(scheme='Token')"
-    for name in ("repeatable", "empty_success"):
+    for name in ("repeatable", "empty_success", "untyped_success"):
         codes = getattr(adapter, name)
         if not isinstance(codes, frozenset) or not all(isinstance(code, int) for code in codes):
             yield f"{name}: must be a frozenset of status codes, such as frozenset({{429, 503}})"
@@ -163,7 +163,7 @@ def _replies(adapter: HttpAdapter) -> Iterator[str]:
             yield f"replies: {key!r} would be a body code; write the status code as {key}"
         elif isinstance(status_code, int) and status_code not in range(400, 600):
             yield f"replies: {key!r} is no error; a 2xx goes by verdicts, states and success"
-        yield from _meaning("replies", key, outcome)
+        yield from _meaning("replies", key, outcome, or_none=isinstance(key, tuple))
         if outcome in _ACCEPTANCES:
             yield f"replies: {key!r} is an error, which cannot mean {outcome}"
         elif key == _TOO_MANY_REQUESTS and outcome is not Outcome.RATE_LIMITED:
@@ -181,7 +181,7 @@ def _verdicts(adapter: HttpAdapter) -> Iterator[str]:
     if adapter.verdict is not None and not adapter.verdicts:
         yield "verdicts: is missing: what the words at verdict mean"
     for word, outcome in adapter.verdicts.items():
-        yield from _meaning("verdicts", word, outcome)
+        yield from _meaning("verdicts", word, outcome, or_none=True)
         if adapter.verdict in adapter.state and word in adapter.states:
             yield f"verdicts: two rules for {word!r}, which is one of states, too"
 
@@ -192,9 +192,10 @@ def _success(adapter: HttpAdapter) -> Iterator[str]:
     for path, value in adapter.success.items():
         if not path or not isinstance(value, str):
             yield f"success: {path!r} must have a text as its value"
-    for code in adapter.empty_success:
-        if code not in range(200, 300):
-            yield f"empty_success: {code!r} is not the status code of a success"
+    for name in ("empty_success", "untyped_success"):
+        for code in getattr(adapter, name):
+            if code not in range(200, 300):
+                yield f"{name}: {code!r} is not the status code of a success"
 
 
 def _states(adapter: HttpAdapter) -> Iterator[str]:
@@ -232,7 +233,9 @@ def _destroying(adapter: HttpAdapter) -> Iterator[str]:
             yield "force_param: goes with destroys_finished, for there is nothing else to force"
 
 
-def _meaning(field: str, key: object, outcome: object) -> Iterator[str]:
+def _meaning(field: str, key: object, outcome: object, *, or_none: bool) -> Iterator[str]:
+    if outcome is None and or_none:
+        return
     if not isinstance(outcome, Outcome) or outcome is Outcome.UNKNOWN:
         what = f"{field}: {key!r} is mapped to {outcome!r}, which settles nothing"
         yield f"{what}; name another Outcome, or leave it out: then the status is read"

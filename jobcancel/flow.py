@@ -128,6 +128,7 @@ class _Cancel(Call):
         sent: how many cancel requests were sent.
         applied: whether one of them may have been applied without our knowing.
         may_repeat: whether the cancel request may be sent again.
+        there: whether a status read has shown the job.
         told: what the last reply to a cancel request meant.
         seen: what the last status read since then meant, if there was one.
         last: what the result is made of.
@@ -138,6 +139,7 @@ class _Cancel(Call):
     sent: int = field(init=False, default=0)
     applied: bool = field(init=False, default=False)
     may_repeat: bool = field(init=False, default=True)
+    there: bool = field(init=False, default=False)
     told: Reading = field(init=False, default=Reading(message="nothing was sent"))
     seen: Reading | None = field(init=False, default=None)
     last: Reading = field(init=False, default=Reading())
@@ -153,12 +155,27 @@ class _Cancel(Call):
         }
         return (yield from takes[step]())
 
-    def guard(self) -> Flow[Met]:
+    def look(self) -> Flow[Reading]:
+        """Read the status."""
         seen = yield from self.read_status()
+        self.there = self.there or seen.state is not None
+        return seen
+
+    def has_vanished(self, reading: Reading) -> bool:
+        """Whether the job was seen and cannot be found since our cancel may have been applied.
+
+        Then there was such a job, and what became of it is not known.
+        """
+        return reading.outcome is Outcome.NOT_FOUND and self.there and self.applied
+
+    def guard(self) -> Flow[Met]:
+        seen = yield from self.look()
         if self.sent:
             self.seen = seen
         else:
             self.told = seen
+        if self.has_vanished(seen):
+            return Met.UNREADABLE
         if seen.final or seen.outcome not in {None, Outcome.RATE_LIMITED}:
             return self.ended(seen, by_us=self.applied) if seen.final else self.answer(seen)
         if seen.state is None or not seen.state.active:
@@ -183,7 +200,7 @@ class _Cancel(Call):
 
     def met(self, told: Reading) -> Met:
         """Return what a reply to a cancel request amounts to."""
-        if told.outcome is None:
+        if told.outcome is None or self.has_vanished(told):
             return Met.DOUBT
         if told.outcome is Outcome.RATE_LIMITED and told.repeat:
             return Met.REFUSAL
@@ -191,26 +208,31 @@ class _Cancel(Call):
             doubted = self.policy.verify or self.applied
             if told.outcome is Outcome.ALREADY_TERMINAL and doubted:
                 return Met.DOUBT
-            if told.outcome in _ACCEPTANCES and self.policy.verify and self.can_read:
+            looks = self.policy.verify or told.look
+            if told.outcome in _ACCEPTANCES and looks and self.can_read:
                 return Met.ACCEPTANCE
         return self.answer(told)
 
     def settle(self) -> Flow[Met]:
         if not self.in_time():
             return self.unsettled()
-        seen = self.seen = yield from self.read_status()
+        seen = self.seen = yield from self.look()
         over = self.told.outcome is Outcome.ALREADY_TERMINAL
         if seen.final:
-            return self.ended(seen, by_us=self.applied or not over)
+            return self.ended(seen, by_us=self.applied or not (over or self.told.refused))
         if seen.state is JobState.CANCELLING:
             self.told = evolve(seen, outcome=Outcome.CANCELLING)
             return Met.ACCEPTANCE if self.policy.verify else self.answer(self.told)
         if seen.state is None or seen.state is JobState.UNKNOWN:
-            if over and not self.applied:
-                return self.answer(self.told)
-            return Met.UNREADABLE if seen.repeat or self.may_repeat else self.unsettled()
+            return self.unread(seen, over=over)
         # A vendor that refuses this job for good is not asked again while the job runs on.
         return Met.ACTIVE if over or self.may_repeat else self.unsettled()
+
+    def unread(self, seen: Reading, *, over: bool) -> Met:
+        """Return what follows when a status read does not tell the job's state."""
+        if not self.applied and (over or seen.outcome is Outcome.NOT_FOUND):
+            return self.answer(self.told if over else seen)
+        return Met.UNREADABLE if seen.repeat or self.may_repeat else self.unsettled()
 
     def wait(self) -> Flow[Met]:
         if not (yield from self.rest()):
@@ -223,10 +245,10 @@ class _Cancel(Call):
             if wait:
                 yield Pause(wait)
             self.asked = None
-            seen = self.seen = yield from self.read_status()
+            seen = self.seen = yield from self.look()
             if seen.final:
                 return self.ended(seen)
-            if seen.state is None and not seen.repeat:
+            if not self.policy.verify or (seen.state is None and not seen.repeat):
                 break
             wait = max(look, self.asked or 0.0)
             look = min(2 * look, _LONGEST_LOOK)
@@ -293,10 +315,11 @@ def _may_have_been_applied(told: Reading) -> bool:
     """Whether a cancel may have been carried out although its reply does not say so.
 
     Any server error leaves that open, even one that the adapter has a meaning for; so does
-    a reply that settles nothing, unless it is a refusal: a 4xx other than a time-out.
+    a reply that settles nothing, unless it is a refusal: one that says so, or a 4xx other
+    than a time-out.
     """
     code = told.status_code
     if code is None:
         return True
-    refused = code in range(400, 500) and code != _REQUEST_TIMEOUT
+    refused = told.refused or (code in range(400, 500) and code != _REQUEST_TIMEOUT)
     return code >= _SERVER_ERROR or (told.outcome is None and not refused)

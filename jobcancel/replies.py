@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from jobcancel.adapter import Reading, Response
+from jobcancel.adapter import Reading, Response, is_json
 from jobcancel.models import Job, JobState, Outcome, Progress
 from jobcancel.paths import pick
 
@@ -55,10 +55,12 @@ class Replies:
     id_prefix: str = ""
     accepted: Outcome = Outcome.CANCELLED
     success: Mapping[str, str] = field(factory=dict)
+    receipt: bool = False
     empty_success: frozenset[int] = frozenset()
+    untyped_success: frozenset[int] = frozenset()
     verdict: str | None = None
-    verdicts: Mapping[str | bool, Outcome] = field(factory=dict)
-    replies: Mapping[int | str | tuple[int, str], Outcome]
+    verdicts: Mapping[str | bool, Outcome | None] = field(factory=dict)
+    replies: Mapping[int | str | tuple[int, str], Outcome | None]
     repeatable: frozenset[int] = REPEATABLE
     states: Mapping[str, JobState] = field(factory=dict)
     overrides: tuple[Override, ...] = ()
@@ -78,7 +80,15 @@ class Replies:
 
     def read_cancel(self, job: Job, response: Response) -> Reading:
         """Return what a reply to the cancel request means."""
-        return self._read(job, response, self._cancelled)
+        reading = self._read(job, response, self._cancelled)
+        if self._is_untyped(response):
+            return evolve(reading, state=None, raw_state=None, look=reading.outcome is not None)
+        if self.receipt and reading.outcome is Outcome.CANCELLED:
+            return evolve(reading, state=None)
+        word = self._verdict(response)
+        if word is not None and self.verdicts[word] is None:
+            return evolve(reading, refused=True, repeat=False)
+        return reading
 
     def read_status(self, job: Job, response: Response) -> Reading:
         """Return what a reply to the status request means."""
@@ -125,7 +135,7 @@ class Replies:
             outcome=None if strange else settle(response, said, state),
             state=state,
             raw_state=said.state if shown else None,
-            repeat=said.retryable is not False and self._repeatable(status_code),
+            repeat=self._repeatable(response, said),
             retry_after=said.retry_after,
             message=f"the reply is about another job, {said.job_id!r}" if strange else message,
             code=said.code,
@@ -139,10 +149,8 @@ class Replies:
         """Return what a reply to a cancel settles."""
         if (found := self._own(response)) is not None:
             return found
-        if self.verdict is not None:
-            word = pick(response.body or {}, [self.verdict])
-            if isinstance(word, str | bool) and word in self.verdicts:
-                return self.verdicts[word]
+        if (word := self._verdict(response)) is not None:
+            return self.verdicts[word]
         if response.status_code in _SUCCESSFUL:
             return self._success(response, state)
         return self._refusal(response.status_code, said.code)
@@ -158,13 +166,21 @@ class Replies:
     def _own(self, response: Response) -> Outcome | None:
         return None if self.find_outcome is None else self.find_outcome(response)
 
-    def _repeatable(self, status_code: int) -> bool:
-        return status_code in self.repeatable or status_code in _SUCCESSFUL
+    def _verdict(self, response: Response) -> str | bool | None:
+        """Return the word that says what became of the cancel, if there is one that we know."""
+        word = None if self.verdict is None else pick(response.body or {}, [self.verdict])
+        return word if isinstance(word, str | bool) and word in self.verdicts else None
+
+    def _repeatable(self, response: Response, said: Said) -> bool:
+        if said.retryable is False or response.headers.get(_DO_NOT_RETRY) == "false":
+            return False
+        return response.status_code in self.repeatable or response.status_code in _SUCCESSFUL
 
     def _refusal(self, status_code: int, code: str | None) -> Outcome | None:
         if status_code in _REDIRECT:
             return Outcome.UNKNOWN
-        keys = ((status_code, code), code, status_code) if code is not None else (status_code,)
+        told = () if code is None else ((status_code, code), code, (status_code, ANY))
+        keys = (*told, status_code)
         return next((self.replies[key] for key in keys if key in self.replies), None)
 
     def _state(self, said: Said, body: Mapping[str, Any]) -> JobState | None:
@@ -179,11 +195,19 @@ class Replies:
 
     def _success(self, response: Response, state: JobState | None) -> Outcome | None:
         """Return what a 2xx settles: by the state it shows, else by the documented words."""
+        if self._is_untyped(response):
+            return self.accepted
         if state in _SETTLED_BY_STATE:
             return _SETTLED_BY_STATE[state]
         if state is JobState.UNKNOWN or not self._is_documented(response):
             return None
         return self.accepted if state is None else Outcome.CANCELLING
+
+    def _is_untyped(self, response: Response) -> bool:
+        """Whether it is a success of which anything may be the body, but no page of a proxy."""
+        if response.status_code not in self.untyped_success:
+            return False
+        return response.content == b"" or is_json(response.content)
 
     def _is_documented(self, response: Response) -> bool:
         if response.status_code in self.empty_success:
@@ -196,7 +220,11 @@ class Replies:
         return _bare(own, self.id_prefix) == _bare(told, self.id_prefix)
 
 
+ANY = "*"
+"""Any body code, in a pair of `replies`."""
 _SUCCESSFUL = range(200, 300)
+# Sent by several vendors' servers, and heeded by the SDKs that Stainless makes.
+_DO_NOT_RETRY = "x-should-retry"
 _REDIRECT = range(300, 400)
 
 _SETTLED_BY_STATE: Mapping[JobState | None, Outcome] = {

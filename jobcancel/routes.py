@@ -79,6 +79,7 @@ class Param:
     Args:
         about: what it is, for messages and documentation.
         default: what it is when it is not given.
+        pattern: regular expression that it matches in full; others are `invalid`.
         optional: whether it may be left out; the query field or header that it fills is left out
             then.
     """
@@ -86,6 +87,7 @@ class Param:
     about: str
     default: str | None = None
     optional: bool = False
+    pattern: str | None = None
 
 
 def declared(params: Mapping[str, str | Param]) -> dict[str, Param]:

@@ -24,7 +24,7 @@ class Step(StrEnum):
     WAIT = "wait"
     """Wait before the next try, as long as the vendor asks or by back-off."""
     WATCH = "watch"
-    """Read the status after an acceptance, until the job has ended (`verify=True`)."""
+    """Read the status after an acceptance: until the job has ended, if that is to be verified."""
     DONE = "done"
     """The result is known."""
 
@@ -35,7 +35,7 @@ class Met(StrEnum):
     ANSWER = "answer"
     """An answer that stands."""
     ACCEPTANCE = "acceptance"
-    """An acceptance that is to be verified."""
+    """An acceptance that is to be verified, or looked at once."""
     DOUBT = "doubt"
     """No reply, or one that does not settle what became of the request."""
     REFUSAL = "refusal"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from attrs import evolve, field, frozen
 
 from jobcancel.adapter import BEARER, Credential, Endpoint, Request
-from jobcancel.models import Outcome
+from jobcancel.models import JobState, Outcome
 from jobcancel.replies import Replies
-from jobcancel.routes import Param, Part, Route, names_in, parse, refuse, text
+from jobcancel.routes import Param, Part, Route, declared, names_in, parse, refuse, text
 
 if TYPE_CHECKING:
     from jobcancel.adapter import Reading, Response
@@ -54,11 +54,17 @@ class HttpAdapter(Replies):
         accepted: what the documented success means: `CANCELLED`, or `CANCELLING` when the job
             only ends later.
         success: what a documented success says without a state: path -> exact value.
+        receipt: whether a success that names a final state only says what was asked for: it
+            is an acceptance, and `verify` reads the job.
         empty_success: status codes of documented successes whose body is empty, or `{}`.
+        untyped_success: status codes of documented successes whose body is not documented: any
+            JSON, or nothing. They are accepted, and the job is read once to find out more.
         verdict: path of a word (or true, or false) that says what became of the cancel.
-        verdicts: what each such word means, whatever the status code.
+        verdicts: what each such word means, whatever the status code; None for one that says
+            that the job was left as it is: its status is read.
         replies: what an error reply means, by `(status code, body code)`, body code or status
-            code, the most specific first. What is not in the table is unsettled.
+            code, the most specific first. `(422, "*")` is for any body code. What is not in the
+            table is unsettled, and so is a pair that is None.
         repeatable: status codes after which the request may be sent again.
         states: the vendor's words for a job's state. A word not in it is `unknown`.
         overrides: states that a word alone does not tell, looked at before `states`.
@@ -131,9 +137,13 @@ class HttpAdapter(Replies):
         """Return why the job's id or parameters cannot be sent, or None when they can."""
         if (forced := self._forced(job)) not in {None, "yes", "no"}:
             return f"the param {self.force_param!r} is {forced!r}; it must be 'yes' or 'no'"
+        params = declared(self.params)
         for name, value in job.params.items():
             if (problem := refuse(f"param {name!r}", value, self._kinds.get(name, ()))) is not None:
                 return problem
+            pattern = params[name].pattern if name in params else None
+            if pattern is not None and not re.fullmatch(pattern, value):
+                return f"the param {name!r} is {value[:50]!r}; it must be {params[name].about}"
         job_id = job.job_id.removeprefix(self.id_prefix)
         problem = refuse("job id", job_id, self._kinds.get("id", ()))
         if problem is None and self.id_pattern and not re.fullmatch(self.id_pattern, job_id):
@@ -192,4 +202,13 @@ class HttpAdapter(Replies):
         if forced and reading.outcome is Outcome.CANCELLED and not reading.final:
             # Nobody looked before: the job may have been finished, and its output is gone.
             return evolve(reading, outcome=Outcome.CANCELLING)
+        return reading
+
+    def read_status(self, job: Job, response: Response) -> Reading:
+        """Return what a reply to the status request means."""
+        reading = super().read_status(job, response)
+        forced = self.destroys_finished and not self.must_read_first(job)
+        if forced and reading.state is JobState.CANCELLED:
+            # A finished job that was destroyed may read like that, too.
+            return evolve(reading, state=JobState.UNKNOWN)
         return reading

@@ -10,8 +10,10 @@ from attrs import evolve
 
 from jobcancel import ConfigurationError, HttpAdapter, JobState, Outcome
 from jobcancel.adapter import Credential
-from jobcancel.replies import Override
+from jobcancel.models import Job
+from jobcancel.replies import ANY, Override
 from jobcancel.routes import Param, Route
+from tests.hand import reply
 
 RIGHT = HttpAdapter(
     name="acme",
@@ -92,6 +94,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"accepted": Outcome.NOT_FOUND}, "accepted: must be Outcome.CANCELLED"),
     ({"success": {"a": 1}}, "success: 'a' must have a text"),
     ({"empty_success": frozenset({404})}, "empty_success: 404 is not"),
+    ({"untyped_success": frozenset({404})}, "untyped_success: 404 is not"),
+    ({"untyped_success": [200]}, "untyped_success: must be a frozenset"),
     ({"states": {"running": None}}, "states: 'running' is mapped to"),
     ({"states": {"running": JobState.UNKNOWN}}, "states: 'running' is mapped to"),
     ({"states": {}, "overrides": ()}, "states: none, so a status read"),
@@ -120,6 +124,33 @@ def test_a_param_that_forces_may_be_sent_nowhere() -> None:
         RIGHT, params=params, force_param="force", destroys_finished=True
     )
     assert "force" == forcible.force_param
+
+
+def test_what_settles_nothing_may_be_said_of_a_pair_and_of_a_verdict() -> None:
+    silent: HttpAdapter = evolve(
+        RIGHT, replies={404: Outcome.NOT_FOUND, (404, "route"): None}, verdicts={False: None}
+    )
+    answers = [reply(404, {"code": "route"}), reply(404, {"code": "job"}), reply(404)]
+    job = Job("acme", "a")
+    found = [silent.read_cancel(job, answer).outcome for answer in answers]
+    assert [None, Outcome.NOT_FOUND, Outcome.NOT_FOUND] == found
+
+
+def test_a_pair_may_be_of_any_body_code() -> None:
+    adapter: HttpAdapter = evolve(
+        RIGHT, code=("detail.*.type",), replies={(422, ANY): Outcome.INVALID}
+    )
+    details: list[object] = [[{"type": "uuid"}], "too late", [{}], None]
+    answers = [reply(422, {"detail": detail}) for detail in details]
+    found = [adapter.read_cancel(Job("acme", "a"), answer).outcome for answer in answers]
+    assert [Outcome.INVALID, None, None, None] == found
+
+
+def test_a_param_is_refused_that_is_not_of_its_form() -> None:
+    params = {**RIGHT.params, "project": Param("four digits", optional=True, pattern="[0-9]{4}")}
+    adapter: HttpAdapter = evolve(RIGHT, params=params)
+    refused = [adapter.refuse(Job("acme", "a", {"project": p})) for p in ("1234", "12345")]
+    assert [None, "the param 'project' is '12345'; it must be four digits"] == refused
 
 
 def test_all_mistakes_are_named_at_once() -> None:

@@ -157,6 +157,89 @@ def test_an_undocumented_refusal_whose_status_is_refused_too_is_unknown_at_once(
     assert (Outcome.UNKNOWN, [DELETE, GET]) == (result.outcome, did)
 
 
+def test_an_undocumented_refusal_of_a_job_that_is_not_there_is_not_found() -> None:
+    result, did = play_cancel(reply(409), reply(404, {"error": {"message": "no such job"}}))
+    assert (Outcome.NOT_FOUND, 404, "no such job", [DELETE, GET]) == (
+        result.outcome,
+        result.status_code,
+        result.message,
+        did,
+    )
+
+
+def test_a_job_that_is_not_there_after_a_lost_cancel_settles_nothing() -> None:
+    result, did = play_cancel(LOST, reply(404), attempts=1)
+    assert (Outcome.UNKNOWN, [DELETE, GET]) == (result.outcome, did)
+
+
+def test_a_job_that_was_seen_and_is_gone_after_a_lost_cancel_is_unknown() -> None:
+    gone = reply(404)
+    result, did = play_cancel(LOST, read("processing"), gone, gone)
+    assert (Outcome.UNKNOWN, [DELETE, GET, "pause 0.25", DELETE, GET]) == (result.outcome, did)
+
+
+def test_a_job_that_was_seen_and_is_gone_though_nothing_was_applied_is_not_found() -> None:
+    limit = reply(429, retry_after="1")
+    result, _ = play_cancel(read("processing"), limit, reply(404), adapter=DESTROYER)
+    assert Outcome.NOT_FOUND is result.outcome
+
+
+# A reply that says that the job was left as it is, and one that says nothing at all
+
+
+BOOLEAN = evolve(PULSE, verdict="canceled", verdicts={True: Outcome.CANCELLED, False: None})
+LEFT = reply(200, {"canceled": False, "message": "too late"})
+
+
+def test_a_job_that_was_left_as_it_is_is_read_and_not_cancelled_again() -> None:
+    result, did = play_cancel(LEFT, read("processing"), adapter=BOOLEAN)
+    assert (Outcome.UNKNOWN, JobState.RUNNING, [DELETE, GET]) == (
+        result.outcome,
+        result.state,
+        did,
+    )
+
+
+@pytest.mark.parametrize("word", ["completed", "canceled"])
+def test_a_job_that_was_left_as_it_is_and_has_ended_did_so_before(word: str) -> None:
+    result, _ = play_cancel(LEFT, read(word), adapter=BOOLEAN)
+    assert (Outcome.ALREADY_TERMINAL, word) == (result.outcome, result.raw_state)
+
+
+def test_a_job_that_was_left_as_it_is_after_a_lost_cancel_may_be_ours() -> None:
+    result, _ = play_cancel(LOST, read("processing"), LEFT, read("canceled"), adapter=BOOLEAN)
+    assert Outcome.CANCELLED is result.outcome
+
+
+UNTYPED = evolve(PULSE, untyped_success=frozenset({200}), accepted=Outcome.CANCELLING)
+
+
+@pytest.mark.parametrize("body", [None, {}, [], "done", {"status": "completed"}])
+@pytest.mark.parametrize(
+    ("word", "outcome"),
+    [
+        ("processing", Outcome.CANCELLING),
+        ("canceled", Outcome.CANCELLED),
+        ("completed", Outcome.ALREADY_TERMINAL),
+    ],
+)
+def test_an_acceptance_of_which_nothing_is_documented_is_looked_at_once(
+    body: object, word: str, outcome: Outcome
+) -> None:
+    result, did = play_cancel(reply(200, body), read(word), adapter=UNTYPED)
+    assert (outcome, word, [DELETE, GET]) == (result.outcome, result.raw_state, did)
+
+
+def test_a_page_of_a_proxy_is_no_acceptance() -> None:
+    result, did = play_cancel(GARBAGE, read("processing"), reply(200), LOST, adapter=UNTYPED)
+    assert (Outcome.CANCELLING, [DELETE, GET, "pause 0.25", DELETE, GET]) == (result.outcome, did)
+
+
+def test_an_acceptance_about_another_job_is_none() -> None:
+    result, _ = play_cancel(reply(200, {"job_id": "job-2"}), read("canceled"), adapter=UNTYPED)
+    assert Outcome.CANCELLED is result.outcome
+
+
 # Rule 4: "already over" after our cancel may have been applied
 
 
@@ -260,6 +343,14 @@ def test_a_busy_server_is_asked_again_no_sooner_than_it_says() -> None:
 def test_a_longer_wait_asked_by_the_status_read_counts() -> None:
     _, did = play_cancel(reply(503, retry_after="2"), reply(429, retry_after="9"), ACCEPTED)
     assert [DELETE, GET, "pause 9", DELETE] == did
+
+
+@pytest.mark.parametrize(("word", "attempts"), [("false", 1), ("true", 2)])
+def test_a_header_that_forbids_to_retry_is_heeded(word: str, attempts: int) -> None:
+    limit = reply(429, x_should_retry=word)
+    answers = [limit, ACCEPTED][:attempts]
+    result, _ = play_cancel(*answers)
+    assert (attempts, attempts > 1) == (result.attempts, result.stopped)
 
 
 def test_a_server_error_that_must_not_be_retried_is_not() -> None:
@@ -547,7 +638,7 @@ def test_a_word_that_does_not_force_is_invalid_and_nothing_is_sent() -> None:
 
 def test_an_idempotency_key_is_used_again_only_after_no_reply() -> None:
     running = reply(200, {"id": UUID, "status": "processing"})
-    hand = Hand([LOST, running, reply(500), running, REFUSED, reply(404)])
+    hand = Hand([LOST, running, reply(500), running, REFUSED, reply(404), reply(404)])
     keys = itertools.count()
     job = Job("talonic", UUID)
     hand.play(

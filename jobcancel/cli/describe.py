@@ -126,14 +126,18 @@ def _replies(adapter: HttpAdapter) -> dict[str, str]:
     if adapter.find_outcome is not None:
         facts["any reply"] = _own_code(adapter.find_outcome)
     for word, outcome in adapter.verdicts.items():
-        facts[f"{adapter.verdict} {word!r}"] = outcome
-    facts["2xx with the job's state"] = "as that state says"
+        facts[f"{adapter.verdict} {word!r}"] = outcome or "the job was left as it is; unsettled"
+    facts["2xx with the job's state"] = "as that state says" + (
+        "; `verify` looks whether it is so" if adapter.receipt else ""
+    )
+    for code in sorted(adapter.untyped_success):
+        facts[f"{code} with any JSON or nothing"] = f"{adapter.accepted}; the job's status is read"
     for code in sorted(adapter.empty_success):
         facts[f"{code} with an empty body"] = adapter.accepted
     if adapter.success:
         facts[f"2xx, {_where(adapter.success)}"] = adapter.accepted
     for key, outcome in adapter.replies.items():
-        facts[_reply(key)] = outcome + (
+        facts[_reply(key)] = (outcome or "unsettled") + (
             "; the cancel is sent again when there is time for the wait"
             if outcome is Outcome.RATE_LIMITED
             else ""

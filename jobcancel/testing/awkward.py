@@ -121,6 +121,12 @@ class Situation:
     faults: tuple[Fault, ...]
     settles: bool = True
 
+    def lies(self) -> Iterator[Response]:
+        """Give the replies to requests that were not carried out."""
+        for fault in self.faults:
+            if isinstance(fault.answer, Response) and not fault.applied:
+                yield fault.answer
+
 
 def situations() -> Iterator[Situation]:
     """Give every situation in which what is said of a job must be true."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, ClassVar
 
-from jobcancel.adapter import Adapter, Endpoint, Reading, Request, Response
+from jobcancel.adapter import Adapter, Endpoint, Reading, Request, Response, is_json
 from jobcancel.models import Job, JobState, Outcome
 from jobcancel.routes import declared
 from jobcancel.secret import Secret
@@ -182,7 +182,7 @@ class AdapterContract:
             changed = awkward.with_new_words(response, self.job_id)
             # Where the body says true or false, that may be the verdict.
             words = changed.body != response.body and not has_flag(response)
-            if response.status_code in SUCCESSFUL and words:
+            if response.status_code in SUCCESSFUL and words and not self._is_untyped(response):
                 found = self._read(changed).outcome
                 if found is not None:
                     yield f"{told(response)} with unknown words means {found}; it is unsettled"
@@ -201,7 +201,8 @@ class AdapterContract:
                 yield f"{told(response)} raises {error!r}"
                 continue
             claim = claim_of(response, found)
-            if found in _CLAIMS and (claim is None or claim not in documented):
+            untyped = found is Outcome.CANCELLING and self._is_untyped(response)
+            if found in _CLAIMS and not untyped and (claim is None or claim not in documented):
                 yield f"{told(response)} to a cancel means {found}; it is unsettled"
             if shown.final:
                 yield f"{told(response)} to a status read means {shown.state}; it is unsettled"
@@ -266,6 +267,8 @@ class AdapterContract:
     def _situations(self) -> Iterator[str]:
         reads = {JobState.CANCELLED, JobState.SUCCEEDED} <= {*self.statuses}
         for situation in awkward.situations():
+            if any(self._is_untyped(answer) for answer in situation.lies()):
+                continue
             vendor = self._vendor(*situation.faults, state=situation.state)
             result = vendor.cancel()
             if (problem := awkward.lie(result, vendor, situation, reads=reads)) is not None:
@@ -322,6 +325,11 @@ class AdapterContract:
 
     def _read_status(self, response: Response) -> Reading:
         return self.adapter.read_status(self._job(), response)
+
+    def _is_untyped(self, response: Response) -> bool:
+        """Whether it is a success of which the adapter declares that anything may be its body."""
+        codes = self.adapter.untyped_success if isinstance(self.adapter, HttpAdapter) else ()
+        return response.status_code in codes and is_json(response.content)
 
     def _vendor(
         self, *faults: Fault, state: JobState = JobState.RUNNING, for_ever: bool = False
