@@ -47,7 +47,7 @@ PARAMS = {
 # Only a job that waits is cancelled at once.
 QUEUED_ONLY = {"baseten", "fal", "higgsfield"}
 # Their success does not show whether the job has ended.
-UNSEEN_END = {"baseten", "higgsfield", "runway"}
+UNSEEN_END = {"baseten", "firecrawl-batch", "firecrawl-crawl", "higgsfield", "runway"}
 
 
 @frozen(kw_only=True)
@@ -109,7 +109,8 @@ def _declared(provider: str) -> list[Case]:
     assert isinstance(adapter, HttpAdapter)
     active = QUEUED if provider in QUEUED_ONLY else RUNNING
     # Whether the success says that the job has not ended yet.
-    later = adapter.accepted is Outcome.CANCELLING or bool(vendor.cancels[JobState.RUNNING].shows)
+    accepts = adapter.accepted is Outcome.CANCELLING and not adapter.untyped_success
+    later = accepts or bool(vendor.cancels[JobState.RUNNING].shows)
     told = {*adapter.replies.values(), *adapter.verdicts.values()}
     rows: dict[Outcome, dict[str, Any]] = {
         Outcome.CANCELLED: {"job": active, "options": {"verify": True} if later else {}},
@@ -122,8 +123,10 @@ def _declared(provider: str) -> list[Case]:
         rows[Outcome.CANCELLING] = {"job": active}
     if provider == "fal":
         rows[Outcome.CANCELLING] = {"job": RUNNING}
+    slow = {**active, "on_cancel": CancelPolicy(after=1e6)}
+    if adapter.untyped_success:
+        rows[Outcome.CANCELLING] = {"job": slow}
     if provider in UNSEEN_END:
-        slow = {**active, "on_cancel": CancelPolicy(after=1e6)}
         rows[Outcome.CANCELLING] = {"job": slow, "options": WATCHED}
     if Outcome.NOT_FOUND in told:
         rows[Outcome.NOT_FOUND] = {}

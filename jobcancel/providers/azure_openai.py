@@ -2,7 +2,8 @@
 
 Sources: Microsoft's REST reference (learn.microsoft.com, Azure OpenAI, "Batch"), and the Python
 SDK openai 3.54.0 for the address with `api-version`. How a finished batch answers is not
-documented; where it answers in OpenAI's words, it is read as there.
+documented; where it answers in OpenAI's words, it is read as there. That a wrong address or version
+is a 404 with the code "404" is known from third parties: that says nothing of the batch.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ AZURE_OPENAI_BATCH = evolve(
     notes=(
         "Only API keys are supported, not tokens of Microsoft Entra. Requests finished before the "
         "cancel stay billed and are in the output file. How a finished batch answers is not "
-        "documented, so unless it answers as OpenAI's do, its status is read."
+        "documented, so unless it answers as OpenAI's do, its status is read. The address is the "
+        "one with `api-version`: the base URL has no `/openai/v1` at its end."
     ),
     # Where
     default_url="https://{resource}.openai.azure.com",
@@ -38,4 +40,6 @@ AZURE_OPENAI_BATCH = evolve(
     headers={},
     cancel=Route("POST", "/openai/batches/{id}/cancel", query=_VERSION),
     status=Route("GET", "/openai/batches/{id}", query=_VERSION),
+    # What a reply means
+    replies={**OPENAI_BATCH.replies, (404, "404"): None},
 )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jobcancel.adapter import Response
 
 _FORBIDDEN = 403
-_WRONG = re.compile(r"invalid (?:api )?token|token is invalid", re.IGNORECASE)
+_WRONG = re.compile(r"invalid (?:api )?token|token (?:is )?invalid", re.IGNORECASE)
 
 
 def _wrong_key(response: Response) -> Outcome | None:

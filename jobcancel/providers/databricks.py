@@ -3,12 +3,14 @@
 Sources: the vendor's Python SDK databricks-sdk 0.162.0 (addresses, states, errors, and how an
 unknown run reads: as a 400 whose message says so) and its page on cancelling a statement. That
 cancelling a finished run does nothing is from an older text of the API; how a finished statement
-answers is not documented.
+answers is not documented. That a wrong token is refused with 403 is from logs that users of the
+vendor's other SDKs have published.
 """
 
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -41,13 +43,19 @@ _RESULTS = {
 }
 
 
+def _wrong_token(response: Response) -> Outcome | None:
+    """403 saying that the access token is invalid is unauthorized."""
+    wrong = pick(response.body or {}, ["message"]) == "Invalid access token."
+    return Outcome.UNAUTHORIZED if wrong and response.status_code == HTTPStatus.FORBIDDEN else None
+
+
 def _no_such_run(response: Response) -> Outcome | None:
-    """400 INVALID_PARAMETER_VALUE saying that the run does not exist is not-found."""
+    """400 saying that the run does not exist is not-found, 403 of a wrong token unauthorized."""
     said = pick(response.body or {}, ["message"])
     code = pick(response.body or {}, ["error_code"])
     refused = (response.status_code, code) == (400, "INVALID_PARAMETER_VALUE")
     unknown = refused and isinstance(said, str) and _NO_RUN.search(said)
-    return Outcome.NOT_FOUND if unknown else None
+    return Outcome.NOT_FOUND if unknown else _wrong_token(response)
 
 
 DATABRICKS_RUN = HttpAdapter(
@@ -126,7 +134,7 @@ DATABRICKS_STATEMENT = evolve(
     shares="databricks-run",
     cancel=Route("POST", "/api/2.0/sql/statements/{id}/cancel", body={}),
     status=Route("GET", "/api/2.0/sql/statements/{id}"),
-    find_outcome=None,
+    find_outcome=_wrong_token,
     states={
         "PENDING": JobState.PENDING,
         "RUNNING": JobState.RUNNING,

@@ -1,13 +1,11 @@
-"""Firecrawl: crawls and batch scrapes. Another team's job is a 403 that says "Unauthorized".
+"""Firecrawl: crawls and batch scrapes. The reply to a cancel is a receipt that says "cancelled".
 
 Sources: the vendor's OpenAPI document (github.com/firecrawl/firecrawl-docs, v2) for the success,
-its server's source (crawl-cancel) for 403 and 404, its page on errors for 429, and its Python SDK
-firecrawl-py 4.55.0 for the 409 of a finished crawl, the states and the addresses.
+its server's source (crawl-cancel, which is for both kinds) for 400, 403, 404 and 409, its page on
+errors for 429, and its Python SDK firecrawl-py 4.55.0 for the states and the addresses.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from attrs import evolve
 
@@ -16,26 +14,17 @@ from jobcancel.models import JobState, Outcome
 from jobcancel.routes import Route
 from jobcancel.tables import HttpAdapter
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-_REPLIES: Mapping[int | str | tuple[int, str], Outcome] = {
-    401: Outcome.UNAUTHORIZED,
-    403: Outcome.FORBIDDEN,
-    404: Outcome.NOT_FOUND,
-    429: Outcome.RATE_LIMITED,
-}
-
+_NOTES = (
+    "Servers of 2025, and self-hosted ones of that age, answer for a finished job as for a running "
+    "one; `cancelled` is then said of it, too. Another team's job is `not-found`, at older servers "
+    "`forbidden`. A job can be read for a day."
+)
 FIRECRAWL_CRAWL = HttpAdapter(
     name="firecrawl-crawl",
     title="Firecrawl crawl",
     docs="docs.firecrawl.dev, API reference, cancel a crawl",
     family="data",
-    notes=(
-        "Older and self-hosted servers answer for a finished crawl as for a running one; "
-        "`cancelled` is then said of it, too. Another team's crawl is `forbidden`, although its "
-        'answer says "Unauthorized".'
-    ),
+    notes=_NOTES,
     # Where
     default_url="https://api.firecrawl.dev",
     key_env="FIRECRAWL_API_KEY",
@@ -45,7 +34,15 @@ FIRECRAWL_CRAWL = HttpAdapter(
     cancel=Route("DELETE", "/v2/crawl/{id}"),
     status=Route("GET", "/v2/crawl/{id}"),
     # What a reply means
-    replies={**_REPLIES, 409: Outcome.ALREADY_TERMINAL},
+    receipt=True,
+    replies={
+        400: Outcome.INVALID,
+        401: Outcome.UNAUTHORIZED,
+        403: Outcome.FORBIDDEN,
+        404: Outcome.NOT_FOUND,
+        409: Outcome.ALREADY_TERMINAL,
+        429: Outcome.RATE_LIMITED,
+    },
     states={
         "scraping": JobState.RUNNING,
         "completed": JobState.SUCCEEDED,
@@ -64,13 +61,7 @@ FIRECRAWL_BATCH = evolve(
     name="firecrawl-batch",
     title="Firecrawl batch scrape",
     docs="docs.firecrawl.dev, API reference, cancel a batch scrape",
-    notes=(
-        "The refusal of what is finished is known for crawls only, so a batch that is refused is "
-        "read. Older and self-hosted servers answer for a finished batch as for a running one; "
-        "`cancelled` is then said of it, too."
-    ),
     shares="firecrawl-crawl",
     cancel=Route("DELETE", "/v2/batch/scrape/{id}"),
     status=Route("GET", "/v2/batch/scrape/{id}"),
-    replies=_REPLIES,
 )

@@ -1,8 +1,8 @@
 """LlamaCloud: parse and extract jobs, and batches of them, one provider for each kind.
 
-Sources: the vendor's Python SDK llama-cloud 2.19.0 (addresses, bodies, states, and its table of
-what error codes mean), its pages on troubleshooting and rate limits. A finished job cannot be
-cancelled, says the SDK, but not with which status code it answers: its status is read.
+Sources: the vendor's Python SDK llama-cloud 2.19.0 (addresses, bodies, states) and its pages on
+troubleshooting and rate limits (401, 403, 429). A finished job cannot be cancelled, says the SDK,
+but not with which status code it answers: its status is read. An unknown job's is not documented.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ LLAMACLOUD_PARSE = HttpAdapter(
     docs="developers.llamaindex.ai, API reference, cancel a parse job",
     family="documents",
     notes=(
-        "How a finished job answers is not documented, so its status is read. A key of another "
+        "How a finished job answers is not documented, so its status is read, nor how an unknown "
+        "one does, which is `unknown`. A key of another "
         "region is `unauthorized`: the European one has its own base URL, "
         "`https://api.cloud.eu.llamaindex.ai`."
     ),
@@ -49,7 +50,6 @@ LLAMACLOUD_PARSE = HttpAdapter(
     replies={
         401: Outcome.UNAUTHORIZED,
         403: Outcome.FORBIDDEN,
-        404: Outcome.NOT_FOUND,
         429: Outcome.RATE_LIMITED,
     },
     states={
@@ -93,8 +93,8 @@ LLAMACLOUD_BATCH = evolve(
     title="LlamaCloud batch",
     docs="developers.llamaindex.ai, API reference, cancel a batch",
     notes=(
-        "A batch answers at once and is cancelled later; `verify` waits for it. How a finished "
-        "batch answers is not documented."
+        "A batch answers at once and is cancelled later; `verify` waits for it. How a finished or "
+        "an unknown batch answers is not documented. A key of another region is `unauthorized`."
     ),
     cancel=Route("POST", "/api/v2/batches/{id}/cancel", query=_QUERY),
     status=Route("GET", "/api/v2/batches/{id}", query=_QUERY),

@@ -19,7 +19,8 @@ MISTRAL_BATCH = HttpAdapter(
     family="LLM batches",
     notes=(
         "The vendor documents no error, so how an unknown, a finished or another's job answers is "
-        "not known: the job's status is read, and where it cannot be read the outcome is unknown."
+        "not known: the job's status is read, and where it cannot be read the outcome is unknown. "
+        "Servers of a region are `https://api.eu.mistral.ai` and `https://api.us.mistral.ai`."
     ),
     # Where
     default_url="https://api.mistral.ai",

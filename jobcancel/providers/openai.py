@@ -95,12 +95,14 @@ OPENAI_RESPONSE = evolve(
     notes=(
         "Only responses made with background=true can be cancelled. How a finished one answers "
         "is not documented, so its status is read. Users of the same interface at Azure have "
-        "seen a response complete after it had been reported cancelled."
+        "seen a response complete after it had been reported cancelled: `verify` reads it once "
+        "more."
     ),
     shares="openai-batch",
     cancel=Route("POST", "/responses/{id}/cancel"),
     status=Route("GET", "/responses/{id}"),
     accepted=Outcome.CANCELLED,
+    receipt=True,
     states={
         "queued": JobState.PENDING,
         "in_progress": JobState.RUNNING,
@@ -123,6 +125,7 @@ OPENAI_FINETUNE = evolve(
         "Jobs are cancelled at once. How a finished one answers is not documented, so its status "
         "is read."
     ),
+    receipt=False,
     cancel=Route("POST", "/fine_tuning/jobs/{id}/cancel"),
     status=Route("GET", "/fine_tuning/jobs/{id}"),
     states={

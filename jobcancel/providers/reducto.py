@@ -1,15 +1,16 @@
 """Reducto: document extraction. What its cancel answers is not documented, so the job is read.
 
 Sources: the vendor's OpenAPI document (the cancel's success has no schema, 422 is its only error)
-and its Python SDK reductoai 0.25.0: addresses, states, its table of what error codes mean, and the
-name that the error of a failed job has, one of which is JOB_CANCELLED. There is no cancelled state.
+and its Python SDK reductoai 0.25.0: addresses, states, and the name that the error of a failed job
+has, one of which is JOB_CANCELLED. A job itself is not documented to read as cancelled, only in a
+list of jobs, from which the further states are. 401 is as in RFC 9110.
 """
 
 from __future__ import annotations
 
 from jobcancel.adapter import BEARER
 from jobcancel.models import JobState, Outcome
-from jobcancel.replies import Override
+from jobcancel.replies import ANY, Override
 from jobcancel.routes import Route
 from jobcancel.tables import HttpAdapter
 
@@ -19,11 +20,12 @@ REDUCTO = HttpAdapter(
     docs="docs.reducto.ai, API reference, page on cancelling a job",
     family="documents",
     notes=(
-        "The vendor documents neither what a cancel answers nor a cancelled state. The job is read "
-        "after the cancel: `cancelled` is said only of one that failed with the error "
-        "JOB_CANCELLED, a name known from the SDK alone. One that failed otherwise is "
-        "`already-terminal`, even where the cancel is what made it fail; one that goes on being "
-        "read as pending ends as `unknown`."
+        "The vendor documents neither what a cancel answers nor how a cancelled job reads. It is "
+        "read after the cancel: `cancelled` is said of one that reads so, or that failed with the "
+        "error JOB_CANCELLED, a name known from the SDK alone. One that failed otherwise is "
+        "`already-terminal`, even where the cancel is what made it fail; one that is still "
+        "pending is `cancelling`. An unknown job is `unknown`. Other regions have base URLs of "
+        "their own, `https://eu.platform.reducto.ai` and `https://au.platform.reducto.ai`."
     ),
     # Where
     default_url="https://platform.reducto.ai",
@@ -34,17 +36,21 @@ REDUCTO = HttpAdapter(
     cancel=Route("POST", "/cancel/{id}"),
     status=Route("GET", "/job/{id}"),
     # What a reply means
+    accepted=Outcome.CANCELLING,
+    untyped_success=frozenset({200}),
     replies={
         401: Outcome.UNAUTHORIZED,
-        403: Outcome.FORBIDDEN,
-        404: Outcome.NOT_FOUND,
-        422: Outcome.INVALID,
+        # With a list of problems; a mere text is not documented.
+        (422, ANY): Outcome.INVALID,
         429: Outcome.RATE_LIMITED,
     },
     states={
         "Pending": JobState.PENDING,
+        "InProgress": JobState.RUNNING,
+        "Completing": JobState.RUNNING,
         "Completed": JobState.SUCCEEDED,
         "Failed": JobState.FAILED,
+        "Cancelled": JobState.CANCELLED,
     },
     overrides=(
         Override(
@@ -54,6 +60,6 @@ REDUCTO = HttpAdapter(
     ),
     # Where in a body
     job_id="job_id",
-    message=("detail", "error.message", "reason"),
-    code=("error.name",),
+    message=("detail", "detail.*.msg", "error.message", "reason"),
+    code=("error.name", "detail.*.type"),
 )

@@ -19,8 +19,8 @@ RUNPOD = HttpAdapter(
     family="compute",
     notes=(
         "A job whose time is over, and one of another endpoint, is `not-found`; results are kept "
-        "for 30 minutes. Cancels are limited to 100 in 10 seconds. How a finished job answers is "
-        "not documented."
+        "for 30 minutes. Cancels are limited to 100 in 10 seconds and 20 at a time: "
+        "`concurrency=20`. How a finished job answers is not documented."
     ),
     # Where; the path's first piece is part of the SDK's own variable, too
     default_url="https://api.runpod.ai/v2",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from jobcancel.adapter import Credential
 from jobcancel.models import JobState, Outcome
+from jobcancel.replies import ANY
 from jobcancel.routes import Route
 from jobcancel.tables import HttpAdapter
 
@@ -19,7 +20,7 @@ UNSTRUCTURED = HttpAdapter(
     family="documents",
     notes=(
         "What a cancel answers is not documented: the job is read after it, and `cancelled` is "
-        "said when it reads as STOPPED. While it is in progress, the cancel is repeated."
+        "said when it reads as STOPPED; until then it is `cancelling`. An unknown job is `unknown`."
     ),
     # Where
     default_url="https://platform.unstructuredapp.io",
@@ -30,7 +31,10 @@ UNSTRUCTURED = HttpAdapter(
     cancel=Route("POST", "/api/v1/jobs/{id}/cancel"),
     status=Route("GET", "/api/v1/jobs/{id}"),
     # What a reply means
-    replies={401: Outcome.UNAUTHORIZED, 422: Outcome.INVALID, 429: Outcome.RATE_LIMITED},
+    accepted=Outcome.CANCELLING,
+    untyped_success=frozenset({200}),
+    # A 422 with a list of problems; a mere text is not documented.
+    replies={401: Outcome.UNAUTHORIZED, (422, ANY): Outcome.INVALID, 429: Outcome.RATE_LIMITED},
     states={
         "SCHEDULED": JobState.PENDING,
         "IN_PROGRESS": JobState.RUNNING,
@@ -40,6 +44,6 @@ UNSTRUCTURED = HttpAdapter(
     },
     # Where in a body
     job_id="id",
-    message=("detail", "message"),
-    code=(),
+    message=("detail", "detail.*.msg", "message"),
+    code=("detail.*.type",),
 )

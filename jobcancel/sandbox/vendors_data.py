@@ -10,6 +10,7 @@ from attrs import evolve
 
 from jobcancel.models import JobState
 from jobcancel.sandbox.vendor import (
+    UUID,
     Address,
     Answer,
     Template,
@@ -78,11 +79,13 @@ _FIRECRAWL_CRAWL = Vendor(
         Answer(409, {"success": False, "error": "The job has ended"}),
     ),
     unknown=Answer(404, {"success": False, "error": "Job not found"}),
+    # As it was in 2025; servers of 2026 answer as of an unknown job.
     foreign=Answer(403, {"success": False, "error": "Unauthorized"}),
+    id_form=UUID,
+    malformed=Answer(400, {"success": False, "error": "The job id is not a UUID"}),
     wrong_key=Answer(401, {"success": False, "error": "Unauthorized: Invalid token"}),
     limit=Answer(429, {"success": False, "error": "Rate limit exceeded"}),
 )
-# Ours is that a finished batch answers as a finished crawl does.
 _FIRECRAWL_BATCH = evolve(
     _FIRECRAWL_CRAWL,
     name="firecrawl-batch",
@@ -125,7 +128,8 @@ _DATABRICKS_RUN = Vendor(
     cancels=cancels(Answer(200, {}), Answer(200, {})),
     unknown=_databricks(400, "INVALID_PARAMETER_VALUE", "Run {id} does not exist."),
     foreign=_databricks(403, "PERMISSION_DENIED", "No permission on run {id}"),
-    wrong_key=Answer(401, {"error_code": 401, "message": "Credential was not sent or is invalid"}),
+    # In logs that users have published.
+    wrong_key=Answer(403, {"error_code": 403, "message": "Invalid access token."}),
     limit=_databricks(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests"),
 )
 _DATABRICKS_STATEMENT = evolve(

@@ -159,7 +159,6 @@ _REDUCTO = Vendor(
     cancels=cancels(Answer(200, {}), _detail(400, "The job has ended")),
     unknown=_detail(404, "Job not found"),
     foreign=_detail(404, "Job not found"),
-    denied=_detail(403, "The API key may not do this"),
     id_form=UUID,
     malformed=_NOT_A_UUID,
     wrong_key=_detail(401, "Invalid API key"),

@@ -49,7 +49,7 @@ _FAL = Vendor(
     cancel=Address("PUT", "/{app:path}/requests/{job_id}/cancel"),
     status=Address("GET", "/{app:path}/requests/{job_id}/status"),
     new_id=as_uuid,
-    # Ours is that a cancelled request is completed with an error: there is no cancelled state.
+    # Ours is that a cancelled request is completed with that error: there is no cancelled state.
     words={
         JobState.PENDING: "IN_QUEUE",
         JobState.RUNNING: "IN_PROGRESS",
@@ -59,7 +59,10 @@ _FAL = Vendor(
     },
     job={"request_id": "{id}", "status": "{word}"},
     extra={
-        JobState.CANCELLED: {"error": "The request was cancelled", "error_type": "cancelled"},
+        JobState.CANCELLED: {
+            "error": "The request was cancelled",
+            "error_type": "client_cancelled",
+        },
         JobState.FAILED: {"error": "The app failed", "error_type": "internal_server_error"},
     },
     codes={JobState.PENDING: 202, JobState.RUNNING: 202},

@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from attrs import Factory, define, frozen
 
 from jobcancel import HttpAdapter, JobState, Outcome, get_adapter
+from jobcancel.adapter import is_json
 from jobcancel.sandbox import CancelPolicy, Fault, Sandbox
 from jobcancel.sandbox.keys import TALONIC_SPENT_KEY
 from jobcancel.sandbox.vendor import as_uuid
@@ -91,7 +92,13 @@ def _says(word: str) -> Callable[[HttpAdapter], bool]:
 
 def _can_tell(code: int, body: str | None, *, applied: bool) -> Callable[[HttpAdapter], bool]:
     """Whether it is not the documented success, which nobody can tell from a lie."""
-    return lambda adapter: applied or bool(body) or code not in adapter.empty_success
+
+    def can_tell(adapter: HttpAdapter) -> bool:
+        content = (body or "").encode()
+        untyped = code in adapter.untyped_success and (not content or is_json(content))
+        return applied or not (untyped or (not content and code in adapter.empty_success))
+
+    return can_tell
 
 
 def _is_declared(adapter: HttpAdapter) -> bool:
@@ -577,14 +584,11 @@ def true_at(stage: Stage, name: str, known: set[Outcome]) -> set[Outcome]:
     if name.startswith("reply lost, then every status read"):
         # A second cancel may tell what the first one did.
         also |= {O.CANCELLED, O.CANCELLING}
-    if stage.provider == "fal":
-        # It has no cancelled state: a cancelled request reads as one that failed.
-        also |= {O.ALREADY_TERMINAL}
     if stage.provider == "databricks-run" and O.ALREADY_TERMINAL in known:
         # A finished run gets the same receipt as one that runs.
         also |= {O.CANCELLING}
     if stage.provider == "runway" and "404" in name:
-        # It is read before every cancel, and may have been deleted.
+        # It is read before the cancel, too.
         also |= {O.NOT_FOUND}
     if stage.provider == "runway" and name.startswith("the job finishes between"):
         # Then it is deleted, which has the same reply.

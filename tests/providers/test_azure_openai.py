@@ -23,7 +23,12 @@ class TestAzureOpenAIBatch(contract.AdapterContract):
     adapter = AZURE_OPENAI_BATCH
     job_id = JOB_ID
     params = {"resource": "acme", "api_version": "2024-10-21"}
-    replies = {Outcome.CANCELLING: batch("cancelling"), **ERRORS}
+    replies = {
+        Outcome.CANCELLING: batch("cancelling"),
+        # What a wrong address or version answers.
+        Outcome.UNKNOWN: steps.reply(404, {"error": {"code": "404", "message": "Not found"}}),
+        **ERRORS,
+    }
     statuses = BATCH_STATES
     undocumented = [Outcome.FORBIDDEN, Outcome.ALREADY_TERMINAL]
 

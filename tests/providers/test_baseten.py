@@ -10,7 +10,7 @@ from jobcancel.models import Job, JobState, Outcome
 from jobcancel.providers.baseten import BASETEN
 from jobcancel.testing import AdapterContract
 from jobcancel.testing import reply as answer
-from tests.hand import ENDPOINT, play_cancel, reply
+from tests.hand import ENDPOINT, LOST, play_cancel, reply
 
 ID = "9876543210abcdef1234567890fedcba"
 TOO_LATE = {"request_id": ID, "canceled": False, "message": "Request is in progress"}
@@ -85,6 +85,20 @@ def test_too_late_for_a_request_that_ended_is_already_terminal() -> None:
 
 
 def test_too_late_for_a_request_that_runs_is_unknown() -> None:
-    answers = [reply(200, TOO_LATE), reply(200, shown("IN_PROGRESS"))] * 5
+    answers = [reply(200, TOO_LATE), reply(200, shown("IN_PROGRESS"))]
+    result, did = play_cancel(*answers, adapter=BASETEN, job_id=ID)
+    assert (Outcome.UNKNOWN, JobState.RUNNING, 2) == (result.outcome, result.state, len(did))
+
+
+def test_a_request_that_was_canceled_before_was_not_canceled_by_this_call() -> None:
+    answers = [reply(200, TOO_LATE), reply(200, shown("CANCELED"))]
     result, _ = play_cancel(*answers, adapter=BASETEN, job_id=ID)
-    assert (Outcome.UNKNOWN, JobState.RUNNING) == (result.outcome, result.state)
+    assert (Outcome.ALREADY_TERMINAL, JobState.CANCELLED) == (result.outcome, result.state)
+
+
+def test_a_request_that_was_canceled_by_a_lost_cancel_of_ours_was() -> None:
+    queued, canceled = reply(200, shown("QUEUED")), reply(200, shown("CANCELED"))
+    result, _ = play_cancel(
+        *(LOST, queued, reply(200, TOO_LATE), canceled), adapter=BASETEN, job_id=ID
+    )
+    assert (Outcome.CANCELLED, JobState.CANCELLED) == (result.outcome, result.state)

@@ -60,6 +60,7 @@ def test_the_verb_is_behind_the_id() -> None:
     ("status_code", "body", "outcome"),
     [
         (403, {"message": "invalid api token"}, Outcome.UNAUTHORIZED),
+        (403, {"message": "token invalid"}, Outcome.UNAUTHORIZED),
         (403, {"message": "no permission"}, Outcome.FORBIDDEN),
         (403, {"message": ["invalid token"]}, Outcome.FORBIDDEN),
         (403, None, Outcome.FORBIDDEN),

@@ -15,6 +15,7 @@ from jobcancel.testing import reply as answer
 from tests.hand import ENDPOINT, play_cancel, play_status, reply
 
 if TYPE_CHECKING:
+    from jobcancel import HttpAdapter
     from jobcancel.testing.given import Given
 
 RUN = "455644833"
@@ -37,7 +38,7 @@ NO_RUN = [
 ]
 REFUSALS: dict[Outcome, Given] = {
     Outcome.UNAUTHORIZED: answer(401, error("UNAUTHENTICATED")),
-    Outcome.FORBIDDEN: answer(403, error("PERMISSION_DENIED")),
+    Outcome.FORBIDDEN: [answer(403, error("PERMISSION_DENIED")), answer(403, {"message": 7})],
     Outcome.RATE_LIMITED: [
         answer(429, error("REQUEST_LIMIT_EXCEEDED")),
         answer(429, error("RESOURCE_EXHAUSTED")),
@@ -105,6 +106,14 @@ class TestDatabricksStatement(AdapterContract):
         }.items()
     }
     undocumented = [Outcome.ALREADY_TERMINAL]
+
+
+@pytest.mark.parametrize("adapter", [DATABRICKS_RUN, DATABRICKS_STATEMENT])
+def test_a_wrong_token_is_unauthorized_though_it_is_refused_with_403(adapter: HttpAdapter) -> None:
+    wrong = reply(403, {"error_code": 403, "message": "Invalid access token."})
+    job = Job(adapter.name, RUN, HOST)
+    assert Outcome.UNAUTHORIZED is adapter.read_cancel(job, wrong).outcome
+    assert Outcome.UNAUTHORIZED is adapter.read_status(job, wrong).outcome
 
 
 def test_the_id_of_a_run_is_a_number_in_the_body() -> None:

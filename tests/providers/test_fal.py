@@ -65,7 +65,9 @@ def test_the_cancel_request_is_a_put_below_the_app(app: str) -> None:
     assert "Key id:secret" == request.credential.spell("id:secret")
 
 
-@pytest.mark.parametrize("app", ["", "fal-ai/../admin", "/flux", "fal-ai//flux"])
+@pytest.mark.parametrize(
+    "app", ["", "fal-ai/../admin", "/flux", "fal-ai//flux", "flux", "fal-ai/flux/dev"]
+)
 def test_an_app_that_would_lead_elsewhere_is_refused(app: str) -> None:
     assert FAL.refuse(Job("fal", ID, {"app": app})) is not None
 
@@ -100,6 +102,20 @@ def test_verify_tells_that_the_app_completed_all_the_same() -> None:
     completed = reply(200, {"status": "COMPLETED", "request_id": ID})
     result, _ = play(requested, completed, verify=True)
     assert (Outcome.ALREADY_TERMINAL, True) == (result.outcome, result.verified)
+
+
+def test_verify_tells_that_the_request_was_cancelled() -> None:
+    requested = reply(202, {"status": "CANCELLATION_REQUESTED"})
+    error = {"error": "The request was cancelled", "error_type": "client_cancelled"}
+    completed = reply(200, {"status": "COMPLETED", "request_id": ID, **error})
+    result, _ = play(requested, completed, verify=True)
+    assert (Outcome.CANCELLED, JobState.CANCELLED) == (result.outcome, result.state)
+
+
+def test_a_path_that_is_not_there_says_nothing_of_the_request() -> None:
+    nowhere = reply(404, {"detail": "Path not found"})
+    result, _ = play(nowhere, nowhere)
+    assert Outcome.UNKNOWN is result.outcome
 
 
 def test_an_error_is_told_by_its_detail_and_type() -> None:

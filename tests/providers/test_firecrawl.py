@@ -25,6 +25,7 @@ class TestFirecrawlCrawl(AdapterContract):
     replies = {
         Outcome.CANCELLED: answer(200, {"status": "cancelled"}),
         Outcome.ALREADY_TERMINAL: answer(409, FINISHED),
+        Outcome.INVALID: answer(400, {"success": False, "error": "Invalid job ID format"}),
         Outcome.UNAUTHORIZED: answer(401, {"success": False, "error": "Invalid token"}),
         Outcome.FORBIDDEN: answer(403, {"error": "Unauthorized"}),
         Outcome.NOT_FOUND: answer(404, {"error": "Job not found"}),
@@ -41,12 +42,6 @@ class TestFirecrawlCrawl(AdapterContract):
 
 class TestFirecrawlBatch(TestFirecrawlCrawl):
     adapter = FIRECRAWL_BATCH
-    replies = {
-        outcome: given
-        for outcome, given in TestFirecrawlCrawl.replies.items()
-        if outcome is not Outcome.ALREADY_TERMINAL
-    }
-    undocumented = [Outcome.ALREADY_TERMINAL]
 
 
 @pytest.mark.parametrize(
@@ -71,12 +66,12 @@ def test_another_teams_crawl_is_forbidden_whatever_its_words() -> None:
     assert (Outcome.FORBIDDEN, "Unauthorized") == (reading.outcome, reading.message)
 
 
-def test_a_refused_batch_is_read() -> None:
-    done = reply(200, {"status": "completed", "total": 9, "completed": 9})
-    result, did = play_cancel(reply(409, FINISHED), done, adapter=FIRECRAWL_BATCH, job_id=ID)
-    assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED, 2) == (
-        result.outcome,
-        result.state,
-        len(did),
-    )
+def test_the_reply_is_a_receipt_and_verify_reads_the_job() -> None:
+    receipt, crawl = reply(200, {"status": "cancelled"}), {"total": 9, "completed": 9}
+    taken, _ = play_cancel(receipt, adapter=FIRECRAWL_CRAWL, job_id=ID)
+    assert (Outcome.CANCELLED, None, False) == (taken.outcome, taken.state, taken.verified)
+    completed = reply(200, {"status": "completed", **crawl})
+    answers = [receipt, reply(200, {"status": "scraping", **crawl}), completed]
+    result, _ = play_cancel(*answers, adapter=FIRECRAWL_CRAWL, job_id=ID, verify=True)
+    assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED) == (result.outcome, result.state)
     assert Progress(9, 9) == result.progress

@@ -18,14 +18,16 @@ from tests.hand import ENDPOINT, play_cancel, reply
 
 if TYPE_CHECKING:
     from jobcancel import HttpAdapter
+    from jobcancel.testing.given import Given
 
 ID = "pjb-aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 
-REFUSALS = {
+REFUSALS: dict[Outcome, Given] = {
     Outcome.UNAUTHORIZED: answer(401, {"detail": "Invalid API key"}),
     Outcome.FORBIDDEN: answer(403, {"detail": "Not your project"}),
-    Outcome.NOT_FOUND: answer(404, {"detail": "Job not found"}),
     Outcome.RATE_LIMITED: answer(429, {"detail": "Too many requests"}),
+    # Neither how an unknown job answers nor how a finished one does is documented.
+    Outcome.UNKNOWN: [answer(code, {"detail": "m"}) for code in (400, 404, 409, 422)],
 }
 WORDS = {
     JobState.PENDING: "PENDING",
@@ -47,7 +49,7 @@ class TestLlamaParse(AdapterContract):
     statuses = {
         state: answer(200, {"job": job(word), "markdown": None}) for state, word in WORDS.items()
     }
-    undocumented = [Outcome.ALREADY_TERMINAL]
+    undocumented = [Outcome.ALREADY_TERMINAL, Outcome.NOT_FOUND]
 
 
 class TestLlamaExtract(TestLlamaParse):

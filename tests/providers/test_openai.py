@@ -108,6 +108,15 @@ class TestOpenAIFinetune(contract.AdapterContract):
     undocumented = [Outcome.FORBIDDEN, Outcome.ALREADY_TERMINAL]
 
 
+def test_a_response_reported_as_cancelled_is_read_once_more_by_verify() -> None:
+    told = reply(200, {"id": "resp_1", "status": "cancelled"})
+    taken, _ = play_cancel(told, adapter=OPENAI_RESPONSE, job_id="resp_1")
+    assert (Outcome.CANCELLED, False) == (taken.outcome, taken.verified)
+    completed = reply(200, {"id": "resp_1", "status": "completed"})
+    result, _ = play_cancel(told, completed, adapter=OPENAI_RESPONSE, job_id="resp_1", verify=True)
+    assert (Outcome.ALREADY_TERMINAL, True) == (result.outcome, result.verified)
+
+
 @pytest.mark.parametrize(
     ("adapter", "path"),
     [

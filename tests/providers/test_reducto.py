@@ -22,10 +22,13 @@ class TestReducto(AdapterContract):
     job_id = ID
     replies = {
         Outcome.INVALID: answer(422, {"detail": [{"loc": ["path"], "msg": "m", "type": "t"}]}),
-        Outcome.UNKNOWN: [answer(200, {}), answer(200), answer(200, {"status": "cancelled"})],
+        Outcome.CANCELLING: [answer(200, {}), answer(200), answer(200, {"status": "Completed"})],
+        Outcome.UNKNOWN: [
+            answer(422, {"detail": "the job has completed"}),
+            answer(403, {"detail": "the file cannot be read"}),
+            answer(404, {"detail": "the file is not there"}),
+        ],
         Outcome.UNAUTHORIZED: answer(401),
-        Outcome.FORBIDDEN: answer(403),
-        Outcome.NOT_FOUND: answer(404),
         Outcome.RATE_LIMITED: answer(429),
     }
     statuses = {
@@ -34,9 +37,10 @@ class TestReducto(AdapterContract):
         JobState.UNKNOWN: answer(200, {"status": "Idle"}),
         JobState.SUCCEEDED: answer(200, {"status": "Completed", "result": {}}),
         JobState.FAILED: answer(200, {"status": "Failed", "reason": "unreadable"}),
-        JobState.CANCELLED: answer(200, CANCELLED),
+        JobState.RUNNING: [answer(200, {"status": s}) for s in ("InProgress", "Completing")],
+        JobState.CANCELLED: [answer(200, CANCELLED), answer(200, {"status": "Cancelled"})],
     }
-    undocumented = [Outcome.CANCELLED, Outcome.ALREADY_TERMINAL, JobState.RUNNING]
+    undocumented = [Outcome.FORBIDDEN, Outcome.NOT_FOUND, Outcome.ALREADY_TERMINAL]
 
 
 def test_the_cancel_request_is_an_empty_post_and_not_the_delete_that_erases() -> None:
@@ -63,12 +67,19 @@ def test_an_accepted_cancel_is_settled_by_how_the_job_reads(
     assert (outcome, state, 2) == (result.outcome, result.state, len(did))
 
 
-def test_an_accepted_cancel_of_a_job_that_reads_on_as_pending_is_unknown() -> None:
-    answers = [ACCEPTED, reply(200, {"status": "Pending"})] * 5
-    result, _ = play_cancel(*answers, adapter=REDUCTO, job_id=ID)
-    assert (Outcome.UNKNOWN, JobState.PENDING, "Pending", False) == (
+def test_an_accepted_cancel_of_a_job_that_reads_as_pending_is_cancelling() -> None:
+    answers = [ACCEPTED, reply(200, {"status": "Pending"})]
+    result, did = play_cancel(*answers, adapter=REDUCTO, job_id=ID)
+    assert (Outcome.CANCELLING, JobState.PENDING, "Pending", False, 2) == (
         result.outcome,
         result.state,
         result.raw_state,
         result.stopped,
+        len(did),
     )
+
+
+def test_the_words_of_an_undocumented_reply_are_not_the_jobs_state() -> None:
+    answers = [reply(200, {"status": "Completed"}), reply(200, {"status": "InProgress"})]
+    result, _ = play_cancel(*answers, adapter=REDUCTO, job_id=ID)
+    assert (Outcome.CANCELLING, JobState.RUNNING) == (result.outcome, result.state)

@@ -12,10 +12,10 @@ from jobcancel.providers.runway import RUNWAY
 from jobcancel.retry import Policy
 from jobcancel.testing import AdapterContract
 from jobcancel.testing import reply as answer
-from tests.hand import ENDPOINT, Hand, reply
+from tests.hand import ENDPOINT, LOST, Hand, reply
 
 if TYPE_CHECKING:
-    from jobcancel.adapter import Response
+    from jobcancel.call import Reply
 
 ID = "17f20503-6c24-4c16-946b-35dbbce2af2f"
 DELETE, GET = f"DELETE /v1/tasks/{ID}", f"GET /v1/tasks/{ID}"
@@ -47,7 +47,7 @@ class TestRunway(AdapterContract):
 
 
 def play(
-    *answers: Response, params: dict[str, str] | None = None, verify: bool = False
+    *answers: Reply, params: dict[str, str] | None = None, verify: bool = False
 ) -> tuple[CancelResult, list[str]]:
     hand = Hand(list(answers))
     job = Job("runway", ID, params or {})
@@ -80,6 +80,23 @@ def test_a_task_that_has_ended_keeps_its_output(word: str) -> None:
 def test_a_forced_cancel_is_sent_at_once_and_claims_no_more_than_is_known() -> None:
     result, did = play(reply(204), params={"force": "yes"})
     assert (Outcome.CANCELLING, [DELETE]) == (result.outcome, did)
+
+
+def test_a_forced_cancel_is_not_verified_by_a_task_that_reads_as_cancelled() -> None:
+    read = [reply(200, task("CANCELLED"))] * 18
+    result, did = play(reply(204), *read, params={"force": "yes"}, verify=True)
+    assert (Outcome.CANCELLING, "CANCELLED", False) == (
+        result.outcome,
+        result.raw_state,
+        result.verified,
+    )
+    assert did.count(DELETE) == 1
+
+
+def test_a_task_that_was_seen_and_is_gone_is_not_one_that_never_was() -> None:
+    gone = reply(404, {"error": "not found"})
+    result, did = play(reply(200, task("RUNNING")), LOST, *[gone] * 5)
+    assert (Outcome.UNKNOWN, 1) == (result.outcome, did.count(DELETE))
 
 
 def test_a_cancelled_task_that_can_no_longer_be_read_is_not_verified() -> None:

@@ -22,7 +22,8 @@ class TestUnstructured(AdapterContract):
     job_id = ID
     replies = {
         Outcome.INVALID: answer(422, {"detail": [{"loc": ["path"], "msg": "m", "type": "t"}]}),
-        Outcome.UNKNOWN: [answer(200, {}), answer(200, {"message": "ok"})],
+        Outcome.CANCELLING: [answer(200, {}), answer(200, {"message": "ok"})],
+        Outcome.UNKNOWN: answer(422, {"detail": "the job has ended"}),
         Outcome.RATE_LIMITED: answer(429),
     }
     statuses = {
@@ -33,7 +34,7 @@ class TestUnstructured(AdapterContract):
         JobState.CANCELLED: answer(200, job("STOPPED")),
     }
     undocumented = [
-        *(Outcome.CANCELLED, Outcome.ALREADY_TERMINAL),
+        Outcome.ALREADY_TERMINAL,
         *(Outcome.NOT_FOUND, Outcome.FORBIDDEN, Outcome.UNAUTHORIZED),
     ]
 

@@ -243,7 +243,7 @@ def test_what_is_no_id_to_the_vendor_is_told(sandbox: Sandbox) -> None:
     outcomes = {
         cancel(name, "no id", **asked(sandbox, name, VENDORS[name].key)).outcome for name in checked
     }
-    assert ({Outcome.INVALID}, 4) == (outcomes, len(checked))
+    assert ({Outcome.INVALID}, 6) == (outcomes, len(checked))
 
 
 def test_a_run_is_read_by_the_id_in_the_query(sandbox: Sandbox, outside: httpx.Client) -> None:
