@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from jobcancel import BrokenAdapter, HttpAdapter, Outcome, get_adapter
+from jobcancel.replies import ANY
 from jobcancel.routes import declared
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _replies(adapter: HttpAdapter) -> dict[str, str]:
 
 def _reply(key: int | str | tuple[int, str]) -> str:
     if isinstance(key, tuple):
-        return f"{key[0]} with code {key[1]}"
+        return f"{key[0]} with {'any code' if key[1] == ANY else f'code {key[1]}'}"
     return str(key) if isinstance(key, int) else f"code {key}"
 
 

@@ -45,10 +45,10 @@ ANTHROPIC_BATCH = HttpAdapter(
     docs='platform.claude.com, API reference, page "Cancel a Message Batch"',
     family="LLM batches",
     notes=(
-        "Cancelling is best effort: requests on their way may still finish, and stay billed. The "
-        "vendor reports a batch that was cancelled as ended; it is cancelled here if at least one "
-        "of its requests was canceled, succeeded if any request finished and none was canceled. "
-        "How an ended batch answers is not documented, so its status is read."
+        "Cancelling is best effort: requests on their way may still finish. The vendor reports a "
+        "batch that was cancelled as ended; it is cancelled here if at least one of its requests "
+        "was canceled, succeeded if any request finished and none was canceled. How an ended "
+        "batch answers is not documented, so its status is read."
     ),
     # Where
     default_url="https://api.anthropic.com",

@@ -53,9 +53,9 @@ OPENAI_BATCH = HttpAdapter(
     docs='developers.openai.com, API reference, page "Cancel batch"',
     family="LLM batches",
     notes=(
-        "A batch is cancelling for up to ten minutes. Requests finished before that stay billed "
-        "and are in the output file. The vendor does not document how a finished batch answers; "
-        "its refusal is recognised by words that third parties report."
+        "A batch is cancelling for up to ten minutes. Requests finished before that are in the "
+        "output file. The vendor does not document how a finished batch answers; its refusal is "
+        "recognised by words that third parties report."
     ),
     # Where
     default_url="https://api.openai.com/v1",

@@ -2,6 +2,8 @@
 
 Bodies are templates: a text `"{id}"` becomes the value itself, one with more than that a text
 with the value in it. The declarations are in the modules that are called `vendors_...`.
+Where a vendor does not document what it answers, the answer there is ours and marked so: one that
+is plausible and that only a look at the job settles.
 """
 
 from __future__ import annotations

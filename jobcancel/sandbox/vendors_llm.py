@@ -1,8 +1,4 @@
-"""The other vendors of LLM jobs, declared from their documentation.
-
-Where a vendor does not document what it answers, the answer is ours and marked so: one that is
-plausible and that only a look at the job settles.
-"""
+"""The other vendors of LLM jobs, declared from their documentation."""
 
 from __future__ import annotations
 

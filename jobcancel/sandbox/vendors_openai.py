@@ -1,8 +1,4 @@
-"""OpenAI, and the vendors of the same shape, declared from their documentation.
-
-Where a vendor does not document what it answers, the answer is ours and marked so: one that is
-plausible and that only a look at the job settles.
-"""
+"""OpenAI, and the vendors of the same shape, declared from their documentation."""
 
 from __future__ import annotations
 

@@ -163,6 +163,26 @@ def test_states_that_one_word_does_not_tell_are_listed(run: Run) -> None:
     assert told["idempotency"].startswith("header idempotency-key")
 
 
+@pytest.mark.parametrize(
+    ("provider", "reply", "meaning"),
+    [
+        ("reducto", "422 with any code", "invalid"),
+        ("reducto", "200 with any JSON or nothing", "cancelling; the job's status is read"),
+        ("baseten", "canceled False", "the job was left as it is; unsettled"),
+        ("azure-openai-batch", "404 with code 404", "unsettled"),
+        (
+            "firecrawl-crawl",
+            "2xx with the job's state",
+            "as that state says; `verify` looks whether it is so",
+        ),
+    ],
+)
+def test_what_a_reply_leaves_open_is_told(
+    provider: str, reply: str, meaning: str, run: Run
+) -> None:
+    assert meaning == facts(run("providers", provider).stdout)[reply]
+
+
 def test_a_deprecated_provider_tells_whose_settings_it_shares(run: Run) -> None:
     told = facts(run("providers", "pulse-legacy").stdout)
     assert (told["deprecated"], told["shared with"]) == ("use pulse", "pulse")
