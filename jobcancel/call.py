@@ -108,10 +108,9 @@ class Call:
         if not isinstance(reply, Response):
             return Reading(message=reply.reason)
         reading = read(self.job, reply)
-        if reading.retry_after is None:
-            wait = requested_wait(reply.status_code, reply.headers, self.clock.wall())
-            if wait is not None:
-                reading = evolve(reading, retry_after=wait)
+        wait = requested_wait(reply.status_code, reply.headers, self.clock.wall())
+        if wait is not None and (reading.retry_after is None or wait > reading.retry_after):
+            reading = evolve(reading, retry_after=wait)
         if reading.retry_after is not None:
             self.asked = max(reading.retry_after, self.asked or 0.0)
         return reading

@@ -53,6 +53,11 @@ def _types(adapter: HttpAdapter) -> Iterator[str]:
             isinstance(path, str) and path for path in paths
         ):
             yield f"{name}: must be a path, such as 'error.code', or a tuple of several"
+    for name, value in adapter.headers.items():
+        if not isinstance(value, str):
+            yield f"headers: the value of {name!r} must be a text, not {value!r}"
+    if not isinstance(adapter.receipt, bool):
+        yield f"receipt: must be True or False, not {adapter.receipt!r}"
     if not isinstance(adapter.credential, Credential):
         yield "credential: must be a Credential, such as Credential(scheme='Token')"
     for name in ("repeatable", "empty_success", "untyped_success"):
@@ -88,6 +93,21 @@ def _params(adapter: HttpAdapter) -> Iterator[str]:
             yield f"params: {name!r} needs a text that says what it is"
         elif name not in used:
             yield f"params: {name!r} is in no path, query, body, header or URL"
+        else:
+            yield from _form(name, param)
+
+
+def _form(name: str, param: Param) -> Iterator[str]:
+    """Find what is wrong with a param's pattern."""
+    if param.pattern is None:
+        return
+    try:
+        of_the_form = re.compile(param.pattern)
+    except (re.error, TypeError) as error:
+        yield f"params: the pattern of {name!r} is no regular expression: {error}"
+        return
+    if param.default is not None and not of_the_form.fullmatch(param.default):
+        yield f"params: the default of {name!r} does not match its pattern"
 
 
 def _url(adapter: HttpAdapter) -> Iterator[str]:
@@ -150,6 +170,11 @@ def _headers(adapter: HttpAdapter) -> Iterator[str]:
         if not isinstance(value, str) or not value.isascii() or not value.isprintable():
             yield f"headers: the value of {header!r} is not printable ASCII"
             continue
+        try:
+            parse(value)
+        except ConfigurationError as error:
+            yield f"headers: {error}"
+            continue
         for name in sorted(set(_names(value)) - set(adapter.params)):
             yield f"headers: {{{name}}} in {header!r} is not one of params"
 
@@ -189,6 +214,11 @@ def _verdicts(adapter: HttpAdapter) -> Iterator[str]:
 def _success(adapter: HttpAdapter) -> Iterator[str]:
     if not isinstance(adapter.accepted, Outcome) or adapter.accepted not in _ACCEPTANCES:
         yield "accepted: must be Outcome.CANCELLED, or CANCELLING when the job ends later"
+    later = adapter.accepted is Outcome.CANCELLING and adapter.status is not None
+    if adapter.untyped_success and not later:
+        yield "untyped_success: goes with accepted=Outcome.CANCELLING, and with a status to read"
+    if adapter.receipt and adapter.status is None:
+        yield "receipt: needs status, to find out what became of the job"
     for path, value in adapter.success.items():
         if not path or not isinstance(value, str):
             yield f"success: {path!r} must have a text as its value"

@@ -128,7 +128,8 @@ class _Cancel(Call):
         sent: how many cancel requests were sent.
         applied: whether one of them may have been applied without our knowing.
         may_repeat: whether the cancel request may be sent again.
-        there: whether a status read has shown the job.
+        there: whether a reply has shown the job.
+        by_us: whether a job that is read as cancelled was cancelled by this call.
         told: what the last reply to a cancel request meant.
         seen: what the last status read since then meant, if there was one.
         last: what the result is made of.
@@ -140,6 +141,7 @@ class _Cancel(Call):
     applied: bool = field(init=False, default=False)
     may_repeat: bool = field(init=False, default=True)
     there: bool = field(init=False, default=False)
+    by_us: bool = field(init=False, default=True)
     told: Reading = field(init=False, default=Reading(message="nothing was sent"))
     seen: Reading | None = field(init=False, default=None)
     last: Reading = field(init=False, default=Reading())
@@ -176,14 +178,18 @@ class _Cancel(Call):
             self.told = seen
         if self.has_vanished(seen):
             return Met.UNREADABLE
-        if seen.final or seen.outcome not in {None, Outcome.RATE_LIMITED}:
-            return self.ended(seen, by_us=self.applied) if seen.final else self.answer(seen)
+        if seen.final:
+            self.by_us = self.applied
+            return self.ended(seen)
+        if seen.outcome not in {None, Outcome.RATE_LIMITED}:
+            return self.answer(seen)
         if seen.state is None or not seen.state.active:
             return Met.UNREADABLE if seen.repeat else self.unsettled()
         return Met.ACTIVE if self.in_time() else self.unsettled()
 
     def send_cancel(self) -> Flow[Met]:
         self.sent += 1
+        self.by_us = True
         self.key = self.key or self.new_key()
         request = self.adapter.cancel_request(self.job, self.endpoint, self.key)
         reply = yield from self.send("cancel", request, self.sent)
@@ -196,6 +202,7 @@ class _Cancel(Call):
             return Met.REFUSAL
         self.may_repeat = told.repeat
         self.applied = self.applied or _may_have_been_applied(told)
+        self.there = self.there or told.state is not None
         return self.met(told)
 
     def met(self, told: Reading) -> Met:
@@ -218,8 +225,9 @@ class _Cancel(Call):
             return self.unsettled()
         seen = self.seen = yield from self.look()
         over = self.told.outcome is Outcome.ALREADY_TERMINAL
+        self.by_us = self.applied or not (over or self.told.refused)
         if seen.final:
-            return self.ended(seen, by_us=self.applied or not (over or self.told.refused))
+            return self.ended(seen)
         if seen.state is JobState.CANCELLING:
             self.told = evolve(seen, outcome=Outcome.CANCELLING)
             return Met.ACCEPTANCE if self.policy.verify else self.answer(self.told)
@@ -249,7 +257,9 @@ class _Cancel(Call):
             if seen.final:
                 return self.ended(seen)
             if not self.policy.verify or (seen.state is None and not seen.repeat):
-                break
+                # An acceptance of what cannot be found is none, unless it is documented well.
+                vague = self.told.look and seen.outcome is Outcome.NOT_FOUND
+                return self.unsettled(Outcome.UNKNOWN if vague else Outcome.CANCELLING)
             wait = max(look, self.asked or 0.0)
             look = min(2 * look, _LONGEST_LOOK)
         return self.unsettled(Outcome.CANCELLING)
@@ -258,8 +268,14 @@ class _Cancel(Call):
         self.last = reading
         return Met.ANSWER
 
-    def ended(self, seen: Reading, *, by_us: bool = True) -> Met:
-        cancelled = seen.state is JobState.CANCELLED and by_us
+    def ended(self, seen: Reading) -> Met:
+        cancelled = seen.state is JobState.CANCELLED and self.by_us
+        forced = self.adapter.destroys_finished and not self.adapter.must_read_first(self.job)
+        if cancelled and forced:
+            # A finished job that was destroyed may read like that, too.
+            self.seen = evolve(seen, state=JobState.UNKNOWN)
+            accepted = self.told.outcome in _ACCEPTANCES
+            return self.unsettled(Outcome.CANCELLING if accepted else Outcome.UNKNOWN)
         outcome = Outcome.CANCELLED if cancelled else Outcome.ALREADY_TERMINAL
         return self.answer(evolve(seen, outcome=outcome))
 

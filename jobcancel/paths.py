@@ -15,6 +15,9 @@ _LONGEST_SEGMENT = 7000
 # Characters; one takes twelve octets at the most, percent-encoded from four of UTF-8.
 _SURELY_SHORT = _LONGEST_SEGMENT // 12
 
+# Of a list that a `*` looks through: a vendor lists a few details, a hostile server millions.
+_MOST_ITEMS = 100
+
 
 def segment(value: str) -> str:
     """Return `value` percent-encoded into exactly one path segment (RFC 3986, section 3.3).
@@ -53,7 +56,7 @@ def refuse_segment(what: str, value: str) -> str | None:
 def pick(body: Mapping[str, Any], paths: Iterable[str]) -> object:
     """Return the first value that is there at one of the dotted `paths`, or None.
 
-    A `*` stands for any item of a list.
+    A `*` stands for the first item of a list that has the rest, of the first hundred.
 
     Example:
         >>> pick({"error": {"code": "AUTH_002"}}, ["code", "error.code"])
@@ -77,7 +80,7 @@ def _within(value: object, names: list[str]) -> object:
     for number, name in enumerate(names, 1):
         if name == "*":
             items = value if isinstance(value, list) else []
-            found = (_within(item, names[number:]) for item in items)
+            found = (_within(item, names[number:]) for item in items[:_MOST_ITEMS])
             return next((each for each in found if each is not None), None)
         value = value.get(name) if isinstance(value, Mapping) else None
     return value

@@ -1,9 +1,9 @@
 """What a vendor's replies mean, by tables: the half of an `HttpAdapter` that reads.
 
 A reply to a cancel is read in this order: what the adapter's own function finds; the verdict
-word; a redirect settles nothing; an error goes by body code, then by status code; a 2xx goes by
-the job's state if the body tells it, then by the documented words of success. What no table
-names is unsettled, and `flow` reads the job's status.
+word; a redirect settles nothing; an error goes by body code, then by status code; a 2xx is an
+acceptance if its body is not documented, else it goes by the job's state if the body tells it, then
+by the documented words of success. What no table names is unsettled, and `flow` reads the status.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from jobcancel.adapter import Reading, Response, is_json
 from jobcancel.models import Job, JobState, Outcome, Progress
@@ -42,6 +42,26 @@ class Override:
 
     where: Mapping[str, str]
     state: JobState
+
+
+@frozen
+class _Meaning:
+    """What a reply settles, and what more it says.
+
+    Args:
+        outcome: what it settles, or None.
+        refused: whether it says that the job was left as it is.
+        look: whether it is an acceptance of which no more than the status code is documented.
+        shows: whether a state in it is the job's.
+    """
+
+    outcome: Outcome | None = None
+    refused: bool = False
+    look: bool = False
+    shows: bool = True
+
+
+_UNSETTLED = _Meaning()
 
 
 def _paths(paths: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -80,15 +100,7 @@ class Replies:
 
     def read_cancel(self, job: Job, response: Response) -> Reading:
         """Return what a reply to the cancel request means."""
-        reading = self._read(job, response, self._cancelled)
-        if self._is_untyped(response):
-            return evolve(reading, state=None, raw_state=None, look=reading.outcome is not None)
-        if self.receipt and reading.outcome is Outcome.CANCELLED:
-            return evolve(reading, state=None)
-        word = self._verdict(response)
-        if word is not None and self.verdicts[word] is None:
-            return evolve(reading, refused=True, repeat=False)
-        return reading
+        return self._read(job, response, self._cancelled)
 
     def read_status(self, job: Job, response: Response) -> Reading:
         """Return what a reply to the status request means."""
@@ -123,19 +135,23 @@ class Replies:
         self,
         job: Job,
         response: Response,
-        settle: Callable[[Response, Said, JobState | None], Outcome | None],
+        settle: Callable[[Response, Said, JobState | None], _Meaning],
     ) -> Reading:
         said = self._said(response)
         status_code = response.status_code
         strange = status_code in _SUCCESSFUL and not self._is_about(job, said)
         shown = status_code in _SUCCESSFUL and not strange
         state = self._state(said, response.body or {}) if shown else None
-        message = said.message or _describe(response, said)
+        meaning = _UNSETTLED if strange else settle(response, said, state)
+        shown = shown and meaning.shows
+        message = said.message or _describe(response, said if meaning.shows else None)
         return Reading(
-            outcome=None if strange else settle(response, said, state),
-            state=state,
+            outcome=meaning.outcome,
+            state=state if shown else None,
             raw_state=said.state if shown else None,
-            repeat=self._repeatable(response, said),
+            refused=meaning.refused,
+            look=meaning.look,
+            repeat=not meaning.refused and self._repeatable(response, said),
             retry_after=said.retry_after,
             message=f"the reply is about another job, {said.job_id!r}" if strange else message,
             code=said.code,
@@ -145,23 +161,33 @@ class Replies:
             body=response.body,
         )
 
-    def _cancelled(self, response: Response, said: Said, state: JobState | None) -> Outcome | None:
-        """Return what a reply to a cancel settles."""
+    def _cancelled(self, response: Response, said: Said, state: JobState | None) -> _Meaning:
+        """Return what a reply to a cancel means."""
         if (found := self._own(response)) is not None:
-            return found
+            return _Meaning(found)
+        successful = response.status_code in _SUCCESSFUL
         if (word := self._verdict(response)) is not None:
-            return self.verdicts[word]
-        if response.status_code in _SUCCESSFUL:
-            return self._success(response, state)
-        return self._refusal(response.status_code, said.code)
+            outcome = self.verdicts[word]
+            if outcome in _ACCEPTANCES and state in _SETTLED_BY_STATE:
+                return _Meaning(_SETTLED_BY_STATE[state])
+            # An error that says so, too, may be about the key.
+            if outcome is not None or successful:
+                return _Meaning(outcome, refused=outcome is None)
+        if not successful:
+            return _Meaning(self._refusal(response.status_code, said.code))
+        return self._success(response, state)
 
-    def _unreadable(self, response: Response, said: Said, _: JobState | None) -> Outcome | None:
+    def _unreadable(self, response: Response, said: Said, _: JobState | None) -> _Meaning:
         """Return why a status could not be read."""
         if response.status_code in _SUCCESSFUL:
-            return None
-        found = self._own(response)
-        refusals = (found, self._refusal(response.status_code, said.code))
-        return next((each for each in refusals if each in _STATUS_REFUSALS), None)
+            return _UNSETTLED
+        word = self._verdict(response)
+        found = (
+            self._own(response),
+            None if word is None else self.verdicts[word],
+            self._refusal(response.status_code, said.code),
+        )
+        return _Meaning(next((each for each in found if each in _STATUS_REFUSALS), None))
 
     def _own(self, response: Response) -> Outcome | None:
         return None if self.find_outcome is None else self.find_outcome(response)
@@ -193,21 +219,23 @@ class Replies:
                 return override.state
         return self.states.get(said.state, JobState.UNKNOWN)
 
-    def _success(self, response: Response, state: JobState | None) -> Outcome | None:
-        """Return what a 2xx settles: by the state it shows, else by the documented words."""
+    def _success(self, response: Response, state: JobState | None) -> _Meaning:
+        """Return what a 2xx means: by the state it shows, else by the documented words."""
         if self._is_untyped(response):
-            return self.accepted
+            return _Meaning(self.accepted, look=True, shows=False)
+        if self.receipt and state is JobState.CANCELLED:
+            return _Meaning(self.accepted, shows=False)
         if state in _SETTLED_BY_STATE:
-            return _SETTLED_BY_STATE[state]
+            return _Meaning(_SETTLED_BY_STATE[state])
         if state is JobState.UNKNOWN or not self._is_documented(response):
-            return None
-        return self.accepted if state is None else Outcome.CANCELLING
+            return _UNSETTLED
+        return _Meaning(self.accepted if state is None else Outcome.CANCELLING)
 
     def _is_untyped(self, response: Response) -> bool:
         """Whether it is a success of which anything may be the body, but no page of a proxy."""
-        if response.status_code not in self.untyped_success:
-            return False
-        return response.content == b"" or is_json(response.content)
+        return response.status_code in self.untyped_success and (
+            response.content == b"" or is_json(response.content)
+        )
 
     def _is_documented(self, response: Response) -> bool:
         if response.status_code in self.empty_success:
@@ -227,6 +255,7 @@ _SUCCESSFUL = range(200, 300)
 _DO_NOT_RETRY = "x-should-retry"
 _REDIRECT = range(300, 400)
 
+_ACCEPTANCES = frozenset({Outcome.CANCELLED, Outcome.CANCELLING})
 _SETTLED_BY_STATE: Mapping[JobState | None, Outcome] = {
     JobState.CANCELLED: Outcome.CANCELLED,
     JobState.CANCELLING: Outcome.CANCELLING,
@@ -244,9 +273,9 @@ def _says(body: Mapping[str, object], where: Mapping[str, str]) -> bool:
     return all(pick(body, [path]) == value for path, value in where.items())
 
 
-def _describe(response: Response, said: Said) -> str:
+def _describe(response: Response, said: Said | None) -> str:
     """Say what a reply without a message of its own was."""
-    if said.state is not None:
+    if said is not None and said.state is not None:
         return f"the vendor reads the job as {said.state!r}"
     if response.status_code in _REDIRECT:
         return f"HTTP {response.status_code}: a redirect, which is never followed"

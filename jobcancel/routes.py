@@ -24,7 +24,7 @@ KINDS = ("segment", "path", "int")
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NUMBER = re.compile(r"[0-9]{1,20}")
-_VISIBLE = re.compile(r"[\x21-\x7e]{1,1000}")
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
 _NAME = re.compile(r"([a-z][a-z0-9_]*)(?::([a-z]+))?")
 
 
@@ -196,9 +196,8 @@ def refuse(what: str, value: str, kinds: Iterable[str]) -> str | None:
     if "int" in kinds and not _NUMBER.fullmatch(value):
         problem = f"is {value[:50]!r}, which is not a whole number"
         return f"the {what} {problem}; pass the id that the vendor gave"
-    if "header" in kinds and not _VISIBLE.fullmatch(value):
+    pieces = value.split("/") if "path" in kinds else [value]
+    refused = next(filter(None, (refuse_segment(what, piece) for piece in pieces)), None)
+    if refused is None and "header" in kinds and not _VISIBLE.fullmatch(value):
         return f"the {what} has characters that no header can have; pass what the vendor gave"
-    if "path" not in kinds:
-        return refuse_segment(what, value)
-    pieces = value.split("/")
-    return next(filter(None, (refuse_segment(what, piece) for piece in pieces)), None)
+    return refused

@@ -7,14 +7,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
 from jobcancel.adapter import BEARER, Credential, Endpoint, Request
-from jobcancel.models import JobState, Outcome
+from jobcancel.errors import ConfigurationError
+from jobcancel.models import Outcome
 from jobcancel.replies import Replies
-from jobcancel.routes import Param, Part, Route, declared, names_in, parse, refuse, text
+from jobcancel.routes import (
+    Param,
+    Part,
+    Placeholder,
+    Route,
+    declared,
+    names_in,
+    parse,
+    refuse,
+    text,
+)
 
 if TYPE_CHECKING:
     from jobcancel.adapter import Reading, Response
@@ -113,7 +125,12 @@ class HttpAdapter(Replies):
 
     @_templates.default
     def _headers_with_placeholders(self) -> dict[str, tuple[Part, ...]]:
-        return {name: parse(value) for name, value in self.headers.items() if "{" in str(value)}
+        found: dict[str, tuple[Part, ...]] = {}
+        for name, value in self.headers.items():
+            # What is no template is told by `declaration`, with all the other mistakes.
+            with suppress(ConfigurationError, TypeError):
+                found[name] = parse(value)
+        return {name: parts for name, parts in found.items() if names_in(parts)}
 
     @_kinds.default
     def _kinds_of_placeholders(self) -> dict[str, set[str]]:
@@ -122,8 +139,9 @@ class HttpAdapter(Replies):
             for place in route.placeholders() if isinstance(route, Route) else ():
                 kinds.setdefault(place.name, set()).add(place.kind)
         for parts in self._templates.values():
-            for name in names_in(parts):
-                kinds.setdefault(name, set()).add("header")
+            for part in parts:
+                if isinstance(part, Placeholder):
+                    kinds.setdefault(part.name, set()).update({part.kind, "header"})
         return kinds
 
     def __attrs_post_init__(self) -> None:
@@ -202,13 +220,4 @@ class HttpAdapter(Replies):
         if forced and reading.outcome is Outcome.CANCELLED and not reading.final:
             # Nobody looked before: the job may have been finished, and its output is gone.
             return evolve(reading, outcome=Outcome.CANCELLING)
-        return reading
-
-    def read_status(self, job: Job, response: Response) -> Reading:
-        """Return what a reply to the status request means."""
-        reading = super().read_status(job, response)
-        forced = self.destroys_finished and not self.must_read_first(job)
-        if forced and reading.state is JobState.CANCELLED:
-            # A finished job that was destroyed may read like that, too.
-            return evolve(reading, state=JobState.UNKNOWN)
         return reading

@@ -66,6 +66,17 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"headers": {"authorization": "x"}}, "headers: two rules for 'authorization'"),
     ({"headers": {"idempotency-key": "x"}}, "headers: two rules for 'idempotency-key'"),
     ({"headers": {"v": "a\nb"}}, "headers: the value of 'v' is not printable ASCII"),
+    ({"headers": {"v": 5}}, "headers: the value of 'v' must be a text, not 5"),
+    ({"headers": {"v": "{a"}}, "headers: '{a' has a brace"),
+    ({"receipt": "no"}, "receipt: must be True or False"),
+    ({"receipt": True, "status": None}, "receipt: needs status"),
+    ({"untyped_success": frozenset({202})}, "untyped_success: goes with accepted="),
+    ({"params": {**RIGHT.params, "project": Param("p", pattern="(")}}, "params: the pattern of 'p"),
+    ({"params": {**RIGHT.params, "project": Param("p", pattern=5)}}, "params: the pattern of 'p"),  # type: ignore[arg-type]
+    (
+        {"params": {**RIGHT.params, "project": Param("p", default="A", pattern="[a-z]+")}},
+        "params: the default of 'project' does not match its pattern",
+    ),
     ({"headers": {"v": "{nobody}"}}, "headers: {nobody} in 'v' is not one of params"),
     ({"headers": {"v": "{id}"}}, "headers: {id} in 'v' is not one of params"),
     ({"idempotency_header": "a b"}, "idempotency_header: 'a b' is not the name"),

@@ -23,6 +23,7 @@ CONFLICT = reply(409, {"statusCode": 409, "code": "CONFLICT", "message": "alread
 GARBAGE = reply(200, b"<html>")
 
 if TYPE_CHECKING:
+    from jobcancel import HttpAdapter
     from jobcancel.adapter import Response
     from jobcancel.call import Reply
 
@@ -178,6 +179,12 @@ def test_a_job_that_was_seen_and_is_gone_after_a_lost_cancel_is_unknown() -> Non
     assert (Outcome.UNKNOWN, [DELETE, GET, "pause 0.25", DELETE, GET]) == (result.outcome, did)
 
 
+def test_a_job_that_a_reply_has_shown_and_that_is_gone_is_unknown() -> None:
+    gone = reply(404)
+    result, _ = play_cancel(read("processing"), gone, gone, gone)
+    assert Outcome.UNKNOWN is result.outcome
+
+
 def test_a_job_that_was_seen_and_is_gone_though_nothing_was_applied_is_not_found() -> None:
     limit = reply(429, retry_after="1")
     result, _ = play_cancel(read("processing"), limit, reply(404), adapter=DESTROYER)
@@ -211,6 +218,65 @@ def test_a_job_that_was_left_as_it_is_after_a_lost_cancel_may_be_ours() -> None:
     assert Outcome.CANCELLED is result.outcome
 
 
+def test_a_wrong_key_is_told_though_the_job_was_left_as_it_is() -> None:
+    result, did = play_cancel(reply(401, {"canceled": False}), adapter=BOOLEAN)
+    assert (Outcome.UNAUTHORIZED, [DELETE]) == (result.outcome, did)
+
+
+def test_a_rate_limit_is_waited_out_though_the_job_was_left_as_it_is() -> None:
+    limit = reply(429, {"canceled": False}, retry_after="1")
+    result, did = play_cancel(limit, reply(200, {"canceled": True}), adapter=BOOLEAN)
+    assert (Outcome.CANCELLED, [DELETE, "pause 1", DELETE]) == (result.outcome, did)
+
+
+def test_another_job_that_was_left_as_it_is_says_nothing_of_this_one() -> None:
+    other = reply(200, {"job_id": "job-2", "canceled": False})
+    result, _ = play_cancel(other, read("canceled"), adapter=BOOLEAN)
+    assert Outcome.CANCELLED is result.outcome
+
+
+def test_a_final_state_beside_an_acceptance_counts_more() -> None:
+    told = reply(200, {"canceled": True, "status": "completed"})
+    result, _ = play_cancel(told, adapter=BOOLEAN)
+    assert (Outcome.ALREADY_TERMINAL, True) == (result.outcome, result.verified)
+
+
+@pytest.mark.parametrize(
+    ("first", "outcome"),
+    [(LEFT, Outcome.ALREADY_TERMINAL), (LOST, Outcome.CANCELLED)],
+)
+def test_verify_remembers_whether_it_was_our_cancel_that_a_job_is_stopping_for(
+    first: Reply, outcome: Outcome
+) -> None:
+    stopping: HttpAdapter = evolve(
+        BOOLEAN, states={**PULSE.states, "stopping": JobState.CANCELLING}
+    )
+    result, _ = play_cancel(
+        first, read("stopping"), read("canceled"), adapter=stopping, verify=True
+    )
+    assert (outcome, True) == (result.outcome, result.verified)
+
+
+def test_a_refusal_that_names_what_is_not_there_counts_for_a_status_read() -> None:
+    adapter = evolve(PULSE, verdict="said", verdicts={"NO SUCH JOB": Outcome.NOT_FOUND})
+    result, _ = play_cancel(reply(409), reply(410, {"said": "NO SUCH JOB"}), adapter=adapter)
+    assert Outcome.NOT_FOUND is result.outcome
+
+
+RECEIPT = evolve(PULSE, receipt=True, accepted=Outcome.CANCELLING)
+
+
+def test_a_receipt_is_an_acceptance_and_not_the_jobs_state() -> None:
+    receipt = reply(200, {"job_id": "job-1", "status": "canceled"})
+    result, _ = play_cancel(receipt, adapter=RECEIPT)
+    assert (Outcome.CANCELLING, None, None, "HTTP 200 without a message") == (
+        result.outcome,
+        result.state,
+        result.raw_state,
+        result.message,
+    )
+
+
 UNTYPED = evolve(PULSE, untyped_success=frozenset({200}), accepted=Outcome.CANCELLING)
 
 
@@ -233,6 +299,11 @@ def test_an_acceptance_of_which_nothing_is_documented_is_looked_at_once(
 def test_a_page_of_a_proxy_is_no_acceptance() -> None:
     result, did = play_cancel(GARBAGE, read("processing"), reply(200), LOST, adapter=UNTYPED)
     assert (Outcome.CANCELLING, [DELETE, GET, "pause 0.25", DELETE, GET]) == (result.outcome, did)
+
+
+def test_an_undocumented_acceptance_of_a_job_that_cannot_be_found_is_none() -> None:
+    result, _ = play_cancel(reply(200, {}), reply(404), adapter=UNTYPED)
+    assert Outcome.UNKNOWN is result.outcome
 
 
 def test_an_acceptance_about_another_job_is_none() -> None:
@@ -664,6 +735,17 @@ def test_two_calls_use_two_idempotency_keys() -> None:
 
 
 # What a body may say of the wait
+
+
+@pytest.mark.parametrize(("told", "header"), [(1, "20"), (20, "1"), (20, None), (None, "20")])
+def test_of_a_wait_in_the_body_and_one_in_a_header_the_longer_counts(
+    told: int | None, header: str | None
+) -> None:
+    adapter = evolve(PULSE, retry_after=("error.wait",))
+    headers = {} if header is None else {"retry_after": header}
+    limit = reply(429, {"error": {"wait": told}}, **headers)
+    _, did = play_cancel(limit, ACCEPTED, adapter=adapter)
+    assert [DELETE, "pause 20", DELETE] == did
 
 
 def test_a_wait_that_the_adapter_finds_in_the_body_counts() -> None:

@@ -84,7 +84,8 @@ def test_a_template_is_text_and_placeholders() -> None:
         ("", [], "is empty"),
         ("org_7", ["header"], None),
         ("a b", ["header"], "characters that no header can have"),
-        ("a\r\nb: c", ["header"], "characters that no header can have"),
+        ("a\r\nb: c", ["header"], "has a control character"),
+        ("", ["header"], "is empty"),
         ("\u00fc", ["header", "segment"], "characters that no header can have"),
     ],
 )

@@ -284,7 +284,7 @@ def test_a_header_has_its_param_or_is_left_out() -> None:
     assert read is not None
     assert sent[1] == read.headers
     broken = Job("pulse", "12", {"project": "p\r\nx: y"})
-    assert "no header can have" in str(adapter.refuse(broken))
+    assert "has a control character" in str(adapter.refuse(broken))
 
 
 @pytest.mark.parametrize(

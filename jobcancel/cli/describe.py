@@ -128,16 +128,18 @@ def _replies(adapter: HttpAdapter) -> dict[str, str]:
         facts["any reply"] = _own_code(adapter.find_outcome)
     for word, outcome in adapter.verdicts.items():
         facts[f"{adapter.verdict} {word!r}"] = outcome or "the job was left as it is; unsettled"
-    facts["2xx with the job's state"] = "as that state says" + (
-        "; `verify` looks whether it is so" if adapter.receipt else ""
-    )
     for code in sorted(adapter.untyped_success):
         facts[f"{code} with any JSON or nothing"] = f"{adapter.accepted}; the job's status is read"
+    other = "any other " if adapter.untyped_success else ""
+    facts[f"{other}2xx with the job's state"] = "as that state says" + (
+        "; `verify` looks whether it is so" if adapter.receipt else ""
+    )
     for code in sorted(adapter.empty_success):
         facts[f"{code} with an empty body"] = adapter.accepted
     if adapter.success:
         facts[f"2xx, {_where(adapter.success)}"] = adapter.accepted
-    for key, outcome in adapter.replies.items():
+    # The most specific first, as they are looked up.
+    for key, outcome in sorted(adapter.replies.items(), key=lambda item: _places[type(item[0])]):
         facts[_reply(key)] = (outcome or "unsettled") + (
             "; the cancel is sent again when there is time for the wait"
             if outcome is Outcome.RATE_LIMITED
@@ -155,6 +157,9 @@ def _replies(adapter: HttpAdapter) -> dict[str, str]:
         else "the job's status is read, and decides"
     )
     return facts
+
+
+_places = {tuple: 0, str: 1, int: 2}
 
 
 def _reply(key: int | str | tuple[int, str]) -> str:

@@ -60,6 +60,6 @@ REDUCTO = HttpAdapter(
     ),
     # Where in a body
     job_id="job_id",
-    message=("detail", "detail.*.msg", "error.message", "reason"),
+    message=("detail.*.msg", "detail", "error.message", "reason"),
     code=("error.name", "detail.*.type"),
 )

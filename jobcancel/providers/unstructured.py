@@ -44,6 +44,6 @@ UNSTRUCTURED = HttpAdapter(
     },
     # Where in a body
     job_id="id",
-    message=("detail", "detail.*.msg", "message"),
+    message=("detail.*.msg", "detail", "message"),
     code=("detail.*.type",),
 )

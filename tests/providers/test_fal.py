@@ -112,6 +112,11 @@ def test_verify_tells_that_the_request_was_cancelled() -> None:
     assert (Outcome.CANCELLED, JobState.CANCELLED) == (result.outcome, result.state)
 
 
+def test_a_request_that_is_not_there_is_not_found_when_it_is_read_too() -> None:
+    reading = FAL.read_status(JOB, reply(404, {"status": "NOT_FOUND"}))
+    assert (Outcome.NOT_FOUND, None) == (reading.outcome, reading.state)
+
+
 def test_a_path_that_is_not_there_says_nothing_of_the_request() -> None:
     nowhere = reply(404, {"detail": "Path not found"})
     result, _ = play(nowhere, nowhere)

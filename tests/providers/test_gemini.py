@@ -123,6 +123,14 @@ def test_the_wait_is_in_the_details_of_a_refusal(delay: str, wait: float | None)
     assert (Outcome.RATE_LIMITED, wait) == (reading.outcome, reading.retry_after)
 
 
+def test_of_a_list_without_end_only_the_beginning_is_looked_at() -> None:
+    details: list[object] = [0] * 100
+    far = reply(400, error(400, "INVALID_ARGUMENT", *details, INFO))
+    near = reply(400, error(400, "INVALID_ARGUMENT", *details[1:], INFO))
+    found = [GEMINI_BATCH.read_cancel(JOB, answer).outcome for answer in (far, near)]
+    assert [None, Outcome.UNAUTHORIZED] == found
+
+
 def test_the_code_of_an_error_is_its_word() -> None:
     reading = GEMINI_BATCH.read_cancel(JOB, reply(404, error(404, "NOT_FOUND")))
     assert ("NOT_FOUND", "m") == (reading.code, reading.message)

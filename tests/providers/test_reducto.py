@@ -79,6 +79,12 @@ def test_an_accepted_cancel_of_a_job_that_reads_as_pending_is_cancelling() -> No
     )
 
 
+def test_what_is_wrong_with_an_id_is_told() -> None:
+    problem = {"loc": ["path", "job_id"], "msg": "not a UUID", "type": "uuid_parsing"}
+    reading = REDUCTO.read_cancel(Job("reducto", ID), reply(422, {"detail": [problem]}))
+    assert ("not a UUID", "uuid_parsing") == (reading.message, reading.code)
+
+
 def test_the_words_of_an_undocumented_reply_are_not_the_jobs_state() -> None:
     answers = [reply(200, {"status": "Completed"}), reply(200, {"status": "InProgress"})]
     result, _ = play_cancel(*answers, adapter=REDUCTO, job_id=ID)

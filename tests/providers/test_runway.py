@@ -83,14 +83,26 @@ def test_a_forced_cancel_is_sent_at_once_and_claims_no_more_than_is_known() -> N
 
 
 def test_a_forced_cancel_is_not_verified_by_a_task_that_reads_as_cancelled() -> None:
-    read = [reply(200, task("CANCELLED"))] * 18
-    result, did = play(reply(204), *read, params={"force": "yes"}, verify=True)
-    assert (Outcome.CANCELLING, "CANCELLED", False) == (
+    read = reply(200, task("CANCELLED"))
+    result, did = play(reply(204), read, params={"force": "yes"}, verify=True)
+    assert (Outcome.CANCELLING, "CANCELLED", False, [DELETE, GET]) == (
         result.outcome,
         result.raw_state,
         result.verified,
+        did,
     )
-    assert did.count(DELETE) == 1
+
+
+def test_a_forced_cancel_whose_reply_was_lost_is_unknown_when_the_task_reads_as_cancelled() -> None:
+    read = reply(200, task("CANCELLED"))
+    result, _ = play(LOST, read, params={"force": "yes"})
+    assert (Outcome.UNKNOWN, "CANCELLED") == (result.outcome, result.raw_state)
+
+
+def test_verify_finds_a_task_cancelled_that_was_seen_running() -> None:
+    shown = [reply(200, task(word)) for word in ("RUNNING", "CANCELLED")]
+    result, did = play(shown[0], reply(204), shown[1], verify=True)
+    assert (Outcome.CANCELLED, True, [GET, DELETE, GET]) == (result.outcome, result.verified, did)
 
 
 def test_a_task_that_was_seen_and_is_gone_is_not_one_that_never_was() -> None:
