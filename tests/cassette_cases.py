@@ -46,8 +46,8 @@ PARAMS = {
 }
 # Only a job that waits is cancelled at once.
 QUEUED_ONLY = {"baseten", "fal", "higgsfield"}
-# Their success does not show whether the job has ended.
-UNSEEN_END = {"baseten", "firecrawl-batch", "firecrawl-crawl", "higgsfield", "runway"}
+# Their success does not show a state at all.
+UNSEEN_END = {"baseten", "higgsfield", "runway"}
 
 
 @frozen(kw_only=True)
@@ -110,7 +110,8 @@ def _declared(provider: str) -> list[Case]:
     active = QUEUED if provider in QUEUED_ONLY else RUNNING
     # Whether the success says that the job has not ended yet.
     accepts = adapter.accepted is Outcome.CANCELLING and not adapter.untyped_success
-    later = accepts or bool(vendor.cancels[JobState.RUNNING].shows)
+    shown = vendor.cancels[JobState.RUNNING].shows
+    later = accepts or shown in {JobState.CANCELLING, JobState.RUNNING}
     told = {*adapter.replies.values(), *adapter.verdicts.values()}
     rows: dict[Outcome, dict[str, Any]] = {
         Outcome.CANCELLED: {"job": active, "options": {"verify": True} if later else {}},
@@ -126,7 +127,7 @@ def _declared(provider: str) -> list[Case]:
     slow = {**active, "on_cancel": CancelPolicy(after=1e6)}
     if adapter.untyped_success:
         rows[Outcome.CANCELLING] = {"job": slow}
-    if provider in UNSEEN_END:
+    if provider in UNSEEN_END or adapter.receipt:
         rows[Outcome.CANCELLING] = {"job": slow, "options": WATCHED}
     if Outcome.NOT_FOUND in told:
         rows[Outcome.NOT_FOUND] = {}

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
+from jobcancel import get_adapter
+from jobcancel.registry import BUILT_IN
 from jobcancel.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -25,11 +27,21 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("jobcancel")
 
 
+def _first_words() -> set[str]:
+    """Return what the vendors' environment variables begin with."""
+    adapters = [get_adapter(name) for name in BUILT_IN]
+    names = [(a.key_env, a.url_env, *a.other_key_envs) for a in adapters]
+    return {name.partition("_")[0] for each in names for name in each}
+
+
+_VENDORS = _first_words()
+
+
 @pytest.fixture(autouse=True)
-def _no_keys_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _nothing_of_the_vendors_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the keys and URLs of whoever runs the tests out of them."""
     for name in list(os.environ):
-        if name.startswith(("PULSE_", "TALONIC_")):
+        if name.partition("_")[0] in _VENDORS:
             monkeypatch.delenv(name)
 
 

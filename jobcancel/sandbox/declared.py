@@ -82,11 +82,10 @@ class Declared:
             return refused.response
         if on == "cancel" and vendor.denied is not None and key.standing is Standing.LIMITED:
             return _response(vendor.denied, {"id": job_id})
-        if not re.fullmatch(vendor.id_form, job_id, re.DOTALL):
-            return _response(vendor.malformed, {"id": job_id})
         job = self._world.jobs.find(vendor.name, job_id)
         if job is None:
-            return _response(vendor.unknown, {"id": job_id})
+            known = re.fullmatch(vendor.id_form, job_id, re.DOTALL)
+            return _response(vendor.unknown if known else vendor.malformed, {"id": job_id})
         if job.owner != key.tenant:
             return _response(vendor.foreign, {"id": job_id})
         return self._stop(vendor, job) if on == "cancel" else self._read(vendor, job)
@@ -98,9 +97,10 @@ class Declared:
             raise Refused(_response(vendor.wrong_key, {}))
         allowance = self._world.quotas.use(sent)
         if allowance is not None and allowance.wait:
-            response = _response(vendor.limit, {})
+            wait = max(1, math.ceil(allowance.wait))
+            response = _response(vendor.limit, {"wait": wait})
             if vendor.tells_wait:
-                response.headers["retry-after"] = str(max(1, math.ceil(allowance.wait)))
+                response.headers["retry-after"] = str(wait)
             raise Refused(response)
         lacks_header = any(name not in request.headers for name in vendor.needs_headers)
         if lacks_header or any(name not in request.query_params for name in vendor.needs_query):

@@ -107,7 +107,7 @@ class Vendor:
         denied: the answer to a key that may not cancel; None if there are no such keys.
         malformed: the answer about what is no id.
         wrong_key: the answer to a key that the vendor does not know.
-        limit: the answer to a request too many.
+        limit: the answer to a request too many; `{wait}` is the seconds until the next may come.
         tells_wait: whether that has a Retry-After.
         incomplete: the answer to a request that lacks something.
         deletes_finished: whether a cancel of a job that has ended deletes it.

@@ -137,7 +137,7 @@ _REDUCTO = Vendor(
     cancel=Address("POST", "/cancel/{job_id}"),
     status=Address("GET", "/job/{job_id}"),
     new_id=as_uuid,
-    # There is no word for a cancelled job.
+    # How a cancelled job reads is not documented.
     words={
         JobState.PENDING: "Pending",
         JobState.RUNNING: "Pending",

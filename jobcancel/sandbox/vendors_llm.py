@@ -152,7 +152,14 @@ _GEMINI_BATCH = Vendor(
         "API key not valid. Please pass a valid API key.",
         details=[{"reason": "API_KEY_INVALID", "domain": "googleapis.com"}],
     ),
-    limit=_google(429, "RESOURCE_EXHAUSTED", "Quota exceeded"),
+    # Third parties have seen the wait here, and no header.
+    limit=_google(
+        429,
+        "RESOURCE_EXHAUSTED",
+        "Quota exceeded",
+        details=[{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "{wait}s"}],
+    ),
+    tells_wait=False,
 )
 
 _COHERE_BATCH = Vendor(
@@ -180,6 +187,7 @@ _COHERE_BATCH = Vendor(
     unknown=Answer(404, {"message": "batch not found"}),
     foreign=Answer(403, {"message": "access to the batch is denied"}),
     wrong_key=Answer(401, {"message": "invalid api token"}),
+    # Ours.
     limit=Answer(429, {"message": "too many requests"}),
 )
 
@@ -209,6 +217,7 @@ _TOGETHER_BATCH = Vendor(
     # Ours, likewise.
     foreign=Answer(403, {"error": "forbidden"}),
     wrong_key=Answer(401, {"error": "invalid api key"}),
+    # Ours.
     limit=Answer(429, {"error": "rate limit exceeded"}),
 )
 

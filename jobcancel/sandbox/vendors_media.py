@@ -69,7 +69,7 @@ _FAL = Vendor(
         running=Answer(202, {"status": "CANCELLATION_REQUESTED"}),
     ),
     unknown=Answer(404, {"status": "NOT_FOUND"}),
-    # Ours.
+    # Ours, but for the status codes.
     foreign=Answer(404, {"status": "NOT_FOUND"}),
     wrong_key=Answer(401, {"detail": "Cannot access the application: invalid key"}),
     limit=Answer(429, {"detail": "Too many requests"}),

@@ -40,7 +40,7 @@ _OPENAI_BATCH = Vendor(
     },
     cancels=cancels(
         Answer(200, job=True, shows=JobState.CANCELLING),
-        # Third parties report it; the vendor does not document it.
+        # Third parties report it of the first; neither it nor its imitators document it.
         Answer(
             409,
             _openai("invalid_request_error", "Cannot cancel a batch with status '{word}'."),
@@ -69,7 +69,7 @@ _OPENAI_RESPONSE = evolve(
     },
     job={"id": "{id}", "object": "response", "background": True, "status": "{word}"},
     cancels=cancels(
-        Answer(200, job=True),
+        Answer(200, job=True, shows=JobState.CANCELLED),
         # Ours.
         Answer(400, _openai("invalid_request_error", "The response cannot be cancelled")),
     ),
@@ -108,6 +108,7 @@ _AZURE_OPENAI_BATCH = evolve(
     needs_query=("api-version",),
     cancel=Address("POST", "/openai/batches/{job_id}/cancel"),
     status=Address("GET", "/openai/batches/{job_id}"),
+    # Third parties report it.
     incomplete=Answer(404, {"error": {"code": "404", "message": "Resource not found"}}),
 )
 

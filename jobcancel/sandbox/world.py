@@ -6,6 +6,7 @@ The server's thread and the test's thread both come here; what they may do is in
 
 from __future__ import annotations
 
+import difflib
 import secrets
 import threading
 from typing import TYPE_CHECKING
@@ -61,8 +62,9 @@ def _checked(quotas: Mapping[str, Quota]) -> Mapping[str, Quota]:
     known = [key for keys in KEYS.values() for key in keys]
     for key, quota in quotas.items():
         if key not in known:
+            near = difflib.get_close_matches(key, known, n=3, cutoff=0.0)
             raise ConfigurationError(
-                f"quotas: no such key {key!r} here: expected some of {', '.join(known)}"
+                f"quotas: no such key {key!r} here: expected such as {', '.join(near)}"
             )
         check_type(f"quotas[{key!r}]", quota, Quota)
     return quotas

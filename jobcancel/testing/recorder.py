@@ -22,10 +22,12 @@ from vcr.serializers import yamlserializer
 
 from jobcancel.client import Canceller
 from jobcancel.models import CancelResult
+from jobcancel.routes import names_in, parse
+from jobcancel.tables import HttpAdapter
 from jobcancel.testing.clocks import StillClock
 from jobcancel.testing.recordings import Recording
 from jobcancel.testing.replay import own_url, replaying
-from jobcancel.testing.scrub import KEY_PLACEHOLDER, Scrubber
+from jobcancel.testing.scrub import KEY_PLACEHOLDER, SCRUBBED, Scrubber, tells
 
 if TYPE_CHECKING:
     from jobcancel.prepare import Call
@@ -128,9 +130,9 @@ def record(
         provider=provider,
         job_id=scrubber.text(job_id),
         outcome=result.outcome,
-        options=_cleaned(options, scrubber),
+        options=_cleaned(options, call, scrubber),
     )
-    host = urlsplit(call.endpoint.base_url).netloc
+    host = host_of(call, _own_url(call, scrub))
     about = {
         "provider": held.provider,
         "job_id": held.job_id,
@@ -162,12 +164,19 @@ def _scrubber(call: Call, scrub: Sequence[str]) -> Scrubber:
     names = {value: _named(number) for number, value in enumerate(scrub, 1)}
     # As httpx writes it; a proxy's address in it is nobody's business.
     address = str(httpx.URL(call.endpoint.base_url)).rstrip("/")
-    own = own_url(call.adapter, call.job.params)
-    if address != own:
+    if address != (own := _own_url(call, scrub)):
         values[address], names[address] = own, _ADDRESS
     key = call.endpoint.key.reveal()
     values[key], names[key] = KEY_PLACEHOLDER, _API_KEY
     return Scrubber(values, names)
+
+
+def _own_url(call: Call, scrub: Sequence[str]) -> str:
+    """Return the vendor's own address, without what is to be scrubbed."""
+    named = {value: f"scrubbed-{number}" for number, value in enumerate(scrub, 1)}
+    hidden = Scrubber(named, dict.fromkeys(named, ""))
+    params = {name: hidden.text(value) for name, value in call.job.params.items()}
+    return own_url(call.adapter, params)
 
 
 def _clean(request: Any, reply: dict[str, Any], scrubber: Scrubber) -> None:  # noqa: ANN401 - vcrpy's
@@ -180,10 +189,27 @@ def _clean(request: Any, reply: dict[str, Any], scrubber: Scrubber) -> None:  # 
     )
 
 
-def _cleaned(options: Mapping[str, Any], scrubber: Scrubber) -> dict[str, Any]:
+def host_of(call: Call, own: str) -> str:
+    """Return who answers: a host of the vendor's without the part that is a customer's."""
+    asked = urlsplit(call.endpoint.base_url)
+    fixed = urlsplit(call.adapter.default_url).netloc.rpartition("}")[2]
+    is_theirs = fixed and (asked.hostname or "").endswith(fixed)
+    return urlsplit(own).netloc if is_theirs else asked.netloc
+
+
+def _cleaned(options: Mapping[str, Any], call: Call, scrubber: Scrubber) -> dict[str, Any]:
+    """Return the options as they are kept, without params for headers that tell who asks."""
     if "params" not in options:
         return dict(options)
-    params = {name: scrubber.text(value) for name, value in options["params"].items()}
+    adapter = call.adapter
+    headers = adapter.headers if isinstance(adapter, HttpAdapter) else {}
+    told = {
+        name for header in headers if tells(header) for name in names_in(parse(headers[header]))
+    }
+    params = {
+        name: SCRUBBED if name in told else scrubber.text(value)
+        for name, value in options["params"].items()
+    }
     return {**options, "params": params}
 
 

@@ -16,7 +16,7 @@ from attrs import define, field
 Headers: TypeAlias = Mapping[str, list[str]]
 
 KEY_PLACEHOLDER = "<api-key>"
-_HEADER_PLACEHOLDER = "<scrubbed>"
+SCRUBBED = "<scrubbed>"
 _LARGEST_BODY = 16 * 2**20
 
 # Any of these words in a header's name means that its value tells who was asking. The names are
@@ -83,9 +83,9 @@ class Scrubber:
         scrubbed = {}
         for name, given in headers.items():
             values = [self.text(value) for value in given]
-            if _tells(name) and not all(map(_is_placeholder, values)):
+            if tells(name) and not all(map(_is_placeholder, values)):
                 self.counts[f"the header {name.lower()!r}"] += len(values)
-                values = [_HEADER_PLACEHOLDER] * len(values)
+                values = [SCRUBBED] * len(values)
             scrubbed[name] = values
         return scrubbed
 
@@ -109,7 +109,8 @@ class Scrubber:
         return self.headers(kept), content
 
 
-def _tells(header: str) -> bool:
+def tells(header: str) -> bool:
+    """Return whether a header's value tells who was asking, by its name."""
     words = set(header.lower().replace("_", "-").split("-"))
     return bool(words & _TELLING) and not words & _NOT_TELLING
 

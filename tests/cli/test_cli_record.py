@@ -17,6 +17,7 @@ from jobcancel.providers.pulse import PULSE
 from jobcancel.routes import Route
 from jobcancel.sandbox import Fault, Sandbox
 from jobcancel.testing import recorder
+from jobcancel.testing.replay import own_url
 from tests.cli.runs import plain
 from tests.wire import Wire, answer, reset, silence
 
@@ -80,6 +81,56 @@ def test_a_part_of_the_vendors_host_is_the_param_or_is_made_up(
         held = jobcancel_cassette(file)
         assert Outcome.CANCELLING is cancel(held.provider, job_id, params=params).outcome
     assert 1 == len(served.requests)
+
+
+def test_a_part_of_the_vendors_host_that_is_scrubbed_is_nowhere(
+    run: Run, served: Sandbox, file: Path, jobcancel_cassette: Callable[[Path], Recording]
+) -> None:
+    host = "dbc-a1b2345c-d6e7.a-region-with-a-long-name.cloud.databricks.com"
+    job_id = served.submit("databricks-statement")
+    options = ("--param", f"host={host}", "--scrub", host)
+    ran = run("record", "databricks-statement", job_id, "-o", str(file), *options)
+    assert (host in file.read_text(), ran.stderr.splitlines()[-1]) == (
+        False,
+        f"jobcancel: recorded in {file}, replies: 1",
+    )
+    held = jobcancel_cassette(file)
+    assert {"host": "scrubbed-1"} == held.options["params"]
+    assert held.outcome is cancel(held.provider, job_id, **held.options).outcome
+
+
+def test_params_that_are_sent_in_headers_are_kept_back_as_the_headers_are(
+    run: Run, served: Sandbox, file: Path, jobcancel_cassette: Callable[[Path], Recording]
+) -> None:
+    job_id = served.submit("openai-batch")
+    params = ("--param", "organization=org-7", "--param", "project=proj-8")
+    run("record", "openai-batch", job_id, "-o", str(file), *params)
+    text = file.read_text()
+    assert (False, False) == ("org-7" in text, "proj-8" in text)
+    held = jobcancel_cassette(file)
+    assert held.outcome is cancel(held.provider, job_id, **held.options).outcome
+
+
+@pytest.mark.parametrize(
+    ("base_url", "told"),
+    [
+        ("https://secret.openai.azure.com", "resource.openai.azure.com"),
+        ("https://secret.openai.azure.com:8443", "resource.openai.azure.com"),
+        ("http://127.0.0.1:8765/azure", "127.0.0.1:8765"),
+    ],
+)
+def test_who_answered_is_told_without_what_is_the_customers(base_url: str, told: str) -> None:
+    with Canceller(api_keys={"azure-openai-batch": KEY}) as canceller:
+        call = canceller.prepare(
+            "azure-openai-batch",
+            "1",
+            params=None,
+            api_key=None,
+            base_url=base_url,
+            timeout=None,
+            deadline=None,
+        )
+    assert told == recorder.host_of(call, own_url(call.adapter, call.job.params))
 
 
 def test_what_was_replaced_is_told(run: Run, served: Sandbox, file: Path) -> None:

@@ -234,8 +234,15 @@ def test_a_limited_key_may_look_at_a_job_but_not_cancel_it(provider: str, sandbo
 def test_a_spent_key_is_refused_until_midnight(provider: str, sandbox: Sandbox, clock: Any) -> None:
     job_id = sandbox.submit(provider, **PENDING)
     result = cancel(provider, job_id, **asked(sandbox, provider, VENDORS[provider].spent_key))
-    wait = math.ceil(86_400 - clock() % 86_400) if VENDORS[provider].tells_wait else None
+    told = VENDORS[provider].tells_wait or provider == "gemini-batch"
+    wait = math.ceil(86_400 - clock() % 86_400) if told else None
     assert (Outcome.RATE_LIMITED, wait) == (result.outcome, result.retry_after)
+
+
+def test_a_job_under_an_id_of_ones_own_is_there_whatever_its_form(sandbox: Sandbox) -> None:
+    sandbox.submit("reducto", job_id="job-1", **RUNNING)
+    options = asked(sandbox, "reducto", VENDORS["reducto"].key)
+    assert Outcome.CANCELLED is cancel("reducto", "job-1", **options).outcome
 
 
 def test_what_is_no_id_to_the_vendor_is_told(sandbox: Sandbox) -> None:

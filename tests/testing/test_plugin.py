@@ -101,7 +101,7 @@ def test_a_cassette_needs_no_configuration_and_none_gets_in_its_way(
 def test_a_cassette_does_not_answer_for_another_job_whose_id_is_in_the_body(
     call: Any, jobcancel_cassette: Play
 ) -> None:
-    held = jobcancel_cassette("databricks-run/cancelled")
+    held = jobcancel_cassette("databricks-run/cancelling")
     with pytest.raises(CannotOverwriteExistingCassetteException):
         call(held.provider, "12", **held.options)
 
