@@ -106,6 +106,12 @@ class Replies:
         """Return what a reply to the status request means."""
         return self._read(job, response, self._unreadable)
 
+    def is_untyped(self, response: Response) -> bool:
+        """Return whether a reply is a success of which any JSON, or nothing, may be the body."""
+        return response.status_code in self.untyped_success and (
+            response.content == b"" or is_json(response.content)
+        )
+
     def _said(self, response: Response) -> Said:
         from jobcancel.convert import said
 
@@ -221,7 +227,7 @@ class Replies:
 
     def _success(self, response: Response, state: JobState | None) -> _Meaning:
         """Return what a 2xx means: by the state it shows, else by the documented words."""
-        if self._is_untyped(response):
+        if self.is_untyped(response):
             return _Meaning(self.accepted, look=True, shows=False)
         if self.receipt and state is JobState.CANCELLED:
             return _Meaning(self.accepted, shows=False)
@@ -230,12 +236,6 @@ class Replies:
         if state is JobState.UNKNOWN or not self._is_documented(response):
             return _UNSETTLED
         return _Meaning(self.accepted if state is None else Outcome.CANCELLING)
-
-    def _is_untyped(self, response: Response) -> bool:
-        """Whether it is a success of which anything may be the body, but no page of a proxy."""
-        return response.status_code in self.untyped_success and (
-            response.content == b"" or is_json(response.content)
-        )
 
     def _is_documented(self, response: Response) -> bool:
         if response.status_code in self.empty_success:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, ClassVar
 
-from jobcancel.adapter import Adapter, Endpoint, Reading, Request, Response, is_json
+from jobcancel.adapter import Adapter, Endpoint, Reading, Request, Response
 from jobcancel.models import Job, JobState, Outcome
 from jobcancel.routes import declared
 from jobcancel.secret import Secret
@@ -327,9 +327,7 @@ class AdapterContract:
         return self.adapter.read_status(self._job(), response)
 
     def _is_untyped(self, response: Response) -> bool:
-        """Whether it is a success of which the adapter declares that anything may be its body."""
-        codes = self.adapter.untyped_success if isinstance(self.adapter, HttpAdapter) else ()
-        return response.status_code in codes and is_json(response.content)
+        return isinstance(self.adapter, HttpAdapter) and self.adapter.is_untyped(response)
 
     def _vendor(
         self, *faults: Fault, state: JobState = JobState.RUNNING, for_ever: bool = False
