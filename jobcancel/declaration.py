@@ -102,11 +102,12 @@ def _form(name: str, param: Param) -> Iterator[str]:
     if param.pattern is None:
         return
     try:
-        of_the_form = re.compile(param.pattern)
+        right = param.default is None or param.takes(param.default)
+        re.compile(param.pattern)
     except (re.error, TypeError) as error:
         yield f"params: the pattern of {name!r} is no regular expression: {error}"
         return
-    if param.default is not None and not of_the_form.fullmatch(param.default):
+    if not right:
         yield f"params: the default of {name!r} does not match its pattern"
 
 

@@ -89,6 +89,10 @@ class Param:
     optional: bool = False
     pattern: str | None = None
 
+    def takes(self, value: str) -> bool:
+        """Return whether a value is of the form that it must have."""
+        return self.pattern is None or re.fullmatch(self.pattern, value) is not None
+
 
 def declared(params: Mapping[str, str | Param]) -> dict[str, Param]:
     """Return an adapter's params, of which some may be declared by their text alone."""

@@ -21,7 +21,6 @@ from jobcancel.routes import (
     Part,
     Placeholder,
     Route,
-    declared,
     names_in,
     parse,
     refuse,
@@ -155,13 +154,11 @@ class HttpAdapter(Replies):
         """Return why the job's id or parameters cannot be sent, or None when they can."""
         if (forced := self._forced(job)) not in {None, "yes", "no"}:
             return f"the param {self.force_param!r} is {forced!r}; it must be 'yes' or 'no'"
-        params = declared(self.params)
         for name, value in job.params.items():
             if (problem := refuse(f"param {name!r}", value, self._kinds.get(name, ()))) is not None:
                 return problem
-            pattern = params[name].pattern if name in params else None
-            if pattern is not None and not re.fullmatch(pattern, value):
-                return f"the param {name!r} is {value[:50]!r}; it must be {params[name].about}"
+            if isinstance(param := self.params.get(name), Param) and not param.takes(value):
+                return f"the param {name!r} is {value[:50]!r}; it must be {param.about}"
         job_id = job.job_id.removeprefix(self.id_prefix)
         problem = refuse("job id", job_id, self._kinds.get("id", ()))
         if problem is None and self.id_pattern and not re.fullmatch(self.id_pattern, job_id):
