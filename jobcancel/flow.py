@@ -248,7 +248,7 @@ class _Cancel(Call):
         return Met.RESTED if self.may_repeat else Met.READ_ON
 
     def watch(self) -> Flow[Met]:
-        look, wait = _FIRST_LOOK, self.asked or 0.0
+        interval, wait = _FIRST_LOOK, self.asked or 0.0
         while self.in_time(wait):
             if wait:
                 yield Pause(wait)
@@ -260,8 +260,8 @@ class _Cancel(Call):
                 # An acceptance of what cannot be found is none, unless it is documented well.
                 vague = self.told.look and seen.outcome is Outcome.NOT_FOUND
                 return self.unsettled(Outcome.UNKNOWN if vague else Outcome.CANCELLING)
-            wait = max(look, self.asked or 0.0)
-            look = min(2 * look, _LONGEST_LOOK)
+            wait = max(interval, self.asked or 0.0)
+            interval = min(2 * interval, _LONGEST_LOOK)
         return self.unsettled(Outcome.CANCELLING)
 
     def answer(self, reading: Reading) -> Met:
