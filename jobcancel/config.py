@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
+from jobcancel import address
 from jobcancel.adapter import Endpoint
 from jobcancel.errors import ConfigurationError, MissingCredential, WrongType
 from jobcancel.models import Job
 from jobcancel.retry import Policy
-from jobcancel.routes import Placeholder, declared, parse
+from jobcancel.routes import declared
 from jobcancel.secret import Secret
 
 if TYPE_CHECKING:
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
 _SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 # A month; clocks and sockets overflow somewhere above it.
 _LONGEST_TIME = 30 * 86_400
-_LONGEST_URL = 2_000
-_HOST_PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 
 
 def endpoint(
@@ -41,8 +36,9 @@ def endpoint(
 ) -> Endpoint:
     """Find where an adapter's provider is and the key for it.
 
-    Looked up in this order: the argument, the client's mapping, the environment, and for the
-    URL the adapter's default. A provider that shares another's configuration falls back on it.
+    A key is looked up in this order: the argument, the client's mapping, the environment; how a
+    URL is found is told by `address`. A provider that shares another's configuration falls back
+    on it.
 
     Args:
         adapter: what knows the vendor.
@@ -58,37 +54,18 @@ def endpoint(
         ConfigurationError: the key or the URL cannot be right.
     """
     names = [name for name in (adapter.name, adapter.shares) if name is not None]
-    key, url = api_key, base_url
+    key = api_key
     if key is None:
         key = next((api_keys[name] for name in names if name in api_keys), None)
     if key is None:
         variables = (adapter.key_env, *adapter.other_key_envs)
         key = next((hidden(os.environ[name]) for name in variables if os.environ.get(name)), None)
-    if url is None:
-        url = next((base_urls[name] for name in names if name in base_urls), None)
-    if url is None:
-        url = os.environ.get(adapter.url_env, "").strip() or _default_url(adapter, params or {})
-    if not isinstance(url, str):
-        raise WrongType(f"base_url must be a string, not {url!r}")
     return Endpoint(
-        base_url=_checked_url(adapter.name, adapter.default_url, url, allow_http=allow_http),
+        base_url=address.base_url(
+            adapter, base_url, base_urls, params or {}, allow_http=allow_http
+        ),
         key=_checked_key(adapter, cast("Secret | None", key)),
     )
-
-
-def _default_url(adapter: Adapter, params: Mapping[str, str]) -> str:
-    """Return the adapter's own URL, with the params that are a part of its host filled in."""
-    if "{" not in adapter.default_url:
-        return adapter.default_url
-    names = {part.name for part in parse(adapter.default_url) if isinstance(part, Placeholder)}
-    about = declared(adapter.params)
-    for name in sorted(names):
-        if not _HOST_PART.fullmatch(params.get(name, "")):
-            raise ConfigurationError(
-                f"{adapter.name!r} needs params[{name!r}] as a part of its host: "
-                f"{about[name].about}; or pass base_url= or set {adapter.url_env}"
-            )
-    return adapter.default_url.format_map(params)
 
 
 def hidden(key: str | None) -> str | None:
@@ -153,7 +130,7 @@ def job(adapter: Adapter, job_id: object, params: object) -> Job:
     given = {**defaults, **given}
     for name, param in declared(adapter.params).items():
         if name not in given and not param.optional:
-            raise ConfigurationError(f"{adapter.name!r} needs params[{name!r}]: {param.about}")
+            raise ConfigurationError(f"{adapter.name!r} needs the param {name!r}: {param.about}")
     return Job(adapter.name, job_id, given)
 
 
@@ -207,50 +184,3 @@ def _checked_key(adapter: Adapter, key: Secret | None) -> Secret:
             "character outside ASCII in it; check where it was copied from"
         )
     return key
-
-
-# A valid URL is checked once; one that is not raises each time.
-@lru_cache(maxsize=256)
-def _checked_url(provider: str, default_url: str, url: str, *, allow_http: bool) -> str:
-    wrong = f"the base URL for {provider!r} "
-    right = f"; expected something like {default_url}"
-    try:
-        parts = urlsplit(url)
-        host, port = (parts.hostname or ""), parts.port
-    except ValueError as error:
-        raise ConfigurationError(f"{wrong}is malformed: {error}{right}") from None
-    if parts.username is not None or parts.password is not None:
-        raise ConfigurationError(f"{wrong}must not hold a user name or password{right}")
-    if parts.query or parts.fragment or "?" in url or "#" in url:
-        raise ConfigurationError(f"{wrong}must not have a query or fragment{right}")
-    if len(url) > _LONGEST_URL:
-        raise ConfigurationError(f"{wrong}is longer than {_LONGEST_URL:,} characters{right}")
-    if parts.scheme not in {"http", "https"} or not url.isprintable() or " " in url:
-        raise ConfigurationError(f"{wrong}is not an http or https URL: {url!r}{right}")
-    if not _is_host(host, bracketed="[" in parts.netloc) or port == 0:
-        raise ConfigurationError(f"{wrong}has no valid host or port: {url!r}{right}")
-    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
-        raise ConfigurationError(
-            f"{wrong}is plain http to {host}, which would show the key to the network; use "
-            "https, or allow_http=True on the client if you mean it"
-        )
-    return url.rstrip("/")
-
-
-def _is_host(host: str, *, bracketed: bool) -> bool:
-    labels = host.removesuffix(".").split(".")
-    if bracketed or labels[-1].isdigit():
-        return _address(host) is not None
-    return all(map(_LABEL.fullmatch, labels))
-
-
-def _is_loopback(host: str) -> bool:
-    address = _address(host)
-    return host == "localhost" if address is None else address.is_loopback
-
-
-def _address(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(host)
-    except ValueError:
-        return None

@@ -188,7 +188,7 @@ def test_a_missing_param_is_named_with_its_meaning() -> None:
     adapter = evolve(
         PULSE, cancel=Route("DELETE", "/{endpoint}/{id}"), params={"endpoint": "the endpoint's id"}
     )
-    with pytest.raises(ConfigurationError, match=r"needs params\['endpoint'\]: the endpoint's id"):
+    with pytest.raises(ConfigurationError, match=r"needs the param 'endpoint': the endpoint's id"):
         config.job(adapter, "1", None)
     assert {"endpoint": "e"} == config.job(adapter, "1", {"endpoint": "e"}).params
 
@@ -284,15 +284,61 @@ def test_a_param_may_be_a_part_of_the_host() -> None:
     assert "https://ws-1.example.net" == endpoint(host="ws-1.example.net").base_url
 
 
-@pytest.mark.parametrize("host", [None, "", "a/b", "a@b", "a b", "-a", "x:1"])
-def test_a_host_that_is_none_is_refused(host: str | None) -> None:
-    with pytest.raises(ConfigurationError, match=r"params\['host'\] .* or set PULSE_BASE_URL"):
-        endpoint(**({} if host is None else {"host": host}))
+def test_a_host_that_is_needed_and_missing_is_named() -> None:
+    problem = "'pulse' needs the param 'host' as a part of its host: the workspace's host; or"
+    with pytest.raises(ConfigurationError, match=f"{problem} pass base_url= or set PULSE_BASE_URL"):
+        endpoint()
+
+
+@pytest.mark.parametrize("host", ["", "a/b", "a@b", "a b", "-a", "x:1", "https://x.example"])
+@pytest.mark.parametrize("url", ["", "http://127.0.0.1:8000", "https://environment.example"])
+def test_a_host_that_is_none_is_refused_wherever_the_job_would_go(
+    url: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULSE_BASE_URL", url)
+    told = f"the param 'host' of 'pulse' is {host!r}, which cannot be a part of a host; it must be"
+    with pytest.raises(ConfigurationError, match=f"{told} the workspace's host"):
+        endpoint(host=host)
 
 
 def test_a_base_url_does_without_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULSE_BASE_URL", "https://proxy.example")
     assert "https://proxy.example" == endpoint().base_url
+
+
+def test_a_jobs_own_host_comes_before_that_of_the_environment_and_the_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PULSE_BASE_URL", "https://ws-2.example.net")
+    named = {"adapter": PLACED, "params": {"host": "ws-1.example.net"}}
+    client = {"base_urls": {"pulse": "https://ws-3.example.net"}}
+    assert "https://ws-1.example.net" == find(**named).base_url
+    assert "https://ws-1.example.net" == find(**named, **client).base_url
+    assert "https://ws-4.example" == find(**named, base_url="https://ws-4.example").base_url
+
+
+@pytest.mark.parametrize("stand_in", ["http://127.0.0.1:8000/x", "http://localhost:1"])
+def test_a_stand_in_on_this_machine_answers_for_every_host(
+    stand_in: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = {"adapter": PLACED, "params": {"host": "ws-1.example.net"}}
+    assert stand_in == find(**named, base_urls={"pulse": stand_in}).base_url
+    monkeypatch.setenv("PULSE_BASE_URL", stand_in)
+    assert stand_in == find(**named).base_url
+
+
+def test_a_host_by_default_does_not_come_before_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    adapter = evolve(
+        PLACED,
+        default_url="https://{region}.example.net",
+        params={"region": Param("region", default="eu"), "version": "v", "project": "p"},
+    )
+    params = config.job(adapter, "1", {"version": "1", "project": "2"}).params
+    assert "https://eu.example.net" == find(adapter, params=params).base_url
+    monkeypatch.setenv("PULSE_BASE_URL", "https://proxy.example")
+    assert "https://proxy.example" == find(adapter, params=params).base_url
 
 
 def test_the_key_may_be_in_another_variable(monkeypatch: pytest.MonkeyPatch) -> None:

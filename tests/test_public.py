@@ -30,6 +30,7 @@ LAYERS = [
     {"pace"},
     {"prepare"},
     {"config"},
+    {"address"},
     {"registry"},
     {"drive"},
     {"transport"},

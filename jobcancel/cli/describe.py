@@ -94,16 +94,19 @@ def _configuration(adapter: Adapter) -> dict[str, str]:
     if adapter.shares is not None:
         facts["shared with"] = adapter.shares
     for name, param in declared(adapter.params).items():
-        facts[f"--param {name}"] = f"{param.about}{_unless_given(param)}"
+        in_host = f"{{{name}}}" in adapter.default_url
+        facts[f"--param {name}"] = f"{param.about}{_unless_given(param, in_host=in_host)}"
     if adapter.destroys_finished:
         facts["finished jobs"] = "are not sent the cancel, which would destroy their output"
     return facts
 
 
-def _unless_given(param: Param) -> str:
+def _unless_given(param: Param, *, in_host: bool) -> str:
     if param.default is not None:
         return f"; {param.default} unless given"
-    return "; may be left out" if param.optional else ""
+    if not param.optional:
+        return ""
+    return "; needed unless the base URL is given" if in_host else "; may be left out"
 
 
 def _routes(adapter: HttpAdapter) -> dict[str, str]:

@@ -75,7 +75,7 @@ DATABRICKS_RUN = HttpAdapter(
     credential=BEARER,
     params={
         "host": Param(
-            "host of the workspace, such as `dbc-a1b2345c-d6e7.cloud.databricks.com`",
+            "the host of the workspace, such as `dbc-a1b2345c-d6e7.cloud.databricks.com`",
             optional=True,
         )
     },

@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 
 from jobcancel import Adapter, HttpAdapter, Job, JobState, Outcome, registry
 from jobcancel.cli.describe import describe
+from jobcancel.providers.azure_openai import AZURE_OPENAI_BATCH
 from jobcancel.providers.talonic import TALONIC
 from jobcancel.routes import Param, Route
 from tests.cli.runs import ESCAPE, plain
@@ -258,6 +259,8 @@ def test_what_is_unusual_about_a_provider_is_told() -> None:
     assert "the workspace" == told["requests"]["--param host"]
     assert "version of the API; v1 unless given" == told["requests"]["--param version"]
     assert "whose job it is; may be left out" == told["requests"]["--param project"]
+    host = describe(AZURE_OPENAI_BATCH)["requests"]["--param resource"]
+    assert "the name of the Azure OpenAI resource; needed unless the base URL is given" == host
     assert "first: is read by _too_late" == told["replies"]["any reply"]
     assert "cancelled" == told["replies"]["said 'OK'"] == told["replies"]["204 with an empty body"]
     assert "first: From the counters: cancelled when any request was" == told["states"]["any body"]

@@ -114,7 +114,7 @@ def test_plain_ids_without_a_provider_are_no_jobs_at_all() -> None:
         ('{"job_id": "a", "provider": []}', "provider must be a string such as 'pulse', not []"),
         ('{"job_id": "a", "params": [1]}', "params must map strings to strings, not [1]"),
         ('{"job_id": "a", "params": {"b": "c"}}', "'pulse' has no param 'b'; it has none"),
-        ('{"job_id": "a", "provider": "roomy"}', "'roomy' needs params['room']: the id of the"),
+        ('{"job_id": "a", "provider": "roomy"}', "'roomy' needs the param 'room': the id of the"),
         ('{"job_id": "a", "provider": "plse"}', "no provider 'plse'; did you mean 'pulse'?"),
         ('job_id\n"a', "not CSV: unexpected end of data"),
         ("provider,job_id\npulse,a,b", "3 cells where the header has 2"),

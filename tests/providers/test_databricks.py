@@ -180,6 +180,6 @@ def test_neither_a_host_nor_a_base_url_is_an_error_that_names_both(
     monkeypatch.delenv("DATABRICKS_HOST", raising=False)
     with (
         Canceller(api_keys={"databricks-run": "k"}) as canceller,
-        pytest.raises(ConfigurationError, match=r"needs params\['host'\].*set DATABRICKS_HOST"),
+        pytest.raises(ConfigurationError, match=r"needs the param 'host'.*set DATABRICKS_HOST"),
     ):
         canceller.cancel("databricks-statement", STATEMENT)

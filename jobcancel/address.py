@@ -1,0 +1,153 @@
+"""Where a provider is: its base URL, found and checked before anything is sent."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from jobcancel.errors import ConfigurationError, WrongType
+from jobcancel.routes import Placeholder, declared, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobcancel.adapter import Adapter
+
+_LONGEST_URL = 2_000
+_HOST_PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
+
+
+def base_url(
+    adapter: Adapter,
+    given: str | None,
+    settings: Mapping[str, str],
+    params: Mapping[str, str],
+    *,
+    allow_http: bool,
+) -> str:
+    """Find the base URL of an adapter's provider.
+
+    Looked up in this order: the argument, the client's mapping, the environment, the adapter's
+    default. A job's own param that is a part of that default's host comes before the mapping and
+    the environment, for these may be another tenant's; but not before a URL on this machine,
+    where a stand-in or a proxy answers for every host.
+
+    Args:
+        adapter: what knows the vendor.
+        given: the call's own base URL.
+        settings: the client's base URLs by provider.
+        params: the job's.
+        allow_http: whether plain HTTP is allowed to hosts that are not loopback.
+
+    Raises:
+        WrongType: it is not a string.
+        ConfigurationError: there is none, or it cannot be right.
+    """
+
+    def checked(url: object) -> str:
+        if not isinstance(url, str):
+            raise WrongType(f"base_url must be a string, not {url!r}")
+        return _checked(adapter.name, adapter.default_url, url, allow_http=allow_http)
+
+    named = _names_host(adapter, params)
+    if given is not None:
+        return checked(given)
+    names = [name for name in (adapter.name, adapter.shares) if name is not None]
+    url = next((settings[name] for name in names if name in settings), None)
+    if url is None:
+        url = os.environ.get(adapter.url_env, "").strip() or None
+    if url is not None and (not named or _is_on_this_machine(checked(url))):
+        return checked(url)
+    return checked(_default(adapter, params))
+
+
+def _names_host(adapter: Adapter, params: Mapping[str, str]) -> bool:
+    """Whether a job's params name its host, and not only by their defaults.
+
+    Raises:
+        ConfigurationError: one of them cannot be a part of a host.
+    """
+    about = declared(adapter.params)
+    named = [name for name in _host_params(adapter) if name in params]
+    for name in named:
+        if not _HOST_PART.fullmatch(params[name]):
+            raise ConfigurationError(
+                f"the param {name!r} of {adapter.name!r} is {params[name]!r}, which cannot be a "
+                f"part of a host; it must be {about[name].about}"
+            )
+    return any(params[name] != about[name].default for name in named)
+
+
+def _host_params(adapter: Adapter) -> tuple[str, ...]:
+    if "{" not in adapter.default_url:
+        return ()
+    return tuple(part.name for part in parse(adapter.default_url) if isinstance(part, Placeholder))
+
+
+def _default(adapter: Adapter, params: Mapping[str, str]) -> str:
+    """Return the adapter's own URL, with the params that are a part of its host filled in."""
+    missing = [name for name in _host_params(adapter) if name not in params]
+    if missing:
+        about = declared(adapter.params)[missing[0]].about
+        raise ConfigurationError(
+            f"{adapter.name!r} needs the param {missing[0]!r} as a part of its host: {about}; or "
+            f"pass base_url= or set {adapter.url_env}"
+        )
+    return adapter.default_url.format_map(params)
+
+
+# A valid URL is checked once; one that is not raises each time.
+@lru_cache(maxsize=256)
+def _checked(provider: str, default_url: str, url: str, *, allow_http: bool) -> str:
+    wrong = f"the base URL for {provider!r} "
+    like = default_url.replace("{", "<").replace("}", ">")
+    right = f"; expected something like {like}"
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or ""), parts.port
+    except ValueError as error:
+        raise ConfigurationError(f"{wrong}is malformed: {error}{right}") from None
+    if parts.username is not None or parts.password is not None:
+        raise ConfigurationError(f"{wrong}must not hold a user name or password{right}")
+    if parts.query or parts.fragment or "?" in url or "#" in url:
+        raise ConfigurationError(f"{wrong}must not have a query or fragment{right}")
+    if len(url) > _LONGEST_URL:
+        raise ConfigurationError(f"{wrong}is longer than {_LONGEST_URL:,} characters{right}")
+    if parts.scheme not in {"http", "https"} or not url.isprintable() or " " in url:
+        raise ConfigurationError(f"{wrong}is not an http or https URL: {url!r}{right}")
+    if not _is_host(host, bracketed="[" in parts.netloc) or port == 0:
+        raise ConfigurationError(f"{wrong}has no valid host or port: {url!r}{right}")
+    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
+        raise ConfigurationError(
+            f"{wrong}is plain http to {host}, which would show the key to the network; use "
+            "https, or allow_http=True on the client if you mean it"
+        )
+    return url.rstrip("/")
+
+
+def _is_host(host: str, *, bracketed: bool) -> bool:
+    labels = host.removesuffix(".").split(".")
+    if bracketed or labels[-1].isdigit():
+        return _address(host) is not None
+    return all(map(_LABEL.fullmatch, labels))
+
+
+def _is_on_this_machine(url: str) -> bool:
+    return _is_loopback(urlsplit(url).hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
