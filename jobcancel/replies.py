@@ -9,16 +9,14 @@ by the documented words of success. What no table names is unsettled, and `flow`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import field, frozen
 
 from jobcancel.adapter import Reading, Response, is_json
 from jobcancel.models import Job, JobState, Outcome, Progress
 from jobcancel.paths import pick
-
-if TYPE_CHECKING:
-    from jobcancel.convert import Said
+from jobcancel.said import Said
 
 # Replies that say "not now", by RFC 9110 and RFC 6585; 52x are Cloudflare's, 529 is "overloaded"
 # at several vendors.
@@ -113,23 +111,18 @@ class Replies:
         )
 
     def _said(self, response: Response) -> Said:
-        from jobcancel.convert import said
-
         body = response.body or {}
         done, total = self.progress or (None, None)
-        return said(
-            {
-                "state": self._state_word(body),
-                "message": pick(body, self.message),
-                "code": pick(body, self.code),
-                "request_id": response.headers.get(self.request_id_header)
-                or pick(body, self.request_id),
-                "job_id": pick(body, self.job_id),
-                "retryable": pick(body, [self.retryable]),
-                "retry_after": pick(body, self.retry_after),
-                "done": None if done is None else pick(body, [done]),
-                "total": None if total is None else pick(body, [total]),
-            }
+        return Said(
+            state=self._state_word(body),
+            message=pick(body, self.message),
+            code=pick(body, self.code),
+            request_id=response.headers.get(self.request_id_header) or pick(body, self.request_id),
+            job_id=pick(body, self.job_id),
+            retryable=pick(body, [self.retryable]),
+            retry_after=pick(body, self.retry_after),
+            done=None if done is None else pick(body, [done]),
+            total=None if total is None else pick(body, [total]),
         )
 
     def _state_word(self, body: Mapping[str, Any]) -> object:

@@ -48,6 +48,7 @@ LAYERS = [
     {"tables"},
     {"replies"},
     {"convert"},
+    {"said"},
     {"adapter"},
     {"routes"},
     {"paths"},

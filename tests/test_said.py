@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobcancel.convert import Said, said
+from jobcancel.said import Said
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -15,27 +15,29 @@ JSON = st.recursive(
     max_leaves=5,
 )
 FIELDS = [
-    "state", "message", "code", "request_id", "job_id", "retryable", "done", "total",
+    "state", "message", "code", "request_id", "job_id", "retryable", "retry_after", "done",
+    "total",
 ]  # fmt: skip
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON))
 def test_fields_of_any_type_are_read_without_raising(fields: dict[str, Any]) -> None:
-    read = said(fields)
+    read = Said(**fields)
     assert all(isinstance(value, str) for value in (read.state, read.code) if value is not None)
     assert read.retryable in {None, True, False}
 
 
 def test_fields_of_the_wrong_type_count_as_missing() -> None:
     wrong = {name: [1] for name in FIELDS}
-    assert Said() == said(wrong)
+    assert Said() == Said(**wrong)
 
 
 def test_numbers_are_codes_and_ids_but_never_states_or_messages() -> None:
     fields = {"state": 404, "message": 1, "code": 404, "request_id": 7, "job_id": 12}
-    assert Said(code="404", request_id="7", job_id="12") == said(fields)
+    assert Said(code="404", request_id="7", job_id="12") == Said(**fields)
 
 
 def test_counts_are_whole_numbers_from_zero() -> None:
-    assert Said(done=0, total=None) == said({"done": 0, "total": -1})
-    assert Said() == said({"done": True, "total": 1.5})
+    read = Said(done=0, total=-1)
+    assert (0, None) == (read.done, read.total)
+    assert Said() == Said(done=True, total=1.5)
