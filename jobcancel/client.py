@@ -7,18 +7,21 @@ arguments are checked in `prepare`; what is decided is in `flow`.
 from __future__ import annotations
 
 import os
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Self
 
 from jobcancel import drive, log, transport
 from jobcancel.config import hidden
 from jobcancel.errors import ConfigurationError
 from jobcancel.http import AsyncHttpClient, HttpClient
+from jobcancel.limit import is_limited
 from jobcancel.prepare import Client
 
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncIterable,
         Iterable,
+        Iterator,
         Mapping,
     )
 
@@ -71,7 +74,8 @@ class Canceller(Client[HttpClient, HttpClient]):
             deadline=deadline,
             verify=verify,
         )
-        result = drive.run(call.cancel(), self.http(), self._clock, call.job)
+        with self._http() as http:
+            result = drive.run(call.cancel(), http, self._clock, call.job)
         log.cancel_settled(result)
         return result
 
@@ -97,7 +101,8 @@ class Canceller(Client[HttpClient, HttpClient]):
             timeout=timeout,
             deadline=deadline,
         )
-        reading = drive.run(call.status(), self.http(), self._clock, call.job)
+        with self._http() as http:
+            reading = drive.run(call.status(), http, self._clock, call.job)
         log.status_settled(reading)
         return reading
 
@@ -112,6 +117,7 @@ class Canceller(Client[HttpClient, HttpClient]):
         """Cancel many jobs, as `jobcancel.cancel_many` does, with this client's settings."""
         from jobcancel import many  # and with it asyncio, which single sync calls do without
 
+        self.check_open()
         limits = many.Limits(concurrency, rate, max_wait)
         if self._http_client is not None:
             raise ConfigurationError(
@@ -119,6 +125,19 @@ class Canceller(Client[HttpClient, HttpClient]):
                 "cannot; use AsyncCanceller(http_client=...) and its cancel_many"
             )
         return many.CancelResults(self, jobs, limits)
+
+    @contextmanager
+    def _http(self) -> Iterator[HttpClient]:
+        """Give the HTTP client for one call.
+
+        A signal handler that interrupted an exchange gets one of its own: that exchange may hold
+        the lock of the other's connections, and goes on only when the handler has returned.
+        """
+        if self._http_client is not None or not is_limited():
+            yield self.http()
+            return
+        with closing(self._new_http_client()) as client:
+            yield client
 
     def close(self) -> None:
         """Close the connections; the client cannot be used any more."""
@@ -210,6 +229,7 @@ class AsyncCanceller(Client[AsyncHttpClient, transport.AsyncClients]):
         """Cancel many jobs, as `jobcancel.acancel_many` does, with this client's settings."""
         from jobcancel import many  # and with it asyncio, which single sync calls do without
 
+        self.check_open()
         limits = many.Limits(concurrency, rate, max_wait)
         return many.AsyncCancelResults(self, jobs, limits)
 

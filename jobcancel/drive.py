@@ -115,7 +115,7 @@ async def aexchange(client: AsyncHttpClient | AsyncClients, send: Send) -> Reply
         left = send.timeout - (time.monotonic() - began)
         return await _within(leased, send, left)
     finally:
-        client.give_back(leased)
+        await client.give_back(leased)
 
 
 async def _within(client: AsyncHttpClient, send: Send, seconds: float) -> Reply:

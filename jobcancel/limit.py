@@ -29,6 +29,11 @@ def time_limit(seconds: float) -> Iterator[None]:
         _limit.until = interrupted
 
 
+def is_limited() -> bool:
+    """Return whether this thread is in an exchange, which a signal handler has interrupted."""
+    return getattr(_limit, "until", None) is not None
+
+
 def time_left(timeout: float | None, error: type[Exception]) -> float | None:
     """Return how many seconds an operation of this thread may take.
 

@@ -103,15 +103,26 @@ class Client(Generic[C, W]):
         """Where this client's time and chance come from."""
         return self._clock
 
+    def check_open(self) -> None:
+        """Check that this client can still be used.
+
+        Raises:
+            ConfigurationError: it was closed.
+        """
+        if self._closed:
+            raise ConfigurationError(f"this {type(self).__name__} is closed; make a new one")
+
     def http(self) -> C | W:
         """Return the HTTP client to send with: the caller's, or this process's own."""
+        self.check_open()
         if self._http_client is not None:
             return self._http_client
         process = os.getpid()
-        if process not in self._own:
+        own = self._own.get(process)
+        if own is None:
             # Of two threads that come here at once, one client is used and one never opened.
-            self._own.setdefault(process, self._new_http_client())
-        return self._own[process]
+            own = self._own.setdefault(process, self._new_http_client())
+        return own
 
     def prepare(
         self,
@@ -126,8 +137,7 @@ class Client(Generic[C, W]):
         verify: bool | None = None,
     ) -> Call:
         """Check the arguments of one call and say what it is."""
-        if self._closed:
-            raise ConfigurationError(f"this {type(self).__name__} is closed; make a new one")
+        self.check_open()
         adapter = get_adapter(provider)
         job = config.job(adapter, job_id, params)
         policy = config.policy(

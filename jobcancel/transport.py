@@ -6,6 +6,7 @@ The only module that imports httpx; `drive` takes whatever client it is given.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +18,7 @@ from jobcancel.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from jobcancel.http import AsyncHttpClient
 
@@ -92,6 +93,7 @@ class AsyncClients:
         self._most = _MOST_CONNECTIONS
         self._free = Semaphore(self._most, fast_acquire=True)
         self._idle: list[AsyncHttpClient] = []
+        self._closed = False
 
     def _running_loop(self) -> object:
         if self._session is not None:
@@ -113,7 +115,13 @@ class AsyncClients:
                 "this AsyncCanceller was used in another event loop, to which its connections "
                 "belong; make one in each loop, or use acancel()"
             )
-        return self._next() if await self._one_is_free(seconds) else None
+        if not await self._one_is_free(seconds):
+            return None
+        try:
+            return self._next()
+        except BaseException:
+            self._free.release()
+            raise
 
     def _next(self) -> AsyncHttpClient:
         if self._session is not None:
@@ -132,11 +140,18 @@ class AsyncClients:
             return not scope.cancelled_caught
         return True
 
-    def give_back(self, client: AsyncHttpClient) -> None:
-        """Let the next one have the client."""
-        if client is not self._session:
-            self._idle.append(client)
+    async def give_back(self, client: AsyncHttpClient) -> None:
+        """Let the next one have the client; close it when there will be no next one."""
         self._free.release()
+        if client is self._session:
+            return
+        if not self._closed:
+            self._idle.append(client)
+            return
+        from anyio import CancelScope
+
+        with CancelScope(shield=True):
+            await client.aclose()
 
     def allow(self, connections: int) -> None:
         """Allow at least so many connections at once."""
@@ -145,7 +160,8 @@ class AsyncClients:
             self._free.release()
 
     async def aclose(self) -> None:
-        """Close every client that is not in use."""
+        """Close every client; one that is in use, when it is given back."""
+        self._closed = True
         if self._session is not None:
             await self._session.aclose()
         while self._idle:
@@ -160,7 +176,10 @@ def _aiohttp_session() -> AsyncHttpClient | None:
         return None
     from jobcancel.over_aiohttp import IS_NEW_ENOUGH, Session
 
-    return Session(_tls_context()) if IS_NEW_ENOUGH else None
+    if not IS_NEW_ENOUGH:
+        return None
+    with _setting_up():
+        return Session(_tls_context())
 
 
 def _in_asyncio() -> bool:
@@ -179,12 +198,15 @@ def _new_async_client() -> httpx.AsyncClient:
 
 
 def _set_up(kind: Callable[..., T], *, limits: httpx.Limits) -> T:
+    with _setting_up():
+        return kind(verify=_tls_context(), mounts=_NO_PROXY, limits=limits)
+
+
+@contextmanager
+def _setting_up() -> Iterator[None]:
+    """Say what may be wrong in the environment when no HTTP client can be made."""
     try:
-        return kind(
-            verify=_tls_context(),
-            mounts=_NO_PROXY,
-            limits=limits,
-        )
+        yield
     except (ImportError, OSError, ValueError) as error:
         raise ConfigurationError(
             f"no HTTP client can be set up: {error}; check SSL_CERT_FILE, SSL_CERT_DIR and the "

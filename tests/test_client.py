@@ -131,6 +131,8 @@ def test_a_closed_client_says_so() -> None:
     canceller.close()
     with pytest.raises(ConfigurationError, match="this Canceller is closed; make a new one"):
         canceller.cancel("pulse", "1")
+    with pytest.raises(ConfigurationError, match="this Canceller is closed; make a new one"):
+        canceller.cancel_many([])
 
 
 @pytest.mark.anyio
@@ -139,6 +141,20 @@ async def test_a_closed_async_client_says_so() -> None:
     await canceller.aclose()
     with pytest.raises(ConfigurationError, match="this AsyncCanceller is closed"):
         await canceller.status("pulse", "1")
+    with pytest.raises(ConfigurationError, match="this AsyncCanceller is closed"):
+        canceller.cancel_many([])
+
+
+def test_a_run_of_a_client_that_was_closed_opens_nothing() -> None:
+    async def run() -> dict[int, object]:
+        canceller = AsyncCanceller(api_keys={"pulse": "k"})
+        begun = canceller.cancel_many([])
+        await canceller.aclose()
+        with pytest.raises(ConfigurationError, match="this AsyncCanceller is closed"):
+            await anext(begun)
+        return dict(canceller._own)
+
+    assert {} == asyncio.run(run())
 
 
 def test_a_client_that_is_forgotten_unclosed_warns(sandbox: Sandbox) -> None:
@@ -301,6 +317,40 @@ def test_a_signal_handler_may_cancel_a_job_in_the_middle_of_a_call(configured: S
         outcomes.append(cancel("pulse", job_id).outcome)
     finally:
         signal.signal(signal.SIGALRM, before)
+    assert [Outcome.CANCELLED] * 2 == outcomes
+
+
+class _LockWithSignal:
+    """The lock of a pool's connections; the first time it is taken, a signal comes."""
+
+    def __init__(self) -> None:
+        self.lock, self.taken = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        assert self.lock.acquire(timeout=5), "the call that was interrupted holds it"
+        self.taken += 1
+        if self.taken == 1:
+            signal.raise_signal(signal.SIGALRM)
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+
+def test_a_signal_handler_does_not_wait_for_the_call_that_it_interrupted(
+    configured: Sandbox,
+) -> None:
+    job_id, urgent = configured.submit("pulse"), configured.submit("pulse")
+    outcomes = []
+    with Canceller() as canceller:
+        pool = canceller.http()._transport._pool  # type: ignore[attr-defined]
+        pool._optional_thread_lock = _LockWithSignal()
+        before = signal.signal(
+            signal.SIGALRM, lambda *_: outcomes.append(canceller.cancel("pulse", urgent).outcome)
+        )
+        try:
+            outcomes.append(canceller.cancel("pulse", job_id).outcome)
+        finally:
+            signal.signal(signal.SIGALRM, before)
     assert [Outcome.CANCELLED] * 2 == outcomes
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import anyio
@@ -105,33 +104,3 @@ def test_a_delete_whose_reply_was_lost_is_not_sent_again_before_the_status_is_re
 def test_the_headers_of_a_request_are_in_no_repr() -> None:
     request = Prepared("GET", URL("http://x/"), {"x-api-key": KEY}, None, ClientTimeout())
     assert KEY not in repr(request)
-
-
-def test_one_waits_no_longer_than_an_exchange_for_a_free_connection() -> None:
-    async def run() -> object:
-        clients = transport.AsyncClients()
-        taken = [await clients.take(1.0) for _ in range(100)]
-        nothing = await clients.take(0.01)
-        for each in taken:
-            assert each is not None
-            clients.give_back(each)
-        again = await clients.take(1.0)
-        await clients.aclose()
-        return nothing, again is not None
-
-    assert (None, True) == anyio.run(run)
-
-
-def test_what_finds_no_free_connection_was_not_sent() -> None:
-    class Full(transport.AsyncClients):
-        async def take(self, seconds: float) -> None:
-            return None
-
-    async def run() -> CancelResult:
-        async with AsyncCanceller(api_keys={"pulse": KEY}, deadline=0.01) as canceller:
-            canceller._own[os.getpid()] = Full()
-            return await canceller.cancel("pulse", "1")
-
-    result = anyio.run(run)
-    assert Outcome.UNKNOWN is result.outcome
-    assert result.message.startswith("no connection was free within 0.01 seconds")

@@ -1,0 +1,91 @@
+"""How HTTP clients are made, lent and closed."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from jobcancel import AsyncCanceller, CancelResult, ConfigurationError, Outcome, transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEY = "sk-very-secret-key"
+
+
+def test_one_waits_no_longer_than_an_exchange_for_a_free_connection() -> None:
+    async def run() -> object:
+        clients = transport.AsyncClients()
+        taken = [await clients.take(1.0) for _ in range(100)]
+        nothing = await clients.take(0.01)
+        for each in taken:
+            assert each is not None
+            await clients.give_back(each)
+        again = await clients.take(1.0)
+        await clients.aclose()
+        return nothing, again is not None
+
+    assert (None, True) == anyio.run(run)
+
+
+def test_what_finds_no_free_connection_was_not_sent() -> None:
+    class Full(transport.AsyncClients):
+        async def take(self, seconds: float) -> None:
+            return None
+
+    async def run() -> CancelResult:
+        async with AsyncCanceller(api_keys={"pulse": KEY}, deadline=0.01) as canceller:
+            canceller._own[os.getpid()] = Full()
+            return await canceller.cancel("pulse", "1")
+
+    result = anyio.run(run)
+    assert Outcome.UNKNOWN is result.outcome
+    assert result.message.startswith("no connection was free within 0.01 seconds")
+
+
+@pytest.fixture
+def no_certificates(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
+    transport._tls_context.cache_clear()
+    yield
+    transport._tls_context.cache_clear()
+
+
+@pytest.mark.usefixtures("no_certificates")
+@pytest.mark.parametrize("by", ["aiohttp", "httpx"])
+def test_an_unusable_certificate_file_is_told_every_time(
+    by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOBCANCEL_TRANSPORT", by)
+
+    async def run() -> None:
+        async with AsyncCanceller(api_keys={"pulse": KEY}) as canceller:
+            for _ in range(transport._MOST_CONNECTIONS + 1):
+                with pytest.raises(ConfigurationError, match="check SSL_CERT_FILE"):
+                    await canceller.cancel("pulse", "1")
+
+    anyio.run(run)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_what_is_given_back_after_the_end_is_closed(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOBCANCEL_TRANSPORT", "httpx")
+
+    async def run() -> list[bool]:
+        clients = transport.AsyncClients()
+        taken = [await clients.take(1.0) for _ in range(2)]
+        early, late = (each for each in taken if each is not None)
+        await clients.give_back(early)
+        await clients.aclose()
+        before = late.is_closed  # type: ignore[attr-defined]
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await clients.give_back(late)
+        return [each.is_closed for each in (early, late)] + [before]  # type: ignore[attr-defined]
+
+    assert [True, True, False] == anyio.run(run, backend=backend)
