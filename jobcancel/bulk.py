@@ -17,23 +17,24 @@ from typing import Any, cast
 from attrs import define, evolve, field
 
 from jobcancel import drive, log
-from jobcancel.adapter import Response
-from jobcancel.call import Flow, NotSent, Pause, Reply, Send
+from jobcancel.adapter import Reading, Response
+from jobcancel.call import Flow, NotSent, Pause, Reply, Send, Stopped, with_longest_wait
 from jobcancel.http import AsyncHttpClient
 from jobcancel.lane import Entry, Key, Lane
 from jobcancel.models import CancelResult, Outcome
 from jobcancel.pace import Pace
 from jobcancel.prepare import Call
-from jobcancel.retry import Clock, requested_wait, reset_wait
+from jobcancel.retry import Clock, reset_wait
 from jobcancel.transport import AsyncClients
 
 # Jobs that may wait for their lanes, for each that may be in flight: so far ahead is read.
 _ROOM = 50
 # Results that may wait to be taken, for each request that may be in flight.
 _BACKLOG = 4
-# Results that are remembered to answer a job that is given again.
+# Results that are remembered to answer a job that is given again after it was stopped.
 _REMEMBERED = 1000
 _SERVER_ERROR = 500
+_SUCCESSFUL = range(200, 300)
 
 
 @define(eq=False)
@@ -63,14 +64,22 @@ class Bulk:
     results: deque[CancelResult] = field(init=False, factory=deque)
     tasks: set[asyncio.Task[None]] = field(init=False, factory=set)
     finishing: bool = field(init=False, default=False)
-    in_flight: int = field(init=False, default=0)
-    waiting: int = field(init=False, default=0)
     wake: asyncio.Event = field(init=False, factory=asyncio.Event)
     news: asyncio.Event = field(init=False, factory=asyncio.Event)
     freed: asyncio.Event = field(init=False, factory=asyncio.Event)
     room: asyncio.Event = field(init=False, factory=asyncio.Event)
     reader: asyncio.Task[None] = field(init=False)
     runner: asyncio.Task[None] = field(init=False)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests in flight, over all lanes."""
+        return sum(lane.in_flight for lane in self.lanes.values())
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that were read and not begun."""
+        return sum(len(lane.waiting) for lane in self.lanes.values())
 
     def __attrs_post_init__(self) -> None:
         self.reader = asyncio.create_task(self.read())
@@ -144,7 +153,6 @@ class Bulk:
         else:
             entry = self.working[key] = Entry(key, call)
             self.lane_of(call).waiting.append(entry)
-            self.waiting += 1
             self.wake.set()
 
     def lane_of(self, call: Call) -> Lane:
@@ -174,15 +182,15 @@ class Bulk:
             self.answer_all(lane, Outcome.RATE_LIMITED, "the vendor refuses for now", wait)
             return True
         if lane.is_down and not lane.may_probe(now):
-            self.answer_all(lane, Outcome.UNKNOWN, _DOWN, None)
+            self.answer_all(lane, Outcome.UNKNOWN, _DOWN)
             return True
         if self.in_flight >= self.concurrency or len(self.results) >= self.concurrency * _BACKLOG:
             return False
         entry = lane.waiting.popleft()
-        entry.probes = lane.probing = lane.is_down
-        self.waiting -= 1
+        if lane.in_doubt:
+            lane.probe = entry
         self.room.set()
-        self.occupy(lane)
+        lane.in_flight += 1
         epoch = lane.pace.sent(now)
         task = asyncio.create_task(self.cancel(lane, entry, epoch))
         self.tasks.add(task)
@@ -207,35 +215,35 @@ class Bulk:
         finally:
             flow.close()
             self.vacate(lane)
-            if entry.probes:
-                entry.probes = lane.probing = False
+            if lane.probe is entry:
+                lane.probe = None
         if result is not None:
             self.answer(entry, result)
         elif self.finishing:
             del self.working[entry.key]
         else:
             lane.waiting.appendleft(entry)
-            self.waiting += 1
 
     async def pump(
         self, flow: Flow[CancelResult], lane: Lane, entry: Entry, epoch: int | None
     ) -> CancelResult | None:
         """Pump a flow to its result; None when nothing was settled and it is to be sent later."""
         answer: Reply | None = None
+        stopped: str | None = None
         while True:
             try:
-                step = flow.send(answer)
+                step = flow.throw(Stopped(stopped)) if stopped else flow.send(answer)
             except StopIteration as done:
                 return cast("CancelResult", done.value)
-            if self.finishing:
-                sent = epoch is None
-                return entry.unsent(Outcome.UNKNOWN, _STOPPED) if sent else None
+            answer = None
             if isinstance(step, Pause):
-                answer = None
-                if not await self.rest(lane, step.seconds):
-                    why = _STOPPED if self.finishing else _DOWN
-                    return entry.unsent(Outcome.UNKNOWN, why)
-            else:
+                stopped = await self.rest(lane, step.seconds)
+                continue
+            if epoch is None:
+                stopped = await self.await_turn(lane)
+            elif self.finishing:
+                return None
+            if stopped is None:
                 answer = await self.exchange(lane, entry, step, epoch)
                 epoch = None
                 if answer is None:
@@ -245,70 +253,93 @@ class Bulk:
         self, lane: Lane, entry: Entry, send: Send, epoch: int | None
     ) -> Reply | None:
         """Send one request and tell the lane what came; None for a job to be sent again later."""
-        clock, pace, job = self.clock, lane.pace, entry.call.job
+        clock, pace, call = self.clock, lane.pace, entry.call
         began = clock.monotonic()
         if epoch is None:  # the first request was noted when the job was started
             epoch = pace.sent(began)
         answer = await drive.aexchange(self.client, send)
         now = clock.monotonic()
-        drive.log_exchange(job, send, answer, now - began)
+        drive.log_exchange(call.job, send, answer, now - began)
         if not isinstance(answer, Response):
             if send.call == "status" or isinstance(answer, NotSent):
-                lane.failed(now)
+                lane.failed(now, entry)
             return answer
         if answer.status_code < _SERVER_ERROR:
             lane.worked()
         elif send.call == "status":
-            lane.failed(now)
-        if answer.status_code != _TOO_MANY_REQUESTS:
+            lane.failed(now, entry)
+        told = self.refusal(call, send, answer)
+        if told is None:
             pace.took(epoch, now - began)
             if (reset := reset_wait(answer.headers, clock.wall())) is not None:
                 pace.nothing_left(now, reset)
             return answer
-        told = entry.call.adapter.read_cancel(job, answer)
-        asked = requested_wait(answer.status_code, answer.headers, clock.wall())
-        pace.refused(now, epoch, told.retry_after or asked)
+        pace.refused(now, epoch, told.retry_after)
         first = send.call == "cancel" and send.attempt == 1
         return None if first and told.repeat else answer
 
-    async def rest(self, lane: Lane, seconds: float) -> bool:
-        """Wait between two requests of a job; False when there is to be no other."""
+    def refusal(self, call: Call, send: Send, answer: Response) -> Reading | None:
+        """Return what a reply means that refuses for now; None for any other."""
+        if answer.status_code in _SUCCESSFUL:
+            return None
+        adapter = call.adapter
+        read = adapter.read_cancel if send.call == "cancel" else adapter.read_status
+        told = with_longest_wait(read(call.job, answer), answer, self.clock.wall())
+        return told if told.outcome is Outcome.RATE_LIMITED else None
+
+    async def rest(self, lane: Lane, seconds: float) -> str | None:
+        """Wait between two requests of a job; why there is to be no other, if that is so."""
         self.vacate(lane)
         wait = max(seconds, lane.pace.paused_until - self.clock.monotonic())
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(lane.went_down.wait(), wait)
+        why = await self.sleep(lane, wait)
         while self.in_flight >= self.concurrency:
             self.freed.clear()
             await self.freed.wait()
-        self.occupy(lane)
-        return not (lane.went_down.is_set() or self.finishing)
-
-    def occupy(self, lane: Lane) -> None:
-        """Count a request in flight."""
-        self.in_flight += 1
         lane.in_flight += 1
+        return why
+
+    async def await_turn(self, lane: Lane) -> str | None:
+        """Wait until the pace lets a job that is under way go on, before any new one; as `rest`."""
+        lane.turns += 1
+        why = _STOPPED if self.finishing else None
+        try:
+            while why is None and (wait := lane.pace.due(self.clock.monotonic())):
+                why = await self.sleep(lane, wait)
+        finally:
+            lane.turns -= 1
+            self.wake.set()
+        return why
+
+    async def sleep(self, lane: Lane, seconds: float) -> str | None:
+        """Wait; why the wait was cut short, if it was."""
+        try:
+            await asyncio.wait_for(lane.went_down.wait(), seconds)
+        except TimeoutError:
+            return None
+        return _STOPPED if self.finishing else _DOWN
 
     def vacate(self, lane: Lane) -> None:
-        """Count it out, and tell those that wait for that."""
-        self.in_flight -= 1
+        """Count a request out, and tell those that wait for that."""
         lane.in_flight -= 1
         self.freed.set()
         self.wake.set()
 
     # Answers
 
-    def answer_all(self, lane: Lane, outcome: Outcome, message: str, wait: float | None) -> None:
+    def answer_all(
+        self, lane: Lane, outcome: Outcome, message: str, wait: float | None = None
+    ) -> None:
         """Answer every job that waits in a lane without sending anything for it."""
-        self.waiting -= len(lane.waiting)
         while lane.waiting:
             entry = lane.waiting.popleft()
-            self.answer(entry, evolve(entry.unsent(outcome, message), retry_after=wait))
+            self.answer(entry, entry.unsent(outcome, message, wait))
 
     def answer(self, entry: Entry, result: CancelResult) -> None:
         """Hand a job's result on, as often as the job was given."""
         log.cancel_settled(result)
         del self.working[entry.key]
-        self.finished[entry.key] = evolve(result, body=None)
+        if result.stopped:
+            self.finished[entry.key] = evolve(result, body=None)
         if len(self.finished) > _REMEMBERED:
             self.finished.popitem(last=False)
         for _ in range(entry.times):
@@ -322,4 +353,3 @@ class Bulk:
 
 _DOWN = "the vendor is down: it could not be reached several times in a row"
 _STOPPED = "the run was stopped before this was settled"
-_TOO_MANY_REQUESTS = 429

@@ -25,7 +25,7 @@ class Send:
         request: what to send.
         timeout: seconds for the whole exchange, from connecting to the last byte of the body.
         call: `"cancel"` or `"status"`, for the log.
-        attempt: the how-manieth request of its kind this is, from 1, for the log.
+        attempt: the number of this request among those of its kind, from 1, for the log.
     """
 
     request: Request
@@ -55,8 +55,26 @@ class NoReply:
     reason: str
 
 
+class Stopped(Exception):
+    """Nothing more is to be sent; its text says why. It is thrown into a flow, which ends then."""
+
+
 Reply: TypeAlias = Response | NotSent | NoReply
 Flow: TypeAlias = Generator[Send | Pause, Any, T]
+
+
+def with_longest_wait(reading: Reading, reply: Response, wall: float) -> Reading:
+    """Return what a reply means, with the longer of the waits in its body and its headers.
+
+    Args:
+        reading: what its body says.
+        reply: the reply.
+        wall: seconds since the epoch.
+    """
+    wait = requested_wait(reply.status_code, reply.headers, wall)
+    if wait is None or (reading.retry_after is not None and wait <= reading.retry_after):
+        return reading
+    return evolve(reading, retry_after=wait)
 
 
 @define(eq=False)
@@ -107,10 +125,7 @@ class Call:
         """Return what a reply means, a missing one included."""
         if not isinstance(reply, Response):
             return Reading(message=reply.reason)
-        reading = read(self.job, reply)
-        wait = requested_wait(reply.status_code, reply.headers, self.clock.wall())
-        if wait is not None and (reading.retry_after is None or wait > reading.retry_after):
-            reading = evolve(reading, retry_after=wait)
+        reading = with_longest_wait(read(self.job, reply), reply, self.clock.wall())
         if reading.retry_after is not None:
             self.asked = max(reading.retry_after, self.asked or 0.0)
         return reading

@@ -45,6 +45,7 @@ class Canceller(Client[HttpClient, HttpClient]):
 
     Raises:
         ConfigurationError: a setting cannot be right.
+        UnknownProvider: there is no such provider as one that has a key or a URL.
     """
 
     _http_kind = "Client"

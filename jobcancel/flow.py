@@ -1,8 +1,9 @@
 """The decisions: how one job is cancelled, whatever goes wrong on the way.
 
 A flow is a generator. It yields `Send` and `Pause`, is sent back a `Response`, `NotSent` or
-`NoReply` for a `Send` (None for a `Pause`), and returns the result. It does no I/O, so the same
-decisions run under a sync client, an async client and by hand in tests; `drive` pumps it.
+`NoReply` for a `Send` (None for a `Pause`), and returns the result; `Stopped`, thrown into it,
+makes it return at once. It does no I/O, so the same decisions run under a sync client, an async
+client and by hand in tests; `drive` pumps it.
 
 A cancel goes through the steps of `steps.STEPS`: each step tells what it met, and the table
 says which step follows. What the words mean is in `steps`; here is how each step is taken.
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from attrs import define, evolve, field
 
 from jobcancel.adapter import Reading, Response
-from jobcancel.call import Call, Flow, NotSent, Pause
+from jobcancel.call import Call, Flow, NotSent, Pause, Stopped
 from jobcancel.models import CancelResult, JobReading, JobState, Outcome
 from jobcancel.retry import SYSTEM_CLOCK, Clock, Policy
 from jobcancel.steps import STEPS, Met, Step
@@ -63,11 +64,14 @@ def cancel(
         return call.result(Reading(outcome=Outcome.INVALID, message=refusal))
     first = Step.GUARD if adapter.must_read_first(job) else Step.SEND
     step = first
-    while step is not Step.DONE:
-        met = yield from call.take(step)
-        step = STEPS[step, met]
-        if step is Step.SEND and met is Met.RESTED:
-            step = first
+    try:
+        while step is not Step.DONE:
+            met = yield from call.take(step)
+            step = STEPS[step, met]
+            if step is Step.SEND and met is Met.RESTED:
+                step = first
+    except Stopped as stopped:
+        call.stop(str(stopped))
     return call.result(call.last)
 
 
@@ -188,11 +192,11 @@ class _Cancel(Call):
         return Met.ACTIVE if self.in_time() else self.unsettled()
 
     def send_cancel(self) -> Flow[Met]:
-        self.sent += 1
-        self.by_us = True
         self.key = self.key or self.new_key()
         request = self.adapter.cancel_request(self.job, self.endpoint, self.key)
-        reply = yield from self.send("cancel", request, self.sent)
+        reply = yield from self.send("cancel", request, self.sent + 1)
+        self.sent += 1
+        self.by_us = True
         if isinstance(reply, Response):
             # The same key again would only replay this reply.
             self.key = None
@@ -301,6 +305,12 @@ class _Cancel(Call):
             )
         self.last = last
         return Met.SPENT
+
+    def stop(self, why: str) -> None:
+        """End with the last thing that happened, for nothing more is to be sent."""
+        accepted = self.told.outcome in _ACCEPTANCES
+        self.unsettled(Outcome.CANCELLING if accepted else Outcome.UNKNOWN)
+        self.last = evolve(self.last, message=f"{self.last.message}; {why}")
 
     def result(self, last: Reading) -> CancelResult:
         return CancelResult(

@@ -35,7 +35,9 @@ def is_wanted(level: int) -> bool:
 def _structlog() -> Any:  # noqa: ANN401 - the module
     """Return structlog if the application configured it; then it has imported it."""
     structlog = sys.modules.get("structlog")
-    return structlog if structlog is not None and structlog.is_configured() else None
+    # Nobody can have configured what another thread is still importing and is not all there.
+    is_configured = getattr(structlog, "is_configured", None)
+    return structlog if is_configured is not None and is_configured() else None
 
 
 def emit(level: int, event: str, **values: object) -> None:

@@ -28,6 +28,7 @@ from jobcancel.errors import ConfigurationError, WrongType
 from jobcancel.items import Item, ReadInThread, iterate
 from jobcancel.models import CancelResult, Job
 from jobcancel.pace import rates
+from jobcancel.registry import check_known
 from jobcancel.transport import AsyncClients
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Limits:
 
     Raises:
         ConfigurationError: one of them cannot be right.
+        UnknownProvider: there is no such provider as one that has a rate.
     """
 
     concurrency: int
@@ -61,7 +63,8 @@ class Limits:
             raise WrongType(f"max_wait must be a number of seconds, not {self.max_wait!r}")
         if not self.max_wait >= 0:
             raise ConfigurationError(f"max_wait must be 0 seconds or more, not {self.max_wait!r}")
-        rates(self.rate)
+        for provider in filter(None, rates(self.rate)):
+            check_known(provider)
 
 
 @define

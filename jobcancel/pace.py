@@ -94,8 +94,10 @@ class Pace:
 
     def delay(self, now: float, in_flight: int) -> float | None:
         """Return in how many seconds the next request may go; None: when a reply has come."""
-        if in_flight >= min(self.window, self.most):
-            return None
+        return None if in_flight >= min(self.window, self.most) else self.due(now)
+
+    def due(self, now: float) -> float:
+        """Return in how many seconds a request of a job that is under way may go."""
         delay = max(self.paused_until - now, self._earned_at(self.spent + 1) - now)
         return delay if delay > _AT_ONCE else 0.0
 

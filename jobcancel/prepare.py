@@ -18,7 +18,7 @@ from jobcancel.adapter import Adapter, Endpoint
 from jobcancel.errors import ConfigurationError, WrongType
 from jobcancel.http import module_of
 from jobcancel.models import CancelResult, Job, JobReading
-from jobcancel.registry import get_adapter
+from jobcancel.registry import check_known, get_adapter
 from jobcancel.retry import SYSTEM_CLOCK, Clock, Policy
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class Client(Generic[C, W]):
                 raise WrongType(f"{type(self).__name__} needs a {self._http_kind}: {http_client!r}")
         self._api_keys = keys
         self._base_urls = config.check_urls(base_urls)
+        for provider in (*keys, *self._base_urls):
+            check_known(provider)
         self._timeout = timeout
         self._deadline = deadline
         self._verify = verify

@@ -76,13 +76,24 @@ def get_adapter(provider: str) -> Adapter:
         >>> get_adapter("talonic").title
         'Talonic'
     """
-    if not isinstance(provider, str):
-        raise WrongType(f"provider must be a string such as 'pulse', not {provider!r}")
+    check_known(provider)
     if provider in BUILT_IN:
         return _built_in(provider)
     if provider in _registered:
         return _registered[provider]
     return _plugged_in(provider)
+
+
+def check_known(provider: object) -> None:
+    """Check that there is a provider of that name, without importing it.
+
+    Raises:
+        UnknownProvider: there is none; the message lists the known ones.
+    """
+    if not isinstance(provider, str):
+        raise WrongType(f"provider must be a string such as 'pulse', not {provider!r}")
+    if provider not in BUILT_IN and provider not in _registered and not _points(provider):
+        raise UnknownProvider(_unknown(provider))
 
 
 def register(adapter: Adapter, *, replace: bool = False) -> None:
@@ -141,8 +152,6 @@ def _points(provider: str) -> list[EntryPoint]:
 
 def _plugged_in(provider: str) -> Adapter:
     points = _points(provider)
-    if not points:
-        raise UnknownProvider(_unknown(provider))
     if len(points) > 1:
         names = " and ".join(sorted(map(_distribution, points)))
         raise BrokenAdapter(f"{provider!r} is brought by {names}; uninstall all but one of them")

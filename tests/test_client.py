@@ -24,6 +24,7 @@ from jobcancel import (
     ConfigurationError,
     JobState,
     Outcome,
+    UnknownProvider,
     acancel,
     astatus,
     cancel,
@@ -286,6 +287,14 @@ def test_an_async_client_of_another_event_loop_says_so(sandbox: Sandbox) -> None
 def test_a_misspelt_setting_is_a_plain_type_error() -> None:
     with pytest.raises(TypeError, match="apikeys"):
         Canceller(apikeys={})  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("setting", ["api_keys", "base_urls"])
+def test_a_setting_for_a_provider_that_is_none_is_refused(setting: str) -> None:
+    wrong: Any = {setting: {"plse": "https://vendor.example"}}
+    for kind in (Canceller, AsyncCanceller):
+        with pytest.raises(UnknownProvider, match="no provider 'plse'; did you mean 'pulse'"):
+            kind(**wrong)
 
 
 def test_base_urls_must_be_a_mapping() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -85,6 +86,15 @@ def test_without_structlog_the_logger_jobcancel_gets_one_line(
     caplog.set_level(logging.INFO, logger="jobcancel")
     log.emit(logging.INFO, "cancel.settled", job_id="a\nevent=cancel.forged", state=None)
     assert ["event=cancel.settled job_id=\"'a\\\\nevent=cancel.forged'\""] == caplog.messages
+
+
+def test_a_structlog_that_another_thread_is_still_importing_is_not_used(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.WARNING, logger="jobcancel")
+    monkeypatch.setitem(sys.modules, "structlog", ModuleType("structlog"))
+    assert log.is_wanted(logging.WARNING)
+    assert not log.is_wanted(logging.INFO)
 
 
 def test_a_level_that_nobody_listens_to_costs_no_rendering(

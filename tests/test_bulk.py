@@ -1,0 +1,205 @@
+"""Runs at a vendor that is played in this process, request by request."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from jobcancel import AsyncCanceller, CancelResult, JobState, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
+CANCELLED = {"message": "Job cancelled successfully"}
+
+
+def reply(status_code: int, body: object = None, **headers: str) -> httpx.Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(status_code, json=body or {}, headers=named)
+
+
+class Vendor:
+    """Answers by a function, and keeps when each request came, in seconds from the start."""
+
+    def __init__(self, answer: Callable[[Vendor, str, str], Awaitable[httpx.Response]]) -> None:
+        self.answer = answer
+        self.began = time.monotonic()
+        self.requests: list[tuple[str, str, float]] = []
+
+    @property
+    def now(self) -> float:
+        return time.monotonic() - self.began
+
+    def times(self, job_id: str) -> int:
+        return sum(job_id == asked for _, asked, _ in self.requests)
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        job_id = request.url.path.rpartition("/")[2]
+        self.requests.append((request.method, job_id, self.now))
+        return await self.answer(self, request.method, job_id)
+
+
+async def run(
+    vendor: Vendor, jobs: Iterable[str] | AsyncIterator[str], **settings: Any
+) -> AsyncIterator[CancelResult]:
+    async def pairs() -> AsyncIterator[tuple[str, str]]:
+        if hasattr(jobs, "__aiter__"):
+            async for job_id in jobs:
+                yield ("pulse", job_id)
+        else:
+            for job_id in jobs:
+                yield ("pulse", job_id)
+
+    limits = {name: settings.pop(name) for name in ("rate", "concurrency") if name in settings}
+    async with httpx.AsyncClient(transport=httpx.MockTransport(vendor)) as http_client:
+        canceller = AsyncCanceller(
+            http_client=http_client,
+            api_keys={"pulse": "key"},
+            base_urls={"pulse": "https://vendor.example"},
+            **settings,
+        )
+        async for result in canceller.cancel_many(pairs(), **limits):
+            yield result
+
+
+def results_of(vendor: Vendor, jobs: Iterable[str], **settings: Any) -> list[CancelResult]:
+    async def collect() -> list[CancelResult]:
+        return [result async for result in run(vendor, jobs, **settings)]
+
+    return asyncio.run(collect())
+
+
+def test_a_job_that_was_not_stopped_is_sent_again_when_it_is_given_again() -> None:
+    async def answer(vendor: Vendor, _method: str, job_id: str) -> httpx.Response:
+        if vendor.times(job_id) == 1:
+            return reply(503, retry_after="3600")
+        return reply(200, CANCELLED)
+
+    async def again() -> list[Outcome]:
+        given: asyncio.Queue[str] = asyncio.Queue()
+        given.put_nowait("1")
+
+        async def jobs() -> AsyncIterator[str]:
+            for _ in range(3):
+                yield await given.get()
+
+        outcomes = []
+        async for result in run(vendor, jobs()):
+            outcomes.append(result.outcome)
+            given.put_nowait(result.job_id)
+        return outcomes
+
+    vendor = Vendor(answer)
+    assert [Outcome.UNKNOWN, Outcome.CANCELLED, Outcome.CANCELLED] == asyncio.run(again())
+    assert ["DELETE", "GET", "DELETE"] == [method for method, *_ in vendor.requests]
+
+
+def test_a_vendor_that_is_away_for_a_moment_costs_no_job() -> None:
+    async def answer(vendor: Vendor, _method: str, _job_id: str) -> httpx.Response:
+        await asyncio.sleep(0.005)
+        if 0.05 < vendor.now < 0.2:
+            raise httpx.ConnectError("refused")
+        return reply(200, CANCELLED)
+
+    results = results_of(Vendor(answer), map(str, range(1000)))
+    assert {Outcome.CANCELLED: 1000} == Counter(result.outcome for result in results)
+
+
+def test_a_vendor_that_is_back_is_found_by_a_probe() -> None:
+    """One that sends nothing finds out nothing; the next one does."""
+    down = True
+    found = asyncio.Event()
+
+    async def answer(_vendor: Vendor, _method: str, _job_id: str) -> httpx.Response:
+        if down:
+            raise httpx.ConnectError("refused")
+        found.set()
+        return reply(200, CANCELLED)
+
+    async def jobs() -> AsyncIterator[str]:
+        for number in range(20):
+            yield str(number)
+        for number in range(100):
+            if found.is_set():
+                break
+            yield ".." if number % 2 else f"probe-{number}"
+            await asyncio.sleep(0.1)
+        yield "later"
+
+    async def until_found() -> dict[str, Outcome]:
+        nonlocal down
+        outcomes = {}
+        async for result in run(vendor, jobs(), concurrency=20):
+            outcomes[result.job_id] = result.outcome
+            down = down and result.job_id != "19"
+        return outcomes
+
+    vendor = Vendor(answer)
+    outcomes = asyncio.run(until_found())
+    assert {Outcome.UNKNOWN} == {outcomes[str(number)] for number in range(20)}
+    assert Outcome.CANCELLED is outcomes["later"]
+    assert Outcome.UNKNOWN is outcomes["probe-0"]
+    assert Outcome.CANCELLED in {outcomes[job_id] for job_id in outcomes if "probe" in job_id}
+
+
+def test_a_wait_that_was_asked_for_is_not_cut_short_by_a_vendor_that_goes_down_and_up() -> None:
+    """The wait ends when the vendor goes down, and finds it up again."""
+    probed = asyncio.Event()
+
+    async def answer(_vendor: Vendor, method: str, job_id: str) -> httpx.Response:
+        if job_id == "held":
+            await probed.wait()
+            return reply(200, CANCELLED)
+        if job_id == "patient" and method == "DELETE":
+            return reply(503, retry_after="20")
+        if job_id == "probe" and method == "GET":
+            probed.set()
+        return reply(500)
+
+    vendor = Vendor(answer)
+    jobs = ["patient", *(f"failing-{number}" for number in range(5)), "held", "probe"]
+    results = {each.job_id: each for each in results_of(vendor, jobs, concurrency=7)}
+    assert Outcome.CANCELLED is results["held"].outcome
+    assert Outcome.UNKNOWN is results["patient"].outcome
+    assert ["DELETE", "GET"] == [sent for sent, job_id, _ in vendor.requests if job_id == "patient"]
+
+
+def test_reading_keeps_to_a_fixed_rate_too_and_comes_before_new_jobs() -> None:
+    async def answer(vendor: Vendor, method: str, job_id: str) -> httpx.Response:
+        if method == "DELETE":
+            return reply(200, CANCELLED)
+        word = "processing" if vendor.times(job_id) < 3 else "canceled"
+        return reply(200, {"job_id": job_id, "status": word})
+
+    vendor = Vendor(answer)
+    results = results_of(vendor, ["0", "1"], rate="4/s", verify=True)
+    assert {(Outcome.CANCELLED, True)} == {(each.outcome, each.verified) for each in results}
+    sent = [at for *_, at in vendor.requests]
+    assert all(later - at > 0.2 for at, later in itertools.pairwise(sent))
+    assert [("DELETE", "0"), ("GET", "0")] == [request[:2] for request in vendor.requests[:2]]
+
+
+def test_a_result_of_a_run_that_was_stopped_tells_what_was_sent_and_seen() -> None:
+    async def answer(_vendor: Vendor, method: str, job_id: str) -> httpx.Response:
+        if method == "DELETE":
+            return reply(503, retry_after="20")
+        return reply(200, {"job_id": job_id, "status": "processing"})
+
+    async def stop() -> CancelResult:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(vendor)) as http_client:
+            canceller = AsyncCanceller(http_client=http_client, api_keys={"pulse": "key"})
+            results = canceller.cancel_many([("pulse", "1")])
+            asyncio.get_running_loop().call_later(0.2, results.stop)
+            return await anext(results)
+
+    vendor = Vendor(answer)
+    result = asyncio.run(stop())
+    assert (Outcome.UNKNOWN, 1, 503) == (result.outcome, result.attempts, result.status_code)
+    assert JobState.RUNNING is result.state
+    assert result.message.endswith("; the run was stopped before this was settled")
+    assert result.elapsed > 0
