@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 from cattrs import BaseValidationError, transform_error
+from cattrs.gen import make_dict_unstructure_fn, override
 from cattrs.preconf.json import make_converter
+
+from jobcancel.models import CancelResult, JobReading
 
 T = TypeVar("T")
 
@@ -34,6 +37,12 @@ _converter.register_structure_hook(bool, _exactly(bool))
 _converter.register_structure_hook(int, _exactly(int))
 _converter.register_structure_hook(float, _exactly(float, int))
 _converter.register_structure_hook(str, _exactly(str))
+
+for _kind in (CancelResult, JobReading):
+    _converter.register_unstructure_hook(
+        _kind,
+        make_dict_unstructure_fn(_kind, _converter, params=override(omit_if_default=True)),
+    )
 
 
 def unstructure(value: object) -> dict[str, Any]:

@@ -120,6 +120,7 @@ class _Status(Call):
             request_id=last.request_id,
             progress=last.progress,
             body=last.body,
+            params=self.job.params,
         )
 
 
@@ -329,6 +330,7 @@ class _Cancel(Call):
             request_id=last.request_id,
             progress=last.progress,
             body=last.body,
+            params=self.job.params,
         )
 
 

@@ -42,6 +42,7 @@ class Entry:
             outcome=outcome,
             message=message,
             retry_after=wait,
+            params=job.params,
         )
 
 

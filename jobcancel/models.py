@@ -112,6 +112,7 @@ class JobReading:
         request_id: the vendor's id for the deciding request, for its support.
         progress: how much of the job is done, if the vendor says so.
         body: the deciding reply's JSON object, if it was one.
+        params: the job's params, defaults included; left out of `to_dict()` when there are none.
     """
 
     provider: str
@@ -128,6 +129,7 @@ class JobReading:
     request_id: str | None = None
     progress: Progress | None = None
     body: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
+    params: Mapping[str, str] = field(factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the reading as plain values that `json.dumps` takes."""
@@ -157,6 +159,7 @@ class CancelResult:
         request_id: the vendor's id for the deciding request, for its support.
         progress: how much was done before the job stopped, if the vendor says so.
         body: the deciding reply's JSON object, if it was one.
+        params: the job's params, defaults included; left out of `to_dict()` when there are none.
     """
 
     provider: str
@@ -174,6 +177,7 @@ class CancelResult:
     request_id: str | None = None
     progress: Progress | None = None
     body: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
+    params: Mapping[str, str] = field(factory=dict, hash=False)
 
     @property
     def stopped(self) -> bool:

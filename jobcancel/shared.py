@@ -215,8 +215,8 @@ def cancel_many(
     Returns:
         an iterator of exactly one result for each item, in the order in which they become
         known. A job that is given again while the first is on its way, or shortly after it was
-        stopped, is sent once and answered twice. Its `stop()` sends nothing more and lets what is on its way be answered; `close()`
-        abandons that, too.
+        stopped, is sent once and answered twice. Its `stop()` sends nothing more and lets what is
+        on its way be answered; `close()` abandons that, too.
 
     Raises:
         JobCancelError: an item is no job, of no known provider or without a key; raised after

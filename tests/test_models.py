@@ -7,6 +7,7 @@ import pickle
 from typing import Any
 
 import pytest
+from attrs import evolve
 from attrs.exceptions import FrozenInstanceError
 
 from jobcancel import (
@@ -36,6 +37,13 @@ RESULT = CancelResult(
     progress=Progress(12, 48),
     body={"status": "failed", "error": {"code": "job_failed"}, "list": [1, None]},
 )
+
+
+def test_params_are_told_where_there_are_some() -> None:
+    result = evolve(RESULT, params={"endpoint": "a"})
+    assert "params" not in RESULT.to_dict()
+    assert {"endpoint": "a"} == result.to_dict()["params"]
+    assert result == CancelResult.from_dict(result.to_dict())
 
 
 @pytest.mark.parametrize("outcome", Outcome)

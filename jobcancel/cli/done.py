@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import Factory, define
 
-from jobcancel import CancelResult, ConfigurationError, Outcome
+from jobcancel import CancelResult, ConfigurationError
 from jobcancel.cli.words import complain
 
 if TYPE_CHECKING:
@@ -22,10 +21,10 @@ if TYPE_CHECKING:
 class Done:
     """Jobs that need no further request."""
 
-    _ids: dict[str, set[str]] = Factory(lambda: defaultdict(set))
+    _jobs: set[tuple[str, str, frozenset[tuple[str, str]]]] = Factory(set)
 
-    def __contains__(self, job: Job) -> bool:
-        return job.job_id in self._ids.get(job.provider, ())
+    def __contains__(self, job: Job | CancelResult) -> bool:
+        return _key(job) in self._jobs
 
     def add(self, line: bytes) -> None:
         """Take note of the job of one line, if it is stopped.
@@ -36,12 +35,18 @@ class Done:
         written = json.loads(line)
         if not isinstance(written, dict):
             raise ValueError("not an object")  # noqa: TRY004 - as for any other wrong line
-        provider, job_id = written.get("provider"), written.get("job_id")
-        if not isinstance(provider, str) or not isinstance(job_id, str):
-            raise ValueError("no job")  # noqa: TRY004 - likewise
-        outcome = Outcome(written.get("outcome", ""))
-        if CancelResult(provider=provider, job_id=job_id, outcome=outcome).stopped:
-            self._ids[provider].add(job_id)
+        # What later versions may add is nothing to stumble over.
+        known = {name: written[name] for name in _IDENTITY if name in written}
+        result = CancelResult.from_dict(known)
+        if result.stopped:
+            self._jobs.add(_key(result))
+
+
+_IDENTITY = ("provider", "job_id", "params", "outcome")
+
+
+def _key(job: Job | CancelResult) -> tuple[str, str, frozenset[tuple[str, str]]]:
+    return job.provider, job.job_id, frozenset(job.params.items())
 
 
 def read_done(paths: Iterable[str]) -> Done:

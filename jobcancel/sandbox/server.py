@@ -56,6 +56,13 @@ class _Server(uvicorn.Server):
         )
         self._ready = ready
 
+    def run_and_tell(self, listener: socket.socket) -> None:
+        """Serve until the end, and say that it is not ready when it never will be."""
+        try:
+            self.run([listener])
+        finally:
+            self._ready.set()
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._ready.set()
@@ -130,13 +137,17 @@ class Sandbox:
         ready = threading.Event()
         self._server = _Server(App(self._world), ready)
         self._thread = threading.Thread(
-            target=self._server.run,
-            args=([listener],),
+            target=self._server.run_and_tell,
+            args=(listener,),
             name="jobcancel-sandbox",
             daemon=True,
         )
         self._thread.start()
         ready.wait()
+        if not self._server.started:
+            self.__exit__(None, None, None)
+            listener.close()
+            raise ConfigurationError("the sandbox's server did not start; why is on stderr")
         return self
 
     def __exit__(

@@ -106,6 +106,18 @@ def test_what_an_earlier_run_stopped_is_skipped(run: Run, served: Sandbox, file:
     assert sent(served) == before + 1
 
 
+def test_a_job_that_other_params_make_another_is_not_skipped(
+    run: Run, served: Sandbox, file: Path
+) -> None:
+    served.submit("runpod", job_id="7")
+    path = write(file, "provider,job_id,endpoint", "runpod,7,first", "runpod,7,second")
+    done = file.with_name("done.ndjson")
+    done.write_text(run("cancel", "--json", "--from", path).stdout.splitlines(keepends=True)[0])
+    stopped = json.loads(done.read_text())["params"]["endpoint"]
+    (left,) = results(run("cancel", "--json", "--from", path, "--done", str(done)).stdout)
+    assert {"first", "second"} == {stopped, left["params"]["endpoint"]}
+
+
 @pytest.mark.usefixtures("served")
 def test_lines_that_no_run_wrote_are_counted_and_the_others_used(run: Run, file: Path) -> None:
     done = file.with_name("done.ndjson")

@@ -68,6 +68,16 @@ def test_a_running_sandbox_cannot_be_started_again(sandbox: Sandbox) -> None:
         sandbox.__enter__()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_server_that_does_not_start_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("out of order")
+
+    monkeypatch.setattr("uvicorn.Server.startup", fail)
+    with pytest.raises(ConfigurationError, match="did not start"):
+        Sandbox().__enter__()
+
+
 def test_a_sandbox_can_run_again_after_it_stopped() -> None:
     sandbox = Sandbox()
     for _ in range(2):
