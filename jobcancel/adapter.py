@@ -159,7 +159,8 @@ class Reading:
         state: the job's state, if the reply tells it.
         raw_state: the vendor's own word for the state.
         refused: whether the reply says that the request was not carried out.
-        look: whether an acceptance is so vague that the job is to be read once in any case.
+        look: whether an acceptance says so little that the job is to be read once in any case.
+        vague: whether anything would have been such an acceptance, even of a job that is not there.
         repeat: whether the request may be sent again after this reply.
         retry_after: seconds that the reply asks to wait.
         message: the vendor's words, or what was wrong with the reply.
@@ -175,6 +176,7 @@ class Reading:
     raw_state: str | None = None
     refused: bool = False
     look: bool = False
+    vague: bool = False
     repeat: bool = True
     retry_after: float | None = None
     message: str = ""

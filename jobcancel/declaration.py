@@ -56,8 +56,9 @@ def _types(adapter: HttpAdapter) -> Iterator[str]:
     for name, value in adapter.headers.items():
         if not isinstance(value, str):
             yield f"headers: the value of {name!r} must be a text, not {value!r}"
-    if not isinstance(adapter.receipt, bool):
-        yield f"receipt: must be True or False, not {adapter.receipt!r}"
+    for name in ("receipt", "read_after"):
+        if not isinstance(getattr(adapter, name), bool):
+            yield f"{name}: must be True or False, not {getattr(adapter, name)!r}"
     if not isinstance(adapter.credential, Credential):
         yield "credential: must be a Credential, such as Credential(scheme='Token')"
     for name in ("repeatable", "empty_success", "untyped_success"):
@@ -218,8 +219,9 @@ def _success(adapter: HttpAdapter) -> Iterator[str]:
     later = adapter.accepted is Outcome.CANCELLING and adapter.status is not None
     if adapter.untyped_success and not later:
         yield "untyped_success: goes with accepted=Outcome.CANCELLING, and with a status to read"
-    if adapter.receipt and adapter.status is None:
-        yield "receipt: needs status, to find out what became of the job"
+    for name in ("receipt", "read_after"):
+        if getattr(adapter, name) and adapter.status is None:
+            yield f"{name}: needs status, to find out what became of the job"
     for path, value in adapter.success.items():
         if not path or not isinstance(value, str):
             yield f"success: {path!r} must have a text as its value"

@@ -216,9 +216,12 @@ class _Cancel(Call):
             return Met.DOUBT
         if told.outcome is Outcome.RATE_LIMITED and told.repeat:
             return Met.REFUSAL
+        over = told.outcome is Outcome.ALREADY_TERMINAL
+        if told.final and over:
+            self.by_us = self.applied
+            return self.ended(told)
         if not told.final:
-            doubted = self.policy.verify or self.applied
-            if told.outcome is Outcome.ALREADY_TERMINAL and doubted:
+            if over and (self.policy.verify or self.applied):
                 return Met.DOUBT
             looks = self.policy.verify or told.look
             if told.outcome in _ACCEPTANCES and looks and self.can_read:
@@ -263,7 +266,7 @@ class _Cancel(Call):
                 return self.ended(seen)
             if not self.policy.verify or (seen.state is None and not seen.repeat):
                 # An acceptance of what cannot be found is none, unless it is documented well.
-                vague = self.told.look and seen.outcome is Outcome.NOT_FOUND
+                vague = self.told.vague and seen.outcome is Outcome.NOT_FOUND
                 return self.unsettled(Outcome.UNKNOWN if vague else Outcome.CANCELLING)
             wait = max(interval, self.asked or 0.0)
             interval = min(2 * interval, _LONGEST_LOOK)

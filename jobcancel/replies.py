@@ -49,14 +49,18 @@ class _Meaning:
     Args:
         outcome: what it settles, or None.
         refused: whether it says that the job was left as it is.
-        look: whether it is an acceptance of which no more than the status code is documented.
+        look: whether it is an acceptance after which the job is to be read.
+        vague: whether no more of it is documented than the status code.
         shows: whether a state in it is the job's.
+        over: the final state that a refusal gives as its reason.
     """
 
     outcome: Outcome | None = None
     refused: bool = False
     look: bool = False
+    vague: bool = False
     shows: bool = True
+    over: JobState | None = None
 
 
 _UNSETTLED = _Meaning()
@@ -74,6 +78,7 @@ class Replies:
     accepted: Outcome = Outcome.CANCELLED
     success: Mapping[str, str] = field(factory=dict)
     receipt: bool = False
+    read_after: bool = False
     empty_success: frozenset[int] = frozenset()
     untyped_success: frozenset[int] = frozenset()
     verdict: str | None = None
@@ -83,7 +88,7 @@ class Replies:
     states: Mapping[str, JobState] = field(factory=dict)
     overrides: tuple[Override, ...] = ()
     find_state: Callable[[Mapping[str, Any]], JobState | None] | None = None
-    find_outcome: Callable[[Response], Outcome | None] | None = None
+    find_outcome: Callable[[Response], Outcome | JobState | None] | None = None
     state: tuple[str, ...] = field(default="status", converter=_paths)
     job_id: tuple[str, ...] = field(default="id", converter=_paths)
     message: tuple[str, ...] = field(default=("message", "error.message"), converter=_paths)
@@ -146,10 +151,11 @@ class Replies:
         message = said.message or _describe(response, said if meaning.shows else None)
         return Reading(
             outcome=meaning.outcome,
-            state=state if shown else None,
+            state=state if shown else meaning.over,
             raw_state=said.state if shown else None,
             refused=meaning.refused,
             look=meaning.look,
+            vague=meaning.vague,
             repeat=not meaning.refused and self._repeatable(response, said),
             retry_after=said.retry_after,
             message=f"the reply is about another job, {said.job_id!r}" if strange else message,
@@ -162,7 +168,10 @@ class Replies:
 
     def _cancelled(self, response: Response, said: Said, state: JobState | None) -> _Meaning:
         """Return what a reply to a cancel means."""
-        if (found := self._own(response)) is not None:
+        found = self._own(response)
+        if isinstance(found, JobState):
+            return _Meaning(Outcome.ALREADY_TERMINAL, over=found)
+        if found is not None:
             return _Meaning(found)
         successful = response.status_code in _SUCCESSFUL
         if (word := self._verdict(response)) is not None:
@@ -186,9 +195,10 @@ class Replies:
             None if word is None else self.verdicts[word],
             self._refusal(response.status_code, said.code),
         )
-        return _Meaning(next((each for each in found if each in _STATUS_REFUSALS), None))
+        refusals = (each for each in found if isinstance(each, Outcome))
+        return _Meaning(next((each for each in refusals if each in _STATUS_REFUSALS), None))
 
-    def _own(self, response: Response) -> Outcome | None:
+    def _own(self, response: Response) -> Outcome | JobState | None:
         return None if self.find_outcome is None else self.find_outcome(response)
 
     def _verdict(self, response: Response) -> str | bool | None:
@@ -221,14 +231,15 @@ class Replies:
     def _success(self, response: Response, state: JobState | None) -> _Meaning:
         """Return what a 2xx means: by the state it shows, else by the documented words."""
         if self.is_untyped(response):
-            return _Meaning(self.accepted, look=True, shows=False)
+            return _Meaning(self.accepted, look=True, vague=True, shows=False)
         if self.receipt and state is JobState.CANCELLED:
             return _Meaning(self.accepted, shows=False)
         if state in _SETTLED_BY_STATE:
             return _Meaning(_SETTLED_BY_STATE[state])
         if state is JobState.UNKNOWN or not self._is_documented(response):
             return _UNSETTLED
-        return _Meaning(self.accepted if state is None else Outcome.CANCELLING)
+        accepted = self.accepted if state is None else Outcome.CANCELLING
+        return _Meaning(accepted, look=self.read_after)
 
     def _is_documented(self, response: Response) -> bool:
         if response.status_code in self.empty_success:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -172,7 +173,23 @@ def _until_iso_time(text: str, now: float) -> float | None:
         return None
 
 
+def _duration(text: str, _now: float) -> float | None:
+    """Read a duration such as `6m0s` or `20ms`."""
+    found = _UNITS.findall(text)
+    if not found or "".join(number + unit for number, unit in found) != text.strip():
+        return None
+    return sum(float(number) * _SECONDS[unit] for number, unit in found)
+
+
+_UNITS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|h|m|s)")
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+# RFC 9110; a draft of the IETF and its forerunner; OpenAI and Groq; Anthropic.
 _FAMILIES: tuple[tuple[tuple[str, Callable[[str, float], float | None]], ...], ...] = (
     (("retry-after-ms", _milliseconds), ("retry-after", _seconds_or_date)),
     (("ratelimit-reset", _delta_or_time), ("x-ratelimit-reset", _delta_or_time)),
+    (
+        ("x-ratelimit-reset-requests", _duration),
+        ("anthropic-ratelimit-requests-reset", _until_iso_time),
+    ),
 )

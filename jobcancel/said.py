@@ -35,12 +35,12 @@ def _flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-# How protobuf writes a duration in JSON, as google.rpc.RetryInfo has one.
-_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)s")
+# A duration as protobuf writes it in JSON (google.rpc.RetryInfo), or so in a sentence.
+_DURATION = re.compile(r"(?:^|[\s~])([0-9]{1,12}(?:\.[0-9]{1,9})?)s\b")
 
 
 def _seconds(value: object) -> float | None:
-    if isinstance(value, str) and (duration := _DURATION.fullmatch(value)):
+    if isinstance(value, str) and (duration := _DURATION.search(value)):
         value = float(duration[1])
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import NoReturn
+from urllib.parse import quote
 
 from attrs import field, frozen
 
@@ -24,6 +25,16 @@ class Secret:
     _value: str = field(repr=False)
     problem: str | None = None
     _spelled: str = field(default="", repr=False, kw_only=True)
+    _told: tuple[str, ...] = field(init=False, repr=False, eq=False)
+    """What of it must not be told: it, other spellings of it, each half of a pair."""
+
+    @_told.default
+    def _find_told(self) -> tuple[str, ...]:
+        halves = self._value.split(":", 1)
+        texts = {self._value, self._spelled, quote(self._value, safe="", errors="replace"), *halves}
+        return tuple(
+            sorted((text for text in texts if len(text) >= _SHORTEST_REDACTED), key=len)[::-1]
+        )
 
     def spelled(self, text: str) -> Secret:
         """Return the same key, redacted as well where it is quoted in this other spelling."""
@@ -38,15 +49,15 @@ class Secret:
 
         Vendors quote a wrong key in their error messages; what they say ends up in results.
         """
-        if self._spelled:
-            text = text.replace(self._spelled, REDACTED)
-        return text.replace(self._value, REDACTED) if self._is_long else text
+        for told in self._told:
+            text = text.replace(told, REDACTED)
+        return text
 
     def redact_bytes(self, data: bytes) -> bytes:
         """Return `data` with every occurrence of the key replaced."""
-        if self._spelled:
-            data = data.replace(self._spelled.encode(), REDACTED.encode())
-        return data.replace(self._value.encode(), REDACTED.encode()) if self._is_long else data
+        for told in self._told:
+            data = data.replace(told.encode(), REDACTED.encode())
+        return data
 
     def redact_all(self, value: object) -> object:
         """Return a JSON value with the key replaced in every text of it.
@@ -60,10 +71,6 @@ class Secret:
         if isinstance(value, dict):
             return {self.redact(name): self.redact_all(item) for name, item in value.items()}
         return value
-
-    @property
-    def _is_long(self) -> bool:
-        return len(self._value) >= _SHORTEST_REDACTED
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an API key is not pickled: hand it over in the environment")

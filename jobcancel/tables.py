@@ -67,6 +67,8 @@ class HttpAdapter(Replies):
         success: what a documented success says without a state: path -> exact value.
         receipt: whether a success that names a final state only says what was asked for: it
             is an acceptance, and `verify` reads the job.
+        read_after: whether a documented success is no sign that the job had not ended before, as
+            where a finished job has the same reply, or may have: the job is then read once.
         empty_success: status codes of documented successes whose body is empty, or `{}`.
         untyped_success: status codes of documented successes whose body is not documented: any
             JSON, or nothing. They are accepted, and the job is read once to find out more.
@@ -81,8 +83,9 @@ class HttpAdapter(Replies):
         overrides: states that a word alone does not tell, looked at before `states`.
         find_state: a pure function for what the tables cannot say of a state: of a body to a
             state, or None to go by the tables.
-        find_outcome: likewise of a reply to a cancel: to an outcome, or None. A refusal that it
-            finds in an error counts for a status read, too.
+        find_outcome: likewise of a reply to a cancel: to an outcome, to the final state that a
+            refusal gives as its reason, or None. A refusal that it finds in an error counts for a
+            status read, too.
         state: path of the state word in a body, or several, the first found counts. A word of
             `verdicts` there is no state.
         job_id: likewise of the job's id; a reply about another job settles nothing.
@@ -90,7 +93,7 @@ class HttpAdapter(Replies):
         code: paths of the vendor's error code.
         retryable: path of the vendor's flag that an error may be tried again.
         retry_after: paths of the seconds that the vendor asks to wait, beside its headers: a
-            number, or as protobuf writes it, `"1.5s"`.
+            number, or a text with one such as `"1.5s"` in it.
         request_id: paths of the vendor's request id; its header comes first.
         request_id_header: that header.
         progress: paths of how much is done, and of how much there is.

@@ -109,7 +109,8 @@ def _declared(provider: str) -> list[Case]:
     assert isinstance(adapter, HttpAdapter)
     active = QUEUED if provider in QUEUED_ONLY else RUNNING
     # Whether the success says that the job has not ended yet.
-    accepts = adapter.accepted is Outcome.CANCELLING and not adapter.untyped_success
+    looks = bool(adapter.untyped_success) or adapter.read_after
+    accepts = adapter.accepted is Outcome.CANCELLING and not looks
     shown = vendor.cancels[JobState.RUNNING].shows
     later = accepts or shown in {JobState.CANCELLING, JobState.RUNNING}
     told = {*adapter.replies.values(), *adapter.verdicts.values()}
@@ -125,7 +126,7 @@ def _declared(provider: str) -> list[Case]:
     if provider == "fal":
         rows[Outcome.CANCELLING] = {"job": RUNNING}
     slow = {**active, "on_cancel": CancelPolicy(after=1e6)}
-    if adapter.untyped_success:
+    if looks:
         rows[Outcome.CANCELLING] = {"job": slow}
     if provider in UNSEEN_END or adapter.receipt:
         rows[Outcome.CANCELLING] = {"job": slow, "options": WATCHED}

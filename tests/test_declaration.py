@@ -69,6 +69,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"headers": {"v": 5}}, "headers: the value of 'v' must be a text, not 5"),
     ({"headers": {"v": "{a"}}, "headers: '{a' has a brace"),
     ({"receipt": "no"}, "receipt: must be True or False"),
+    ({"read_after": 1}, "read_after: must be True or False"),
+    ({"read_after": True, "status": None}, "read_after: needs status"),
     ({"receipt": True, "status": None}, "receipt: needs status"),
     ({"untyped_success": frozenset({202})}, "untyped_success: goes with accepted="),
     ({"params": {**RIGHT.params, "project": Param("p", pattern="(")}}, "params: the pattern of 'p"),

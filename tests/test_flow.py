@@ -301,6 +301,28 @@ def test_a_page_of_a_proxy_is_no_acceptance() -> None:
     assert (Outcome.CANCELLING, [DELETE, GET, "pause 0.25", DELETE, GET]) == (result.outcome, did)
 
 
+READ_AFTER = evolve(
+    PULSE, empty_success=frozenset({200}), read_after=True, accepted=Outcome.CANCELLING
+)
+
+
+@pytest.mark.parametrize(
+    ("seen", "outcome", "state"),
+    [
+        (read("processing"), Outcome.CANCELLING, JobState.RUNNING),
+        (read("canceled"), Outcome.CANCELLED, JobState.CANCELLED),
+        (read("completed"), Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED),
+        (reply(404), Outcome.CANCELLING, None),
+        (LOST, Outcome.CANCELLING, None),
+    ],
+)
+def test_an_acceptance_that_a_finished_job_has_too_is_looked_behind_once(
+    seen: Reply, outcome: Outcome, state: JobState | None
+) -> None:
+    result, did = play_cancel(reply(200, {}), seen, adapter=READ_AFTER)
+    assert (outcome, state, [DELETE, GET]) == (result.outcome, result.state, did)
+
+
 def test_an_undocumented_acceptance_of_a_job_that_cannot_be_found_is_none() -> None:
     result, _ = play_cancel(reply(200, {}), reply(404), adapter=UNTYPED)
     assert Outcome.UNKNOWN is result.outcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +36,24 @@ def test_fields_of_the_wrong_type_count_as_missing() -> None:
 def test_numbers_are_codes_and_ids_but_never_states_or_messages() -> None:
     fields = {"state": 404, "message": 1, "code": 404, "request_id": 7, "job_id": 12}
     assert Said(code="404", request_id="7", job_id="12") == Said(**fields)
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"),
+    [
+        (1.5, 1.5),
+        ("1.5s", 1.5),
+        ("Your rate limit resets in ~30s.", 30.0),
+        ("in 2s, or 5s", 2.0),
+        ("30", None),
+        ("a30s", None),
+        ("30sec", None),
+        (-1, None),
+        (True, None),
+    ],
+)
+def test_a_wait_is_a_number_or_a_duration_in_seconds(told: object, seconds: float | None) -> None:
+    assert seconds == Said(retry_after=told).retry_after
 
 
 def test_counts_are_whole_numbers_from_zero() -> None:

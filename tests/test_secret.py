@@ -40,3 +40,15 @@ def test_another_spelling_of_a_key_is_redacted_too() -> None:
     assert "[redacted] [redacted]" == key.redact("user:password dXNlcjpwYXNzd29yZA==")
     assert b"[redacted] [redacted]" == key.redact_bytes(b"dXNlcjpwYXNzd29yZA== user:password")
     assert ("user:password", "Secret('***')") == (key.reveal(), repr(key))
+
+
+@pytest.mark.parametrize("told", ["an-id:a-secret-word", "an-id%3Aa-secret-word", "a-secret-word"])
+def test_the_secret_half_of_a_pair_is_redacted_too(told: str) -> None:
+    key = Secret("an-id:a-secret-word")
+    assert "wrong: [redacted]." == key.redact(f"wrong: {told}.")
+    assert b"wrong: [redacted]." == key.redact_bytes(f"wrong: {told}.".encode())
+
+
+def test_a_key_of_any_characters_is_a_secret() -> None:
+    key = "\ud800:ü" * 8
+    assert "[redacted]" == Secret(key).redact(key)

@@ -92,7 +92,7 @@ def _configuration(adapter: Adapter) -> dict[str, str]:
     keys = ", or ".join((adapter.key_env, *adapter.other_key_envs))
     facts = {"API key": keys, "base URL": f"{adapter.url_env}, or {adapter.default_url}"}
     if adapter.shares is not None:
-        facts["shared with"] = adapter.shares
+        facts["both shared with"] = adapter.shares
     for name, param in declared(adapter.params).items():
         in_host = f"{{{name}}}" in adapter.default_url
         facts[f"--param {name}"] = f"{param.about}{_unless_given(param, in_host=in_host)}"
@@ -137,10 +137,11 @@ def _replies(adapter: HttpAdapter) -> dict[str, str]:
     facts[f"{other}2xx with the job's state"] = "as that state says" + (
         "; `verify` looks whether it is so" if adapter.receipt else ""
     )
+    read = "; the job's status is read" if adapter.read_after else ""
     for code in sorted(adapter.empty_success):
-        facts[f"{code} with an empty body"] = adapter.accepted
+        facts[f"{code} with an empty body"] = f"{adapter.accepted}{read}"
     if adapter.success:
-        facts[f"2xx, {_where(adapter.success)}"] = adapter.accepted
+        facts[f"2xx, {_where(adapter.success)}"] = f"{adapter.accepted}{read}"
     # The most specific first, as they are looked up.
     for key, outcome in sorted(adapter.replies.items(), key=lambda item: _places[type(item[0])]):
         facts[_reply(key)] = (outcome or "unsettled") + (

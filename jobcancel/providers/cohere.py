@@ -40,7 +40,8 @@ COHERE_BATCH = HttpAdapter(
     family="LLM batches",
     notes=(
         "The reply to a cancel is empty, and the batch ends later; verify=True waits for that. How "
-        "a finished batch answers is not documented, so its status is read."
+        "a finished batch answers is not documented; as its reply may be empty, too, the batch is "
+        "read once after that."
     ),
     # Where
     default_url="https://api.cohere.com",
@@ -54,6 +55,7 @@ COHERE_BATCH = HttpAdapter(
     # What a reply means
     accepted=Outcome.CANCELLING,
     empty_success=frozenset({200}),
+    read_after=True,
     replies={
         401: Outcome.UNAUTHORIZED,
         403: Outcome.FORBIDDEN,

@@ -65,7 +65,7 @@ DATABRICKS_RUN = HttpAdapter(
     family="data",
     notes=(
         "A cancel is acknowledged and carried out later: `verify` waits for it. A finished run is "
-        "acknowledged in the same way, so it is `cancelling` without `verify`. The workspace is "
+        "acknowledged in the same way, so the run is read once after that. The workspace is "
         "`host`, or the base URL; DATABRICKS_HOST must be a URL here, with https://."
     ),
     # Where
@@ -85,6 +85,7 @@ DATABRICKS_RUN = HttpAdapter(
     # What a reply means
     accepted=Outcome.CANCELLING,
     empty_success=frozenset({200}),
+    read_after=True,
     replies={
         "RESOURCE_DOES_NOT_EXIST": Outcome.NOT_FOUND,
         "PERMISSION_DENIED": Outcome.FORBIDDEN,
@@ -128,8 +129,9 @@ DATABRICKS_STATEMENT = evolve(
     docs="docs.databricks.com, REST API, statement execution, cancel",
     notes=(
         "A cancel is acknowledged and carried out later: `verify` waits for it. How a finished "
-        "statement answers is not documented; it may be acknowledged in the same way. The "
-        "workspace is `host`, or the base URL; DATABRICKS_HOST must be a URL here, with https://."
+        "statement answers is not documented; as it may be acknowledged in the same way, the "
+        "statement is read once after that. The workspace is `host`, or the base URL; "
+        "DATABRICKS_HOST must be a URL here, with https://."
     ),
     shares="databricks-run",
     cancel=Route("POST", "/api/2.0/sql/statements/{id}/cancel", body={}),

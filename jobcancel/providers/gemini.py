@@ -21,7 +21,7 @@ GEMINI_BATCH = HttpAdapter(
     notes=(
         "Ids may be given with batches/ before them or without. Cancelling is best effort, and "
         "its reply is empty; verify=True waits for the end. How a finished batch answers is not "
-        "documented, so its status is read."
+        "documented; as its reply may be empty, too, the batch is read once after that."
     ),
     # Where
     default_url="https://generativelanguage.googleapis.com",
@@ -37,6 +37,7 @@ GEMINI_BATCH = HttpAdapter(
     # What a reply means
     accepted=Outcome.CANCELLING,
     empty_success=frozenset({200}),
+    read_after=True,
     replies={
         (400, "API_KEY_INVALID"): Outcome.UNAUTHORIZED,
         401: Outcome.UNAUTHORIZED,

@@ -36,15 +36,15 @@ _MESSAGE = ("error.message", "message")
 _REFUSED = re.compile(r"Cannot cancel a batch with status\W+(\w+)")
 
 
-def _over(response: Response) -> Outcome | None:
-    """A 400 or 409 "Cannot cancel a batch with status ..." goes by that status, if it is final."""
+def _over(response: Response) -> JobState | None:
+    """A 400 or 409 "Cannot cancel a batch with status ..." tells that status, if it is final."""
     message = pick(response.body or {}, _MESSAGE)
     if response.status_code not in {400, 409} or not isinstance(message, str):
         return None
     # A batch can also be refused in a state from which it goes on.
     named = _REFUSED.match(message)
-    final = named is not None and _BATCH_STATES.get(named[1], JobState.UNKNOWN).final
-    return Outcome.ALREADY_TERMINAL if final else None
+    state = _BATCH_STATES.get(named[1]) if named else None
+    return state if state is not None and state.final else None
 
 
 OPENAI_BATCH = HttpAdapter(

@@ -43,5 +43,7 @@ REPLICATE = HttpAdapter(
     # Where in a body
     job_id="id",
     message=("detail", "title", "error"),
+    # A refused request is told in words when the limit resets: "... in ~30s."
+    retry_after="detail",
     code=(),
 )

@@ -19,10 +19,10 @@ RUNWAY = HttpAdapter(
     notes=(
         "The same request cancels a task and deletes a finished one with its output, so the task "
         "is read first and the request is not sent to one that has ended. A task that ends between "
-        "the two is deleted all the same, and said to be `cancelled`: a deleted task reads as a "
-        "cancelled one, so `verify` cannot tell either. `force=yes` leaves the look out; the "
+        "the two is deleted all the same, and said to be `cancelled`: the vendor lets neither be "
+        "read again, so `verify` cannot tell either. `force=yes` leaves the look out; the "
         "answer is then `cancelling`. The vendor promises neither that the generation of a "
-        "cancelled task stops, nor that it can be read again, nor a refund."
+        "cancelled task stops, nor a refund."
     ),
     # Where
     default_url="https://api.dev.runwayml.com",

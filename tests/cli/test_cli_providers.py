@@ -186,7 +186,7 @@ def test_what_a_reply_leaves_open_is_told(
 
 def test_a_deprecated_provider_tells_whose_settings_it_shares(run: Run) -> None:
     told = facts(run("providers", "pulse-legacy").stdout)
-    assert (told["deprecated"], told["shared with"]) == ("use pulse", "pulse")
+    assert (told["deprecated"], told["both shared with"]) == ("use pulse", "pulse")
 
 
 @pytest.mark.usefixtures("registered")

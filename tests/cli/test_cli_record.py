@@ -92,7 +92,7 @@ def test_a_part_of_the_vendors_host_that_is_scrubbed_is_nowhere(
     ran = run("record", "databricks-statement", job_id, "-o", str(file), *options)
     assert (host in file.read_text(), ran.stderr.splitlines()[-1]) == (
         False,
-        f"jobcancel: recorded in {file}, replies: 1",
+        f"jobcancel: recorded in {file}, replies: 2",
     )
     held = jobcancel_cassette(file)
     assert {"host": "scrubbed-1"} == held.options["params"]

@@ -583,9 +583,6 @@ def true_at(stage: Stage, name: str, known: set[Outcome]) -> set[Outcome]:
     if name.startswith("reply lost, then every status read"):
         # A second cancel may tell what the first one did.
         also |= {O.CANCELLED, O.CANCELLING}
-    if stage.provider == "databricks-run" and O.ALREADY_TERMINAL in known:
-        # A finished run gets the same receipt as one that runs.
-        also |= {O.CANCELLING}
     if stage.provider == "runway" and "404" in name:
         # It is read before the cancel, too.
         also |= {O.NOT_FOUND}

@@ -73,10 +73,12 @@ def test_the_verb_is_behind_the_id_with_or_without_its_prefix(job_id: str) -> No
 
 
 def test_the_version_is_the_documented_one_unless_given() -> None:
-    with scripted(steps.reply(200, {})) as script:
+    running = {"name": "batches/abc123", "metadata": {"state": "BATCH_STATE_RUNNING"}}
+    with scripted(steps.reply(200, {}), steps.reply(200, running)) as script:
         result = cancel("gemini-batch", "abc123")
     assert Outcome.CANCELLING is result.outcome
-    assert "/v1beta/batches/abc123:cancel" == script.requests[0].path
+    paths = ["/v1beta/batches/abc123:cancel", "/v1beta/batches/abc123"]
+    assert paths == [request.path for request in script.requests]
 
 
 def test_a_prefix_alone_is_no_id() -> None:

@@ -155,22 +155,33 @@ def test_all_kinds_share_the_key_and_the_url_of_the_batches(adapter: HttpAdapter
 
 @pytest.mark.parametrize("status_code", [400, 409])
 @pytest.mark.parametrize(
-    ("status", "outcome"),
+    ("status", "state"),
     [
-        ("completed", Outcome.ALREADY_TERMINAL),
-        ("failed", Outcome.ALREADY_TERMINAL),
-        ("expired", Outcome.ALREADY_TERMINAL),
-        ("cancelled", Outcome.ALREADY_TERMINAL),
+        ("completed", JobState.SUCCEEDED),
+        ("failed", JobState.FAILED),
+        ("expired", JobState.EXPIRED),
+        ("cancelled", JobState.CANCELLED),
         ("cancelling", None),
         ("finalizing", None),
         ("archived", None),
     ],
 )
 def test_a_refusal_that_names_the_status_goes_by_that_status(
-    status_code: int, status: str, outcome: Outcome | None
+    status_code: int, status: str, state: JobState | None
 ) -> None:
     refusal = reply(status_code, error(f"Cannot cancel a batch with status '{status}'."))
-    assert outcome is OPENAI_BATCH.read_cancel(JOB, refusal).outcome
+    reading = OPENAI_BATCH.read_cancel(JOB, refusal)
+    outcome = None if state is None else Outcome.ALREADY_TERMINAL
+    assert (outcome, state) == (reading.outcome, reading.state)
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_refusal_that_names_the_status_is_all_there_is_to_know(*, verify: bool) -> None:
+    refusal = reply(409, error("Cannot cancel a batch with status 'completed'."))
+    result, did = play_cancel(refusal, adapter=OPENAI_BATCH, job_id=JOB.job_id, verify=verify)
+    told = (result.outcome, result.state, result.verified)
+    assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED, True) == told
+    assert ["POST /batches/batch_abc123/cancel"] == did
 
 
 @pytest.mark.parametrize(
@@ -202,13 +213,11 @@ def test_a_batch_refused_while_it_is_finalizing_is_read_and_not_said_to_be_over(
 
 
 def test_a_batch_that_our_lost_cancel_ended_is_cancelled() -> None:
-    body = {"id": JOB.job_id, "status": "cancelled"}
     active = {"id": JOB.job_id, "status": "in_progress"}
     result, _ = play_cancel(
         LOST,
         reply(200, active),
         reply(409, error("Cannot cancel a batch with status 'cancelled'.")),
-        reply(200, body),
         adapter=OPENAI_BATCH,
         job_id=JOB.job_id,
     )
