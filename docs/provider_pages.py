@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,31 +10,36 @@ from typing import TYPE_CHECKING
 from jobcancel import get_adapter, providers
 from jobcancel.cli.describe import describe
 from jobcancel.registry import BUILT_IN
+from jobcancel.routes import declared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sphinx.application import Sphinx
 
+    from jobcancel import Adapter
+
 FOLDER = Path(__file__).parent / "providers"
 
-HEADINGS = {
-    "requests": "What is sent",
-    "replies": "How a reply to the cancel is read",
-    "states": "The vendor's words for a job's state",
+SECTIONS = {
+    "requests": ("What is sent", "| | |"),
+    "replies": ("How a reply to the cancel is read", "| reply | what it means |"),
+    "states": ("The vendor's words for a job's state", "| word | state |"),
 }
 
 
 def page(name: str) -> str:
     """Return a provider's page as MyST Markdown."""
-    facts = describe(get_adapter(name))
+    adapter = get_adapter(name)
+    facts = describe(adapter)
     about = facts.pop("provider")
-    lines = [f"# `{name}`", "", f"{about['title']}. Source: {about['docs']}.", ""]
+    lines = [f"# {about['title']}: `{name}`", "", *_call(adapter), f"Source: {about['docs']}.", ""]
     if "deprecated" in about:
         lines += [f"Deprecated: {about['deprecated']}.", ""]
     lines += [about.get("notes", ""), "", _sources(name), ""]
     for section, told in facts.items():
-        lines += [f"## {HEADINGS[section]}", "", *_table(told), ""]
+        heading, columns = SECTIONS[section]
+        lines += [f"## {heading}", "", columns, "|---|---|", *_rows(told), ""]
     return "\n".join(lines)
 
 
@@ -43,9 +49,19 @@ def _sources(name: str) -> str:
     return (module.__doc__ or "").partition("\n")[2].strip()
 
 
-def _table(told: Mapping[str, str]) -> list[str]:
-    rows = [f"| {_cell(what)} | {_cell(meaning)} |" for what, meaning in told.items()]
-    return ["| what | how |", "|---|---|", *rows]
+def _call(adapter: Adapter) -> list[str]:
+    """Return how the provider is called, with the params that it needs."""
+    needed = {
+        name: "..."
+        for name, param in declared(adapter.params).items()
+        if param.default is None and (not param.optional or f"{{{name}}}" in adapter.default_url)
+    }
+    params = f", params={json.dumps(needed)}" if needed else ""
+    return ["```python", f'cancel("{adapter.name}", job_id{params})', "```", ""]
+
+
+def _rows(told: Mapping[str, str]) -> list[str]:
+    return [f"| {_cell(what)} | {_cell(meaning)} |" for what, meaning in told.items()]
 
 
 def _cell(text: str) -> str:

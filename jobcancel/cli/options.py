@@ -57,7 +57,7 @@ MaxWait = Annotated[
     typer.Option(metavar="SECONDS", help="With --from: wait out a rate limit up to this long."),
 ]
 Verify = Annotated[
-    bool, typer.Option("--verify", help="Read each accepted job until it has ended.")
+    bool, typer.Option("--verify", metavar="", help="Read each accepted job until it has ended.")
 ]
 Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="For one HTTP exchange.")]
 Deadline = Annotated[
@@ -85,6 +85,6 @@ Scrub = Annotated[
     list[str] | None,
     typer.Option(metavar="VALUE", help="Replace this, too, wherever it occurs; repeatable."),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite FILE.")]
+Force = Annotated[bool, typer.Option("--force", metavar="", help="Overwrite FILE.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB_ID", help="The id that the vendor gave.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object a line.")]

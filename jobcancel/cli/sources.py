@@ -9,6 +9,7 @@ import codecs
 import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from functools import partial
 from typing import BinaryIO, TypeAlias, cast
 
@@ -47,7 +48,8 @@ def read(
         params: what the vendor needs besides the id where a line does not say so.
 
     Raises:
-        ConfigurationError: these are plain ids, and there is no `provider`.
+        ConfigurationError: these are plain ids, and there is no `provider`; or this is CSV
+            without ids.
         BrokenAdapter: the plug-in for a provider cannot be used.
     """
     parse: Callable[[str], Fields] | None = None
@@ -57,6 +59,11 @@ def read(
                 parse = partial(_row, columns)
                 continue
             parse = _object if line.start.startswith(b"{") else _id
+            if parse is _id and "provider" in _columns(line.start):
+                raise ConfigurationError(
+                    f"{line.start.decode(errors='replace')!r} looks like the header of a CSV, but "
+                    "has no job_id; call the column of the ids job_id"
+                )
             if parse is _id and provider is None:
                 raise ConfigurationError(
                     "neither NDJSON nor CSV with a job_id in its header, so these are plain ids, "
@@ -109,13 +116,15 @@ def _lines(file: BinaryIO) -> Iterator[_Line]:
 
 def _header(raw: bytes) -> list[str]:
     """Return the names of the columns if this is a CSV header, else nothing."""
-    if raw.startswith(b"{"):
-        return []
+    columns = [] if raw.startswith(b"{") else _columns(raw)
+    return columns if "job_id" in columns else []
+
+
+def _columns(raw: bytes) -> list[str]:
     try:
-        columns = _cells(raw.decode(errors="replace"))
+        return _cells(raw.decode(errors="replace"))
     except ConfigurationError:
         return []
-    return columns if "job_id" in columns else []
 
 
 def _cells(text: str) -> list[str]:
@@ -130,11 +139,12 @@ def _cells(text: str) -> list[str]:
 def _row(columns: list[str], text: str) -> Fields:
     cells = _cells(text)
     if len(cells) != len(columns):
-        raise ConfigurationError(f"{len(cells)} cells where the header has {len(columns)}")
+        found = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+        raise ConfigurationError(f"{found} where the header has {len(columns)}")
     if len(set(columns)) != len(columns):
         raise ConfigurationError(f"the header names a column twice: {', '.join(columns)}")
     params = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
-    return {name: params.pop(name, None) for name in ("provider", "job_id")} | {"params": params}
+    return {name: params.pop(name, None) for name in _NAMES[:2]} | {"params": params}
 
 
 def _object(text: str) -> Fields:
@@ -146,7 +156,16 @@ def _object(text: str) -> Fields:
         raise ConfigurationError("JSON that goes too deep or has too long a number") from None
     if not isinstance(fields, dict):
         raise ConfigurationError("not a JSON object")
+    for name in _NAMES:
+        # Other fields are the file's own; but what is left out by a slip changes the job.
+        near = [] if name in fields else get_close_matches(name, [*fields][:_FEW], cutoff=0.8)
+        if near:
+            raise ConfigurationError(f"no field {near[0]!r}; did you mean {name!r}?")
     return fields
+
+
+_NAMES = ("provider", "job_id", "params")
+_FEW = 20
 
 
 def _id(text: str) -> Fields:
@@ -154,7 +173,7 @@ def _id(text: str) -> Fields:
 
 
 def _job(fields: Fields, provider: str | None, params: Mapping[str, str]) -> Job:
-    name, job_id, given = map(fields.get, ("provider", "job_id", "params"))
+    name, job_id, given = map(fields.get, _NAMES)
     if name in (None, ""):
         name = provider
     if name is None:

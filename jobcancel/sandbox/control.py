@@ -20,7 +20,7 @@ from jobcancel.sandbox.page import render
 from jobcancel.sandbox.reading import is_json, parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from jobcancel.sandbox.jobs import SandboxJob
     from jobcancel.sandbox.world import World
@@ -55,6 +55,16 @@ _CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
 }
 """Field of a fault in JSON -> whether a value will do, and what will."""
 
+_JOB_CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
+    "vendor": _CHECKS["vendor"],
+    "job_id": _CHECKS["job_id"],
+    "pending": (is_number, "seconds"),
+    "running": (is_number, "seconds"),
+    "ends_as": (lambda value: isinstance(value, str), "a string"),
+    "key": (lambda value: isinstance(value, str), "a string"),
+}
+"""The same for a job to submit."""
+
 _PLACE = ("vendor", "job_id")
 _STATES = ("finish", "finish_after")
 _PLANNING = (*_PLACE, "on", "times")
@@ -77,6 +87,7 @@ class Control:
                 Route("/", self._page),
                 Route("/_sandbox/faults", self._fault, methods=["POST"]),
                 Route("/_sandbox/reset", self._reset, methods=["POST"]),
+                Route("/_sandbox/jobs", self._submit, methods=["POST"]),
                 Route("/_sandbox/jobs", self._jobs),
                 Route("/_sandbox/requests", self._requests),
             ],
@@ -87,11 +98,21 @@ class Control:
         with self._world.lock:
             return HTMLResponse(render(self._world, str(request.base_url).rstrip("/")))
 
+    async def _submit(self, request: Request) -> Response:
+        if not is_json(request):
+            return _NOT_JSON
+        try:
+            sent = _checked(await request.body(), _JOB_CHECKS, required=("vendor",))
+            job = self._world.submit(**sent)
+        except ConfigurationError as error:
+            return JSONResponse({"error": str(error)}, status_code=422)
+        return JSONResponse({"vendor": job.vendor, "job_id": job.job_id}, status_code=201)
+
     async def _fault(self, request: Request) -> Response:
         if not is_json(request):
-            return JSONResponse({"error": "the content-type must be application/json"}, 415)
+            return _NOT_JSON
         try:
-            sent = _checked(await request.body())
+            sent = _checked(await request.body(), _CHECKS, required=_PLACE)
             made: dict[str, Any] = {
                 name: JobState(value) if name in _STATES and value is not None else value
                 for name, value in sent.items()
@@ -123,20 +144,27 @@ class Control:
         return JSONResponse({"requests": [entry.to_dict() for entry in received]})
 
 
-def _checked(body: bytes) -> dict[str, Any]:
+_NOT_JSON = JSONResponse({"error": "the content-type must be application/json"}, 415)
+
+
+def _checked(
+    body: bytes,
+    checks: Mapping[str, tuple[Callable[[object], bool], str]],
+    required: tuple[str, ...],
+) -> dict[str, Any]:
     try:
         sent = parse_json(body)
     except ValueError:
         raise ConfigurationError("the body must be JSON") from None
     if not isinstance(sent, dict):
         raise ConfigurationError("the body must be a JSON object")
-    for name in _PLACE:
+    for name in required:
         if name not in sent:
             raise ConfigurationError(f"{name} is required")
     for name, value in sent.items():
-        if name not in _CHECKS:
-            raise ConfigurationError(f"no field {name!r}: expected some of {', '.join(_CHECKS)}")
-        fits, expected = _CHECKS[name]
+        if name not in checks:
+            raise ConfigurationError(f"no field {name!r}: expected some of {', '.join(checks)}")
+        fits, expected = checks[name]
         if not fits(value):
             raise ConfigurationError(f"{name} must be {expected}")
     return sent

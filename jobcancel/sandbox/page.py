@@ -141,20 +141,14 @@ def _clock(moment: float) -> str:
 
 
 def startup_text(sandbox: Sandbox, columns: int = 100) -> str:
-    """Return what a terminal shows when the sandbox has started: variables, then the table.
+    """Return what a terminal shows when the sandbox has started: the jobs, then the variables.
 
     Args:
         sandbox: a running sandbox.
         columns: the terminal's width in characters; below 100, a job takes two lines.
     """
-    lines = [f"jobcancel sandbox at {sandbox.url}", ""]
+    lines = [f"jobcancel sandbox at {sandbox.url}"]
     seeded = list(dict.fromkeys(each.vendor for each in SITUATIONS))
-    lines += [
-        f"export {name}={value}"
-        for name, value in sandbox.environ.items()
-        if name.partition("_")[0].lower() in seeded
-    ]
-    lines.append(f"# {len(VENDORS)} more providers: their variables are on the page")
     for vendor in seeded:
         chosen = [each for each in SITUATIONS if each.vendor == vendor]
         ids = max(len(each.job_id) for each in chosen)
@@ -163,9 +157,20 @@ def startup_text(sandbox: Sandbox, columns: int = 100) -> str:
         for each in chosen:
             start = f"  {each.job_id:{ids}}  {each.outcome:{outcomes}}  "
             about = f"{each.about} (key {each.key})" if each.key else each.about
+            if each.verified_outcome is not None:
+                about += f" With --verify: {each.verified_outcome}."
             if columns < _COLUMNS:
                 lines.append(start.rstrip())
                 start = "    "
             rest = " " * len(start)
             lines += wrap(about, columns, initial_indent=start, subsequent_indent=rest)
+    # Last, so that what is to be pasted has not scrolled away.
+    lines.append("")
+    lines += [
+        f"export {name}={value}"
+        for name, value in sandbox.environ.items()
+        if name.partition("_")[0].lower() in seeded
+    ]
+    lines.append(f"# {len(VENDORS)} more providers: their variables are on the page,")
+    lines.append("# and jobs for them are made by POST /_sandbox/jobs")
     return "\n".join(lines) + "\n"

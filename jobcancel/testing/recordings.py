@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,13 +124,19 @@ def _folder() -> Path:
     return _INSTALLED if _INSTALLED.is_dir() else _IN_THE_REPOSITORY
 
 
+def _of(name: str, known: Sequence[str]) -> list[str]:
+    """Return those of the same provider as `name`."""
+    provider = name.partition("/")[0]
+    return [each for each in known if each.startswith(f"{provider}/")]
+
+
 def _known(name: str) -> str:
     known = cassettes()
     if name in known:
         return name
-    near = difflib.get_close_matches(name, known, n=1)
+    own = _of(name, known)
+    near = difflib.get_close_matches(name, own or known, n=1, cutoff=0.8)
     suggestion = f"; did you mean {near[0]!r}?" if near else "."
-    provider = (near[0] if near else name).partition("/")[0]
-    alike = [each for each in known if each.startswith(f"{provider}/")]
+    alike = own or (_of(near[0], known) if near else [])
     there = alike or sorted({each.partition("/")[0] + "/..." for each in known})
     raise ConfigurationError(f"no cassette {name!r}{suggestion} There are: {', '.join(there)}")

@@ -95,6 +95,18 @@ def test_nothing_is_no_job(content: bytes) -> None:
     assert sources.count(BytesIO(content)) == 0
 
 
+@pytest.mark.parametrize("provider", [None, "pulse"])
+def test_a_csv_without_ids_is_not_taken_for_plain_ids(provider: str | None) -> None:
+    told = "'id,provider' looks like the header of a CSV, but has no job_id; call the column"
+    with pytest.raises(ConfigurationError, match=told):
+        read("id,provider\nx,pulse\n", provider)
+
+
+def test_other_fields_of_json_are_the_files_own() -> None:
+    line = {"provider": "pulse", "job_id": "a", "user": 7, "parameters": None}
+    assert [Job("pulse", "a")] == read(json.dumps(line), None)
+
+
 def test_plain_ids_without_a_provider_are_no_jobs_at_all() -> None:
     with pytest.raises(ConfigurationError, match="give PROVIDER"):
         read("a\nb\n", None)
@@ -110,6 +122,8 @@ def test_plain_ids_without_a_provider_are_no_jobs_at_all() -> None:
         ('{"a": ' + "9" * 5000 + "}", "JSON that goes too deep or has too long a number"),
         ("{}", "no job_id"),
         ('{"job_id": ""}', "no job_id"),
+        ('{"jobid": "a"}', "no field 'jobid'; did you mean 'job_id'?"),
+        ('{"job_id": "a", "param": {}}', "no field 'param'; did you mean 'params'?"),
         ('{"job_id": 7}', "job_id must be a string, not 7; pass the vendor's id as text"),
         ('{"job_id": "a", "provider": []}', "provider must be a string such as 'pulse', not []"),
         ('{"job_id": "a", "params": [1]}', "params must map strings to strings, not [1]"),
@@ -118,7 +132,7 @@ def test_plain_ids_without_a_provider_are_no_jobs_at_all() -> None:
         ('{"job_id": "a", "provider": "plse"}', "no provider 'plse'; did you mean 'pulse'?"),
         ('job_id\n"a', "not CSV: unexpected end of data"),
         ("provider,job_id\npulse,a,b", "3 cells where the header has 2"),
-        ("provider,job_id\npulse", "1 cells where the header has 2"),
+        ("provider,job_id\npulse", "1 cell where the header has 2"),
         ("provider,job_id\npulse,", "no job_id"),
         ("job_id,job_id\na,b", "the header names a column twice: job_id, job_id"),
         ("a" * LONG, "longer than 1,048,576 bytes"),

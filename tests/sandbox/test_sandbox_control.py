@@ -204,3 +204,36 @@ def test_a_plan_may_name_its_charset(outside: httpx.Client) -> None:
     plan = f'{{"vendor": "pulse", "job_id": "{JOB}", "status": 418}}'
     headers = {"content-type": "Application/JSON; charset=utf-8"}
     assert outside.post("/_sandbox/faults", content=plan, headers=headers).status_code == 204
+
+
+def test_a_job_can_be_submitted_over_http(outside: httpx.Client, sandbox: Sandbox) -> None:
+    wanted = {"vendor": "openai-batch", "pending": 0, "running": 60, "ends_as": "failed"}
+    made = outside.post("/_sandbox/jobs", json=wanted)
+    assert made.status_code == 201
+    assert JobState.RUNNING is sandbox.job("openai-batch", made.json()["job_id"]).state
+    named = outside.post("/_sandbox/jobs", json={"vendor": "fal", "job_id": "mine"}).json()
+    assert {"vendor": "fal", "job_id": "mine"} == named
+
+
+@pytest.mark.parametrize(
+    ("wanted", "problem"),
+    [
+        ({}, "vendor is required"),
+        ({"vendor": "nobody"}, "no vendor 'nobody'"),
+        ({"vendor": "fal", "job_id": 7}, "job_id must be a string"),
+        ({"vendor": "fal", "running": "long"}, "running must be seconds"),
+        ({"vendor": "fal", "ends_as": "gone"}, "expected succeeded or failed"),
+        ({"vendor": "fal", "key": "nobody's"}, "'fal' has no such key here"),
+        ({"vendor": "fal", "drop": True}, "no field 'drop': expected some of vendor, job_id"),
+    ],
+)
+def test_a_job_that_cannot_be_is_refused(
+    outside: httpx.Client, wanted: dict[str, Any], problem: str
+) -> None:
+    refused = outside.post("/_sandbox/jobs", json=wanted)
+    assert refused.status_code == 422
+    assert problem in refused.json()["error"]
+
+
+def test_a_job_must_come_as_json(outside: httpx.Client) -> None:
+    assert outside.post("/_sandbox/jobs", content=b"{}").status_code == 415

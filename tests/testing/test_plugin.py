@@ -173,6 +173,10 @@ def plugin_fixture(name: str) -> Any:
             "talonic/canceled",
             "no cassette 'talonic/canceled'; did you mean 'talonic/cancelled'? There are: talonic/",
         ),
+        (
+            "runpod/forbidden",
+            "no cassette 'runpod/forbidden'. There are: runpod/already-term",
+        ),
         ("fal/000000000000", "no cassette 'fal/000000000000'. There are: fal/already-terminal, "),
         ("zzz", "no cassette 'zzz'. There are: anthropic-batch/..., apify/..., "),
     ],
