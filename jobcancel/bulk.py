@@ -12,19 +12,18 @@ import asyncio
 import contextlib
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
-from typing import Any, cast
+from typing import Any
 
 from attrs import define, evolve, field
 
-from jobcancel import drive, log
-from jobcancel.adapter import Reading, Response
-from jobcancel.call import Flow, NotSent, Pause, Reply, Send, Stopped, with_longest_wait
+from jobcancel import log
 from jobcancel.http import AsyncHttpClient
 from jobcancel.lane import Entry, Key, Lane
 from jobcancel.models import CancelResult, Outcome
 from jobcancel.pace import Pace
 from jobcancel.prepare import Call
-from jobcancel.retry import Clock, reset_wait
+from jobcancel.retry import Clock
+from jobcancel.traffic import DOWN, Traffic
 from jobcancel.transport import AsyncClients
 
 # Jobs that may wait for their lanes, for each that may be in flight: so far ahead is read.
@@ -33,8 +32,6 @@ _ROOM = 50
 _BACKLOG = 4
 # Results that are remembered to answer a job that is given again after it was stopped.
 _REMEMBERED = 1000
-_SERVER_ERROR = 500
-_SUCCESSFUL = range(200, 300)
 
 
 @define(eq=False)
@@ -63,18 +60,12 @@ class Bulk:
     finished: OrderedDict[Key, CancelResult] = field(init=False, factory=OrderedDict)
     results: deque[CancelResult] = field(init=False, factory=deque)
     tasks: set[asyncio.Task[None]] = field(init=False, factory=set)
-    finishing: bool = field(init=False, default=False)
     wake: asyncio.Event = field(init=False, factory=asyncio.Event)
     news: asyncio.Event = field(init=False, factory=asyncio.Event)
-    freed: asyncio.Event = field(init=False, factory=asyncio.Event)
     room: asyncio.Event = field(init=False, factory=asyncio.Event)
+    traffic: Traffic = field(init=False)
     reader: asyncio.Task[None] = field(init=False)
     runner: asyncio.Task[None] = field(init=False)
-
-    @property
-    def in_flight(self) -> int:
-        """Requests in flight, over all lanes."""
-        return sum(lane.in_flight for lane in self.lanes.values())
 
     @property
     def waiting(self) -> int:
@@ -82,6 +73,7 @@ class Bulk:
         return sum(len(lane.waiting) for lane in self.lanes.values())
 
     def __attrs_post_init__(self) -> None:
+        self.traffic = Traffic(self.client, self.clock, self.concurrency, self.max_wait, self.wake)
         self.reader = asyncio.create_task(self.read())
         self.reader.add_done_callback(lambda _: self.wake.set())
         self.runner = asyncio.create_task(self.run())
@@ -106,7 +98,7 @@ class Bulk:
 
     def finish(self) -> None:
         """Send nothing more, and let what is on its way be answered."""
-        self.finishing = True
+        self.traffic.stopping = True
         self.reader.cancel()
         for lane in self.lanes.values():
             while lane.waiting:
@@ -127,7 +119,7 @@ class Bulk:
                 now = self.clock.monotonic()
                 self.start_what_may(now)
                 await self.sleep_until_something_may(now)
-            if not self.finishing:
+            if not self.traffic.stopping:
                 await self.reader
         finally:
             tasks = [self.reader, *self.tasks]
@@ -182,15 +174,16 @@ class Bulk:
             self.answer_all(lane, Outcome.RATE_LIMITED, "the vendor refuses for now", wait)
             return True
         if lane.is_down and not lane.may_probe(now):
-            self.answer_all(lane, Outcome.UNKNOWN, _DOWN)
+            self.answer_all(lane, Outcome.UNKNOWN, DOWN)
             return True
-        if self.in_flight >= self.concurrency or len(self.results) >= self.concurrency * _BACKLOG:
+        if self.traffic.is_full or len(self.results) >= self.concurrency * _BACKLOG:
             return False
         entry = lane.waiting.popleft()
+        entry.began = now
         if lane.in_doubt:
             lane.probe = entry
         self.room.set()
-        lane.in_flight += 1
+        self.traffic.occupy(lane)
         epoch = lane.pace.sent(now)
         task = asyncio.create_task(self.cancel(lane, entry, epoch))
         self.tasks.add(task)
@@ -211,118 +204,18 @@ class Bulk:
         """Take one job through its flow; a refused one goes back to the head of its lane."""
         flow = entry.call.cancel()
         try:
-            result = await self.pump(flow, lane, entry, epoch)
+            result = await self.traffic.pump(flow, lane, entry, epoch)
         finally:
             flow.close()
-            self.vacate(lane)
+            self.traffic.vacate(lane)
             if lane.probe is entry:
                 lane.probe = None
         if result is not None:
             self.answer(entry, result)
-        elif self.finishing:
+        elif self.traffic.stopping:
             del self.working[entry.key]
         else:
             lane.waiting.appendleft(entry)
-
-    async def pump(
-        self, flow: Flow[CancelResult], lane: Lane, entry: Entry, epoch: int | None
-    ) -> CancelResult | None:
-        """Pump a flow to its result; None when nothing was settled and it is to be sent later."""
-        answer: Reply | None = None
-        stopped: str | None = None
-        while True:
-            try:
-                step = flow.throw(Stopped(stopped)) if stopped else flow.send(answer)
-            except StopIteration as done:
-                return cast("CancelResult", done.value)
-            answer = None
-            if isinstance(step, Pause):
-                stopped = await self.rest(lane, step.seconds)
-                continue
-            if epoch is None:
-                stopped = await self.await_turn(lane)
-            elif self.finishing:
-                return None
-            if stopped is None:
-                answer = await self.exchange(lane, entry, step, epoch)
-                epoch = None
-                if answer is None:
-                    return None
-
-    async def exchange(
-        self, lane: Lane, entry: Entry, send: Send, epoch: int | None
-    ) -> Reply | None:
-        """Send one request and tell the lane what came; None for a job to be sent again later."""
-        clock, pace, call = self.clock, lane.pace, entry.call
-        began = clock.monotonic()
-        if epoch is None:  # the first request was noted when the job was started
-            epoch = pace.sent(began)
-        answer = await drive.aexchange(self.client, send)
-        now = clock.monotonic()
-        drive.log_exchange(call.job, send, answer, now - began)
-        if not isinstance(answer, Response):
-            if send.call == "status" or isinstance(answer, NotSent):
-                lane.failed(now, entry)
-            return answer
-        if answer.status_code < _SERVER_ERROR:
-            lane.worked()
-        elif send.call == "status":
-            lane.failed(now, entry)
-        told = self.refusal(call, send, answer)
-        if told is None:
-            pace.took(epoch, now - began)
-            if (reset := reset_wait(answer.headers, clock.wall())) is not None:
-                pace.nothing_left(now, reset)
-            return answer
-        pace.refused(now, epoch, told.retry_after)
-        first = send.call == "cancel" and send.attempt == 1
-        return None if first and told.repeat else answer
-
-    def refusal(self, call: Call, send: Send, answer: Response) -> Reading | None:
-        """Return what a reply means that refuses for now; None for any other."""
-        if answer.status_code in _SUCCESSFUL:
-            return None
-        adapter = call.adapter
-        read = adapter.read_cancel if send.call == "cancel" else adapter.read_status
-        told = with_longest_wait(read(call.job, answer), answer, self.clock.wall())
-        return told if told.outcome is Outcome.RATE_LIMITED else None
-
-    async def rest(self, lane: Lane, seconds: float) -> str | None:
-        """Wait between two requests of a job; why there is to be no other, if that is so."""
-        self.vacate(lane)
-        wait = max(seconds, lane.pace.paused_until - self.clock.monotonic())
-        why = await self.sleep(lane, wait)
-        while self.in_flight >= self.concurrency:
-            self.freed.clear()
-            await self.freed.wait()
-        lane.in_flight += 1
-        return why
-
-    async def await_turn(self, lane: Lane) -> str | None:
-        """Wait until the pace lets a job that is under way go on, before any new one; as `rest`."""
-        lane.turns += 1
-        why = _STOPPED if self.finishing else None
-        try:
-            while why is None and (wait := lane.pace.due(self.clock.monotonic())):
-                why = await self.sleep(lane, wait)
-        finally:
-            lane.turns -= 1
-            self.wake.set()
-        return why
-
-    async def sleep(self, lane: Lane, seconds: float) -> str | None:
-        """Wait; why the wait was cut short, if it was."""
-        try:
-            await asyncio.wait_for(lane.went_down.wait(), seconds)
-        except TimeoutError:
-            return None
-        return _STOPPED if self.finishing else _DOWN
-
-    def vacate(self, lane: Lane) -> None:
-        """Count a request out, and tell those that wait for that."""
-        lane.in_flight -= 1
-        self.freed.set()
-        self.wake.set()
 
     # Answers
 
@@ -349,7 +242,3 @@ class Bulk:
         """Give one result to whoever waits for it."""
         self.results.append(result)
         self.news.set()
-
-
-_DOWN = "the vendor is down: it could not be reached several times in a row"
-_STOPPED = "the run was stopped before this was settled"

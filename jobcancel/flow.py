@@ -18,13 +18,16 @@ from attrs import define, evolve, field
 
 from jobcancel.adapter import Reading, Response
 from jobcancel.call import Call, Flow, NotSent, Pause, Stopped
-from jobcancel.models import CancelResult, JobReading, JobState, Outcome
+from jobcancel.models import CancelResult, JobState, Outcome
+from jobcancel.reading import status
 from jobcancel.retry import SYSTEM_CLOCK, Clock, Policy
 from jobcancel.steps import STEPS, Met, Step
 
 if TYPE_CHECKING:
     from jobcancel.adapter import Adapter, Endpoint
     from jobcancel.models import Job
+
+__all__ = ["cancel", "status"]
 
 # Back-off between the status reads that verify an acceptance, in seconds.
 _FIRST_LOOK = 0.2
@@ -73,55 +76,6 @@ def cancel(
     except Stopped as stopped:
         call.stop(str(stopped))
     return call.result(call.last)
-
-
-def status(
-    adapter: Adapter,
-    job: Job,
-    policy: Policy,
-    endpoint: Endpoint,
-    *,
-    clock: Clock = SYSTEM_CLOCK,
-) -> Flow[JobReading]:
-    """Read where one job is; arguments as for `cancel`."""
-    call = _Status(adapter, job, policy, endpoint, clock)
-    if (refusal := adapter.refuse(job)) is not None:
-        return call.reading(Reading(outcome=Outcome.INVALID, message=refusal))
-    while (seen := (yield from call.look())) is None:
-        pass
-    return call.reading(seen)
-
-
-@define(eq=False)
-class _Status(Call):
-    """The progress of reading a job's status."""
-
-    def look(self) -> Flow[Reading | None]:
-        """Read the job once; None when it is worth another look."""
-        seen = yield from self.read_status()
-        again = seen.repeat and seen.outcome in {None, Outcome.RATE_LIMITED}
-        if seen.state is None and again and (yield from self.rest()):
-            return None
-        return seen
-
-    def reading(self, last: Reading) -> JobReading:
-        return JobReading(
-            provider=self.job.provider,
-            job_id=self.job.job_id,
-            state=last.state,
-            raw_state=last.raw_state,
-            problem=(last.outcome or Outcome.UNKNOWN) if last.state is None else None,
-            message=last.message,
-            code=last.code,
-            status_code=last.status_code,
-            retry_after=last.retry_after,
-            attempts=self.reads,
-            elapsed=self.elapsed,
-            request_id=last.request_id,
-            progress=last.progress,
-            body=last.body,
-            params=self.job.params,
-        )
 
 
 @define(eq=False)

@@ -27,11 +27,13 @@ class Entry:
         key: what makes it the same job as another.
         call: the call that cancels it.
         times: how many times it was given.
+        began: when it was begun, on the clock; its deadline counts from then.
     """
 
     key: Key
     call: Call
     times: int = 1
+    began: float = 0.0
 
     def unsent(self, outcome: Outcome, message: str, wait: float | None = None) -> CancelResult:
         """Return the result of a job for which nothing is sent."""

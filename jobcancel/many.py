@@ -240,15 +240,7 @@ def prepared(client: Client[Any, Any], item: object) -> Call:
         JobCancelError: it cannot be a job, or not one of a known provider.
     """
     job = item if isinstance(item, Job) else _pair(item)
-    return client.prepare(
-        job.provider,
-        job.job_id,
-        params=job.params,
-        api_key=None,
-        base_url=None,
-        timeout=None,
-        deadline=None,
-    )
+    return client.prepare(job.provider, job.job_id, params=job.params)
 
 
 def _pair(item: object) -> Job:

@@ -79,7 +79,8 @@ class Client(Generic[C, W]):
             library = module_of(type(http_client))
             right = isinstance(http_client, getattr(library, self._http_kind))
             if not right:
-                raise WrongType(f"{type(self).__name__} needs a {self._http_kind}: {http_client!r}")
+                name, kind = type(self).__name__, self._http_kind
+                raise WrongType(f"{name} needs an httpx.{kind} as http_client, not {http_client!r}")
         self._api_keys = keys
         self._base_urls = config.check_urls(base_urls)
         for provider in (*keys, *self._base_urls):
@@ -131,11 +132,11 @@ class Client(Generic[C, W]):
         provider: str,
         job_id: str,
         *,
-        params: Mapping[str, str] | None,
-        api_key: str | None,
-        base_url: str | None,
-        timeout: float | None,
-        deadline: float | None,
+        params: Mapping[str, str] | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
         verify: bool | None = None,
     ) -> Call:
         """Check the arguments of one call and say what it is."""

@@ -184,6 +184,26 @@ def test_reading_keeps_to_a_fixed_rate_too_and_comes_before_new_jobs() -> None:
     assert [("DELETE", "0"), ("GET", "0")] == [request[:2] for request in vendor.requests[:2]]
 
 
+def test_a_job_in_doubt_is_settled_while_its_vendor_refuses_others_for_hours() -> None:
+    limited = asyncio.Event()
+
+    async def answer(_vendor: Vendor, method: str, job_id: str) -> httpx.Response:
+        if job_id == "limited":
+            limited.set()
+            return reply(429, retry_after="7200")
+        if method == "GET":
+            return reply(200, {"job_id": job_id, "status": "canceled"})
+        await limited.wait()
+        await asyncio.sleep(0.1)
+        return reply(500)
+
+    vendor = Vendor(answer)
+    results = {each.job_id: each for each in results_of(vendor, ["limited", "in-doubt"])}
+    assert Outcome.CANCELLED is results["in-doubt"].outcome
+    assert Outcome.RATE_LIMITED is results["limited"].outcome
+    assert vendor.now < 10
+
+
 def test_a_result_of_a_run_that_was_stopped_tells_what_was_sent_and_seen() -> None:
     async def answer(_vendor: Vendor, method: str, job_id: str) -> httpx.Response:
         if method == "DELETE":

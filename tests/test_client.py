@@ -180,7 +180,7 @@ def test_what_is_no_http_client_is_refused() -> None:
         Canceller(http_client="https")  # type: ignore[arg-type]
     with (
         httpx.Client() as sync,
-        pytest.raises(TypeError, match="AsyncCanceller needs a AsyncClient"),
+        pytest.raises(TypeError, match=r"needs an httpx\.AsyncClient as http_client"),
     ):
         AsyncCanceller(http_client=sync)  # type: ignore[arg-type]
 

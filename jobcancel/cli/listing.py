@@ -27,7 +27,8 @@ def print_summaries(summaries: Sequence[Summary], *, as_json: bool) -> None:
         for each in summaries:
             say_json(asdict(each))
     elif (console := terminal()) is not None:
-        console.print(_table(summaries))
+        console.print(_table(summaries, wide=console.width >= _WIDE))
+        console.print("jobcancel providers NAME tells how each of a provider's replies is read")
     else:
         for each in summaries:
             facts = {**asdict(each, filter=lambda field, _: field.name not in _NOTED)}
@@ -35,13 +36,16 @@ def print_summaries(summaries: Sequence[Summary], *, as_json: bool) -> None:
 
 
 _NOTED = {"deprecated", "broken"}
+_WIDE = 120
+"""Columns that a terminal has when addresses fit in it, too."""
 
 
-def _table(summaries: Sequence[Summary]) -> Table:
+def _table(summaries: Sequence[Summary], *, wide: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=False)
     table.add_column("provider", overflow="fold")
     table.add_column("key and URL from", overflow="fold")
-    table.add_column("default URL, cancel route", overflow="fold")
+    if wide:
+        table.add_column("default URL, cancel route", overflow="fold")
     family: str | None = ""
     for each in summaries:
         if each.family != family:
@@ -52,11 +56,9 @@ def _table(summaries: Sequence[Summary]) -> Table:
         name = Text(clean(each.name), "bold")
         about = [Text(f"  {clean(each.title)}")] if each.title else []
         note = [Text(f"  {clean(each.note)}", "yellow")] if each.note else []
-        table.add_row(
-            Text("\n").join([name, *about, *note]),
-            _lines(each.key_env, each.url_env),
-            _lines(each.default_url, each.cancel),
-        )
+        more = [_lines(each.default_url, each.cancel)] if wide else []
+        words = Text("\n").join([name, *about, *note])
+        table.add_row(words, _lines(each.key_env, each.url_env), *more)
     return table
 
 

@@ -141,15 +141,7 @@ class Many:
         if adapter.deprecated is not None and job.provider != self.provider:
             say(f"{job.provider!r} is deprecated; use {adapter.deprecated!r}")
         with needing_key(job.provider):
-            canceller.prepare(
-                job.provider,
-                job.job_id,
-                params=job.params,
-                api_key=None,
-                base_url=None,
-                timeout=None,
-                deadline=None,
-            )
+            canceller.prepare(job.provider, job.job_id, params=job.params)
 
 
 def _total(file: BinaryIO) -> int | None:

@@ -124,15 +124,24 @@ def stream(console: Console | None, *, as_json: bool) -> Callable[[CancelResult]
 
 
 def _print_line(console: Console, result: CancelResult) -> None:
-    line = Text.assemble(
+    start = Text.assemble(
         (f"{result.outcome:<{_OUTCOME}}  ", STYLES[result.outcome]),
         f"{result.state or '-':<{_STATE}}  ",
+    )
+    rest = Text.assemble(
         f"{clean(result.provider)} ",
         (clean(result.job_id), "bold"),
         (f"  {clean(_detail(result))}", "dim"),
     )
-    # What went well may be cut short; what did not is to be read to its end.
-    console.print(line, no_wrap=result.stopped, overflow="ellipsis" if result.stopped else "fold")
+    room = max(console.width - len(start), _ROOM)
+    if result.stopped:
+        # What went well may be cut short; what did not is to be read to its end.
+        rest.truncate(room, overflow="ellipsis")
+        console.print(start + rest, no_wrap=True, crop=False)
+        return
+    for line in rest.wrap(console, room):
+        console.print(start + line, no_wrap=True, crop=False)
+        start = Text(" " * len(start))
 
 
 def _print_json(answer: Answer) -> None:

@@ -107,15 +107,7 @@ def record(
     Raises:
         JobCancelError: the job cannot be asked for.
     """
-    call = canceller.prepare(
-        provider,
-        job_id,
-        params=options.get("params"),
-        api_key=None,
-        base_url=None,
-        timeout=None,
-        deadline=None,
-    )
+    call = canceller.prepare(provider, job_id, params=options.get("params"))
     scrubber = _scrubber(call, scrub)
     memory = _InMemory()
     recorder = vcr.VCR(record_mode=vcr.mode.ALL)

@@ -125,10 +125,19 @@ def test_providers_are_a_table_that_fits_a_terminal(run: Run) -> None:
         "not usable",
         "provider",
         "key and URL from",
-        "default URL, cancel",
+        "jobcancel providers NAME tells",
         "deprecated: use pulse",
     ):
         assert text in told
+    assert "https://" not in told
+
+
+@pytest.mark.usefixtures("registered", "broken", "terminal")
+def test_a_wide_terminal_shows_the_addresses_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    ran = run("providers")
+    assert max(map(len, ESCAPE.sub("", ran.stdout).splitlines())) <= 120
+    assert "DELETE /job/{id}" in plain(ran.stdout)
 
 
 def test_providers_as_json_are_one_object_a_line(run: Run) -> None:
