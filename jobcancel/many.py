@@ -105,8 +105,9 @@ class CancelResults(Iterator[CancelResult]):
     def stop(self) -> None:
         """Send nothing more; the results that are known or on their way still come.
 
-        Jobs whose cancel was sent but not settled by then are `unknown`; jobs for which nothing
-        was sent have no result. May be called from another thread or from a signal handler.
+        Jobs whose cancel was sent but not settled by then are `unknown`, or `cancelling` if it was
+        accepted; jobs for which nothing was sent have no result. May be called from another thread
+        or from a signal handler.
         """
         self._stopping.ask()
 

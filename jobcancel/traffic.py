@@ -131,18 +131,18 @@ class Traffic:
     async def await_turn(self, lane: Lane, entry: Entry) -> str | None:
         """Wait until the pace lets a job that is under way go on, before any new one; as `rest`."""
         lane.turns += 1
-        why = STOPPED if self.stopping else None
         try:
-            while why is None:
+            while not self.stopping:
                 now = self.clock.monotonic()
                 wait = self.bearable(entry, now, lane.pace.due(now))
                 if wait <= 0:
-                    break
-                why = await self.sleep(lane, wait)
+                    return None
+                if (why := await self.sleep(lane, wait)) is not None:
+                    return why
+            return STOPPED
         finally:
             lane.turns -= 1
             self.wake.set()
-        return why
 
     def bearable(self, entry: Entry, now: float, wait: float) -> float:
         """Return a wait, or none instead of one after which the job could not be settled."""
@@ -151,6 +151,8 @@ class Traffic:
 
     async def sleep(self, lane: Lane, seconds: float) -> str | None:
         """Wait; why the wait was cut short, if it was."""
+        if self.stopping:
+            return STOPPED
         try:
             await asyncio.wait_for(lane.went_down.wait(), seconds)
         except TimeoutError:

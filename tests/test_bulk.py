@@ -204,6 +204,37 @@ def test_a_job_in_doubt_is_settled_while_its_vendor_refuses_others_for_hours() -
     assert vendor.now < 10
 
 
+def test_what_asks_to_wait_after_a_stop_is_not_waited_for() -> None:
+    """Between the two, an answer shows that the vendor is up."""
+    held = asyncio.Event()
+
+    async def answer(vendor: Vendor, method: str, job_id: str) -> httpx.Response:
+        if job_id == "quick":
+            await held.wait()
+            return reply(200, CANCELLED)
+        if method == "GET":
+            return reply(200, {"job_id": job_id, "status": "processing"})
+        if vendor.times(job_id) == 1:
+            return reply(500)
+        held.set()
+        await asyncio.sleep(0.2)
+        return reply(429, retry_after="20")
+
+    async def stop() -> dict[str, Outcome]:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(vendor)) as http_client:
+            canceller = AsyncCanceller(http_client=http_client, api_keys={"pulse": "key"})
+            results = canceller.cancel_many([("pulse", "quick"), ("pulse", "slow")])
+            first = asyncio.create_task(anext(results))
+            await held.wait()
+            results.stop()
+            told = [await first] + [result async for result in results]
+            return {result.job_id: result.outcome for result in told}
+
+    vendor = Vendor(answer)
+    assert {"quick": Outcome.CANCELLED, "slow": Outcome.UNKNOWN} == asyncio.run(stop())
+    assert vendor.now < 10
+
+
 def test_a_result_of_a_run_that_was_stopped_tells_what_was_sent_and_seen() -> None:
     async def answer(_vendor: Vendor, method: str, job_id: str) -> httpx.Response:
         if method == "DELETE":
