@@ -70,8 +70,6 @@ class Traffic:
                 continue
             if epoch is None:
                 stopped = await self.await_turn(lane, entry)
-            elif self.stopping:
-                return None
             if stopped is None:
                 answer = await self.exchange(lane, entry, step, epoch)
                 epoch = None

@@ -115,19 +115,17 @@ class AsyncClients:
                 "this AsyncCanceller was used in another event loop, to which its connections "
                 "belong; make one in each loop, or use acancel()"
             )
-        if not await self._one_is_free(seconds):
-            return None
-        try:
-            return self._next()
-        except BaseException:
-            self._free.release()
-            raise
+        return self._next() if await self._one_is_free(seconds) else None
 
     def _next(self) -> AsyncHttpClient:
         if self._session is not None:
             return self._session
-        # The last one used is the likeliest to have a warm connection.
-        return self._idle.pop() if self._idle else _new_async_client()
+        try:
+            # The last one used is the likeliest to have a warm connection.
+            return self._idle.pop() if self._idle else _new_async_client()
+        except ConfigurationError:
+            self._free.release()
+            raise
 
     async def _one_is_free(self, seconds: float) -> bool:
         from anyio import WouldBlock, move_on_after

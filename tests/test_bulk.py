@@ -235,6 +235,27 @@ def test_what_asks_to_wait_after_a_stop_is_not_waited_for() -> None:
     assert vendor.now < 10
 
 
+def test_an_accepted_job_that_waits_for_its_turn_is_cancelling_after_a_stop() -> None:
+    async def answer(_vendor: Vendor, _method: str, _job_id: str) -> httpx.Response:
+        return reply(200, CANCELLED)
+
+    async def stop() -> CancelResult:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(vendor)) as http_client:
+            canceller = AsyncCanceller(
+                http_client=http_client, api_keys={"pulse": "key"}, verify=True
+            )
+            results = canceller.cancel_many([("pulse", "1")], rate="6/min")
+            asyncio.get_running_loop().call_later(0.2, results.stop)
+            return await anext(results)
+
+    vendor = Vendor(answer)
+    result = asyncio.run(stop())
+    assert (Outcome.CANCELLING, ["DELETE"]) == (
+        result.outcome,
+        [sent[0] for sent in vendor.requests],
+    )
+
+
 def test_a_result_of_a_run_that_was_stopped_tells_what_was_sent_and_seen() -> None:
     async def answer(_vendor: Vendor, method: str, job_id: str) -> httpx.Response:
         if method == "DELETE":
