@@ -225,7 +225,7 @@ class Bulk:
         """Answer every job that waits in a lane without sending anything for it."""
         while lane.waiting:
             entry = lane.waiting.popleft()
-            self.answer(entry, entry.unsent(outcome, message, wait))
+            self.answer(entry, entry.unsent(outcome, message, wait, at=self.clock.now()))
 
     def answer(self, entry: Entry, result: CancelResult) -> None:
         """Hand a job's result on, as often as the job was given."""

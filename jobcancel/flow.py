@@ -288,6 +288,7 @@ class _Cancel(Call):
             progress=last.progress,
             body=last.body,
             params=self.job.params,
+            at=self.clock.now(),
         )
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import define, field
 
 from jobcancel.models import CancelResult, Outcome
 from jobcancel.pace import Pace
 from jobcancel.prepare import Call
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 Key: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...]]
 
@@ -35,7 +38,9 @@ class Entry:
     times: int = 1
     began: float = 0.0
 
-    def unsent(self, outcome: Outcome, message: str, wait: float | None = None) -> CancelResult:
+    def unsent(
+        self, outcome: Outcome, message: str, wait: float | None = None, *, at: datetime
+    ) -> CancelResult:
         """Return the result of a job for which nothing is sent."""
         job = self.call.job
         return CancelResult(
@@ -45,6 +50,7 @@ class Entry:
             message=message,
             retry_after=wait,
             params=job.params,
+            at=at,
         )
 
 

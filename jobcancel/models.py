@@ -1,4 +1,4 @@
-"""The values of the public interface: what is asked for and what came of it.
+"""The values of the public interface: jobs, outcomes and results.
 
 Everything here is immutable and knows nothing of HTTP or of any vendor.
 """
@@ -6,8 +6,10 @@ Everything here is immutable and knows nothing of HTTP or of any vendor.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self, TypeVar
+from html import escape
+from typing import Any, NoReturn, Self, TypeVar
 
 from attrs import field, frozen
 
@@ -25,6 +27,8 @@ class Outcome(StrEnum):
     """The vendor accepted the request; the job has not been seen to end yet."""
     ALREADY_TERMINAL = "already-terminal"
     """The job had ended, or ended by itself, before the cancel took effect."""
+    REFUSED = "refused"
+    """The vendor refuses to cancel this job, which runs on; calling again soon will not help."""
     NOT_FOUND = "not-found"
     """No such job for this key."""
     FORBIDDEN = "forbidden"
@@ -37,6 +41,26 @@ class Outcome(StrEnum):
     """The job id (or a parameter) is not acceptable to us or to the vendor."""
     UNKNOWN = "unknown"
     """No trustworthy answer within the deadline; safe to call again."""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the job will do no more work: it is cancelled, or had ended before."""
+        return self in _STOPPED
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the vendor accepted the cancel: the job is cancelled, or stopping."""
+        return self in _ACCEPTED
+
+    @property
+    def retryable(self) -> bool:
+        """Whether calling again later may give another outcome."""
+        return self in _RETRYABLE
+
+
+_STOPPED = frozenset({Outcome.CANCELLED, Outcome.ALREADY_TERMINAL})
+_ACCEPTED = frozenset({Outcome.CANCELLED, Outcome.CANCELLING})
+_RETRYABLE = frozenset({Outcome.RATE_LIMITED, Outcome.UNKNOWN})
 
 
 class JobState(StrEnum):
@@ -143,7 +167,9 @@ class JobReading:
 
 @frozen(kw_only=True)
 class CancelResult:
-    """What became of one request to cancel, whichever vendor it went to.
+    """The result of one request to cancel, whichever vendor it went to.
+
+    It has no truth value: ask `result.stopped` or `result.accepted`.
 
     Attributes:
         outcome: what became of the request.
@@ -160,6 +186,7 @@ class CancelResult:
         progress: how much was done before the job stopped, if the vendor says so.
         body: the deciding reply's JSON object, if it was one.
         params: the job's params, defaults included; left out of `to_dict()` when there are none.
+        at: when the outcome was settled, in UTC; None in a result that was made by hand.
     """
 
     provider: str
@@ -178,11 +205,25 @@ class CancelResult:
     progress: Progress | None = None
     body: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
     params: Mapping[str, str] = field(factory=dict, hash=False)
+    at: datetime | None = None
 
     @property
     def stopped(self) -> bool:
-        """Whether the job will do no more work, because it is cancelled or had ended before."""
-        return self.outcome in _STOPPED
+        """Whether the job will do no more work: it is cancelled, or had ended before."""
+        return self.outcome.stopped
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the vendor accepted the cancel: the job is cancelled, or stopping."""
+        return self.outcome.accepted
+
+    @property
+    def retryable(self) -> bool:
+        """Whether calling again later may give another outcome."""
+        return self.outcome.retryable
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a CancelResult is neither true nor false; ask .stopped or .accepted")
 
     def raise_for_outcome(self) -> Self:
         """Return the result if the job is stopped; raise `CancelFailed` carrying it if not."""
@@ -199,8 +240,14 @@ class CancelResult:
         """Return the result that `to_dict()` made `data` from; `ValueError` if it did not."""
         return _structure(data, cls)
 
-
-_STOPPED = frozenset({Outcome.CANCELLED, Outcome.ALREADY_TERMINAL})
+    def _repr_html_(self) -> str:
+        """Return the result as a table, for notebooks."""
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
+            for name, value in self.to_dict().items()
+            if name != "body"
+        )
+        return f"<table>{rows}</table>"
 
 
 def _unstructure(value: JobReading | CancelResult) -> dict[str, Any]:

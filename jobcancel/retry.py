@@ -77,6 +77,10 @@ class Clock:
     sleep: Callable[[float], None] = time.sleep
     asleep: Callable[[float], Awaitable[None]] = _sleep
 
+    def now(self) -> datetime:
+        """Return the time of day, in UTC."""
+        return datetime.fromtimestamp(self.wall(), UTC)
+
 
 SYSTEM_CLOCK = Clock()
 

@@ -861,6 +861,7 @@ def test_a_result_holds_all_that_the_deciding_reply_said() -> None:
         request_id="req_1",
         progress=Progress(12, 48),
         body=body,
+        at=result.at,
     )
     assert 0.02 == pytest.approx(result.elapsed)
 

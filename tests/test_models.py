@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -36,6 +37,7 @@ RESULT = CancelResult(
     request_id="req_1",
     progress=Progress(12, 48),
     body={"status": "failed", "error": {"code": "job_failed"}, "list": [1, None]},
+    at=datetime(2026, 11, 24, 10, 30, tzinfo=UTC),
 )
 
 
@@ -46,10 +48,29 @@ def test_params_are_told_where_there_are_some() -> None:
     assert result == CancelResult.from_dict(result.to_dict())
 
 
+STOPPED = {Outcome.CANCELLED, Outcome.ALREADY_TERMINAL}
+ACCEPTED = {Outcome.CANCELLED, Outcome.CANCELLING}
+RETRYABLE = {Outcome.RATE_LIMITED, Outcome.UNKNOWN}
+
+
 @pytest.mark.parametrize("outcome", Outcome)
-def test_only_cancelled_and_already_terminal_jobs_are_stopped(outcome: Outcome) -> None:
+def test_an_outcome_and_its_result_belong_to_the_same_groups(outcome: Outcome) -> None:
+    expected = (outcome in STOPPED, outcome in ACCEPTED, outcome in RETRYABLE)
     result = CancelResult(provider="pulse", job_id="1", outcome=outcome)
-    assert (outcome in {Outcome.CANCELLED, Outcome.ALREADY_TERMINAL}) is result.stopped
+    assert expected == (outcome.stopped, outcome.accepted, outcome.retryable)
+    assert expected == (result.stopped, result.accepted, result.retryable)
+
+
+def test_a_result_has_no_truth_value() -> None:
+    with pytest.raises(TypeError, match=r"ask \.stopped or \.accepted"):
+        bool(RESULT)
+
+
+def test_a_notebook_shows_a_result_as_an_escaped_table_without_the_body() -> None:
+    shown = evolve(RESULT, message="<b>no</b>")._repr_html_()
+    assert "&lt;b&gt;no&lt;/b&gt;" in shown
+    assert "<th style='text-align:left'>outcome</th><td>cancelled</td>" in shown
+    assert "body" not in shown
 
 
 def test_raise_for_outcome_returns_the_result_of_a_stopped_job() -> None:

@@ -41,6 +41,7 @@ STYLES = {
     Outcome.CANCELLING: "yellow",
     Outcome.RATE_LIMITED: "yellow",
     Outcome.UNKNOWN: "yellow",
+    Outcome.REFUSED: "red",
     Outcome.NOT_FOUND: "red",
     Outcome.FORBIDDEN: "red",
     Outcome.UNAUTHORIZED: "red",

@@ -39,7 +39,12 @@ _ENDPOINT = Endpoint(base_url=_BASE_URL, key=Secret(KEY))
 _CLAIMS = frozenset({Outcome.CANCELLED, Outcome.CANCELLING, Outcome.ALREADY_TERMINAL})
 _HOURS = 7200.0
 # What a vendor must have a word for, or say nothing of.
-_TOLD_APART = frozenset(Outcome) - {Outcome.UNKNOWN, Outcome.INVALID, Outcome.CANCELLING}
+_TOLD_APART = frozenset(Outcome) - {
+    Outcome.UNKNOWN,
+    Outcome.INVALID,
+    Outcome.CANCELLING,
+    Outcome.REFUSED,
+}
 _TOO_MANY_REQUESTS = 429
 
 

@@ -78,7 +78,7 @@ def test_every_cassette_replays_to_its_outcome(name: str, jobcancel_cassette: Pl
 
 
 @pytest.mark.parametrize("call", [acancel_asyncio, acancel_trio])
-@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("outcome", [each for each in Outcome if f"apify/{each}" in cassettes()])
 @pytest.mark.usefixtures("jobcancel_no_wait")
 def test_a_cassette_is_replayed_to_async_code(
     outcome: Outcome, call: Any, jobcancel_cassette: Play
