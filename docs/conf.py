@@ -32,7 +32,7 @@ default_role = "code"
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(collections|httpx|pathlib|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|Item|Received",
+        r"(collections|datetime|httpx|pathlib|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|Item|Received",
     ),
     # What only jobcancel makes.
     ("py:.*", r"Client|AsyncHttpClient|AsyncClients|Limits|Given|.*\.CancelPolicy|.*\.Step"),

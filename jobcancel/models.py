@@ -44,12 +44,12 @@ class Outcome(StrEnum):
 
     @property
     def stopped(self) -> bool:
-        """Whether the job will do no more work: it is cancelled, or had ended before."""
+        """Whether the job will do no more work, because it is cancelled or had ended before."""
         return self in _STOPPED
 
     @property
     def accepted(self) -> bool:
-        """Whether the vendor accepted the cancel: the job is cancelled, or stopping."""
+        """Whether the vendor accepted the cancel, so that the job is cancelled or stopping."""
         return self in _ACCEPTED
 
     @property
@@ -209,12 +209,12 @@ class CancelResult:
 
     @property
     def stopped(self) -> bool:
-        """Whether the job will do no more work: it is cancelled, or had ended before."""
+        """Whether the job will do no more work, because it is cancelled or had ended before."""
         return self.outcome.stopped
 
     @property
     def accepted(self) -> bool:
-        """Whether the vendor accepted the cancel: the job is cancelled, or stopping."""
+        """Whether the vendor accepted the cancel, so that the job is cancelled or stopping."""
         return self.outcome.accepted
 
     @property

@@ -1,10 +1,12 @@
-"""The wheel, installed where nothing else is."""
+"""The sdist and the wheel: what is in them, and the wheel installed where nothing else is."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import sys
+import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
@@ -37,17 +39,26 @@ def run(*command: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    built = run(uv.find_uv_bin(), "build", "--wheel", "--out-dir", folder, ROOT)
+def build(folder: Path, *options: str) -> Path:
+    built = run(uv.find_uv_bin(), "build", *options, "--out-dir", folder, ROOT)
     assert 0 == built.returncode, built.stderr
-    return next(folder.glob("*.whl"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the sdist and the wheel that is built from it."""
+    return build(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def wheel(dist: Path) -> Path:
+    return next(dist.glob("*.whl"))
 
 
 def environment_with(requirement: str, folder: Path) -> Path:
     """The interpreter of a new environment that holds what is required and nothing else."""
-    made = run(uv.find_uv_bin(), "venv", folder / "venv")
+    made = run(uv.find_uv_bin(), "venv", "--python", sys.executable, folder / "venv")
     assert 0 == made.returncode, made.stderr
     python = folder / "venv" / "bin" / "python"
     installed = run(uv.find_uv_bin(), "pip", "install", "--python", python, requirement)
@@ -61,10 +72,37 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment_with(str(wheel), tmp_path_factory.mktemp("environment"))
 
 
-def test_the_wheel_holds_the_package_and_says_that_it_is_typed(wheel: Path) -> None:
+def files_in(folder: str, packed_as: str) -> set[str]:
+    """The files of the source tree, as they are named in the wheel, without what Python caches."""
+    root = ROOT / folder
+    files = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+    return {f"{packed_as}/{file.as_posix()}" for file in files if "__pycache__" not in file.parts}
+
+
+def test_the_wheel_holds_the_package_and_its_recordings_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"jobcancel/py.typed", "jobcancel/client.py"} <= set(names)
-    assert {"jobcancel"} == {name.split("/")[0] for name in names if ".dist-info" not in name}
+    package = files_in("jobcancel", "jobcancel")
+    recordings = files_in("cassettes", "jobcancel/testing/cassettes")
+    assert package | recordings == {name for name in names if ".dist-info/" not in name}
+    assert "jobcancel/py.typed" in package
+
+
+def test_the_sdist_holds_what_is_listed_and_no_caches(dist: Path) -> None:
+    with tarfile.open(next(dist.glob("*.tar.gz"))) as sdist:
+        names = [Path(name).parts[1:] for name in sdist.getnames()]
+    listed = {"jobcancel", "tests", "cassettes", "docs", "conftest.py"}
+    listed |= {"README.md", "CHANGELOG.md", "LICENSE"}
+    packaging = {"pyproject.toml", "PKG-INFO", ".gitignore"}
+    assert listed | packaging == {first for first, *_ in names}
+    caches = {"__pycache__", "_build", ".venv", ".pytest_cache", "uv.lock"}
+    assert [] == [name for name in names if caches & set(name) or name[-1].endswith(".pyc")]
+
+
+def test_the_wheel_is_the_same_from_the_sdist_and_from_the_source(
+    wheel: Path, tmp_path: Path
+) -> None:
+    (again,) = build(tmp_path, "--wheel").glob("*.whl")
+    assert (wheel.name, wheel.read_bytes()) == (again.name, again.read_bytes())
 
 
 def test_the_core_cancels_a_job_with_its_four_dependencies_alone(

@@ -176,6 +176,8 @@ def _clean(request: Any, reply: dict[str, Any], scrubber: Scrubber) -> None:  # 
     request.uri = scrubber.text(request.uri)
     request.headers = scrubber.headers(headers)
     request.body = scrubber.content(request.body)
+    # A server may quote the key in its own phrase, and Python 3.13 renamed some.
+    reply["status"]["message"] = httpx.codes.get_reason_phrase(reply["status"]["code"])
     reply["headers"], reply["body"]["string"] = scrubber.reply(
         reply["headers"], reply["body"]["string"]
     )

@@ -149,7 +149,7 @@ def test_a_missing_extra_is_named(
 def other_typer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The source of a package that is imported in typer's place."""
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(sys.modules, "typer")
+    monkeypatch.delitem(sys.modules, "typer", raising=False)
     return tmp_path / "typer.py"
 
 
