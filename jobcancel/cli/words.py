@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 
 def clean(text: str) -> str:
@@ -19,6 +20,13 @@ def clean(text: str) -> str:
 
 
 def complain(message: str) -> None:
-    """Print a message on standard error, unless that is closed."""
+    """Print a message on standard error, unless that is closed or full."""
+    write_error(f"jobcancel: {clean(message)}\n")
+
+
+def write_error(text: str) -> None:
+    """Write to standard error, unless that is closed or full."""
     if sys.stderr is not None:
-        sys.stderr.write(f"jobcancel: {clean(message)}\n")
+        with suppress(OSError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
