@@ -42,7 +42,7 @@ class Problems:
         if len(problem) > _LONGEST:
             problem = f"{problem[:_LONGEST]}..."
         key = _PARTICULARS.sub("?", problem)
-        if key not in self._kinds and len(self._kinds) == _KINDS:
+        if key not in self._kinds and len(self._kinds) >= _KINDS:
             key = ""
         message = f"{self._name}, line {line}: {problem}"
         kind = self._kinds.setdefault(key, _Kind(message))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from rich.text import Text
 
 from jobcancel import Outcome
 from jobcancel.cli.show import NOT_STOPPED, STOPPED, STOPPING, progress_console, style
-from jobcancel.cli.words import clean, complain
+from jobcancel.cli.words import clean, complain, errors_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -192,7 +192,7 @@ def sum_up(tally: Tally, *, total: int | None, ending: str = "", unsent: str = "
         "not in the output": tally.unwritten,
     }
     more = ", ".join(f"{number:,} {what}" for what, number in others.items() if number and what)
-    with suppress(OSError):
+    with errors_lost():
         console.print(grid)
         console.print(
             f"{ending and f'{ending}: '}{tally.stopped:,} of {jobs:,} jobs stopped in "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING, NoReturn
@@ -68,8 +68,9 @@ def terminal() -> Console | None:
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Show on a terminal what is being waited for, and say what an interruption interrupted."""
+    console = Console(stderr=True)
     try:
-        with Console(stderr=True).status(Text(clean(what))):
+        with console.status(Text(clean(what))) if console.is_terminal else nullcontext():
             yield
     except KeyboardInterrupt:
         complain(f"interrupted while {what}")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
+import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from typing import TYPE_CHECKING
 
 import pytest
@@ -147,10 +151,10 @@ def test_an_interruption_does_not_wait_for_who_writes_the_jobs() -> None:
 
 
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch, *arguments: str, output: IO[str] | None) -> str:
-    """Return what a run shows on a terminal that is its standard error."""
+    """Return what a run shows on a terminal of 80 columns that is its standard error."""
     monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("COLUMNS", "80")
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     with subprocess.Popen(
         [sys.executable, "-m", "jobcancel", "cancel", "pulse", *arguments],
         stdin=subprocess.DEVNULL,
@@ -178,6 +182,10 @@ def test_a_terminal_shows_progress_while_results_go_to_a_file(
     with (tmp_path / "out").open("w") as output:
         shown = on_a_terminal(monkeypatch, "--from", str(path), output=output)
     assert "0 of 3" in ESCAPE.sub("", shown)
+    bars = [line for line in re.split(r"[\r\n]+", ESCAPE.sub("", shown)) if " of 3 done" in line]
+    assert {80} == {len(bar) for bar in bars}
+    assert all(bar.endswith(" left") for bar in bars)
+    assert "0 stopped  0 stopping  0 not stopped" in ESCAPE.sub("", shown)
     assert "line 5: 2 cells where the header has 1" in ESCAPE.sub("", shown)
     assert "3 of 3 jobs stopped in " in ESCAPE.sub("", shown)
     assert sorted(job_ids) == sorted(row[1] for row in rows((tmp_path / "out").read_text()))
