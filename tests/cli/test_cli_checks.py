@@ -20,6 +20,7 @@ from tests.cli.runs import plain, rows, started
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from jobcancel.sandbox import Sandbox
     from tests.cli.runs import Run
@@ -132,6 +133,14 @@ def test_what_each_line_of_a_pipe_may_name_is_not_missing_at_its_start(served: S
     served.submit("runpod", job_id="7")
     line = {"job_id": "7", "params": {"endpoint": "e"}}
     assert piped("runpod", jobs=json.dumps(line)).returncode == 0
+
+
+@pytest.mark.usefixtures("served")
+def test_a_pipe_that_holds_no_jobs_is_told_and_nothing_summed_up() -> None:
+    ran = piped("pulse", jobs="run,vendor\n1,pulse\n")
+    assert (2, "") == (ran.returncode, ran.stdout)
+    assert ran.stderr.startswith("jobcancel: the first line has no column 'job_id': 'run,vendor'")
+    assert 1 == len(ran.stderr.splitlines())
 
 
 # Hosts that lines name
@@ -322,6 +331,26 @@ def test_a_file_that_cannot_be_read_to_its_end_is_told(
         ran.returncode,
         ran.stderr,
     )
+
+
+@pytest.mark.usefixtures("served")
+def test_one_that_fails_while_jobs_are_sent_leaves_the_results_so_far(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jobcancel.cli.sources import Source
+
+    usual, times = Source.read, iter([0, 1])
+
+    def fails(source: Source, content: BinaryIO) -> Iterator[object]:
+        yield from usual(source, content)
+        if next(times) == 1:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Source, "read", fails)
+    ran = run("cancel", "pulse", "--from", write(file, PENDING))
+    assert (2, [PENDING]) == (ran.returncode, [row[1] for row in rows(ran.stdout)])
+    assert ran.stderr.startswith("cancelled  1\nfailed: 1 of 1 jobs stopped in ")
+    assert ran.stderr.endswith(f"jobcancel: cannot read {file}: Input/output error\n")
 
 
 # Files that are too large, cut off, or full

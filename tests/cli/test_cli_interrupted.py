@@ -101,6 +101,25 @@ def test_the_first_signal_decides_the_exit_status(served: Sandbox, folder: Path)
         assert process.wait() == 143
 
 
+def test_a_job_whose_status_is_being_read_is_still_stopping(served: Sandbox, folder: Path) -> None:
+    job_id = served.submit("openai-batch", pending=1000)
+    line = {"provider": "openai-batch", "job_id": job_id, "outcome": "cancelling"}
+    (folder / "done").write_text(json.dumps(line))
+    (folder / "jobs").write_text(job_id)
+    body = {"id": job_id, "object": "batch", "status": "in_progress"}
+    served.fault("openai-batch", job_id, Fault(status=200, body=body), on="status")
+    arguments = ("openai-batch", "--verify", "--from", "jobs", "--done", "done")
+    with started("cancel", "--json", *arguments) as (process, output, _):
+        until_asked(served, job_id, process)
+        process.send_signal(signal.SIGINT)
+        result = json.loads(output.read())
+        assert process.wait() == 130
+    assert ("cancelling", 0) == (result["outcome"], result["attempts"])
+    assert result["message"] == (
+        "an earlier run's cancel was accepted; the run was stopped before this was settled"
+    )
+
+
 def test_what_is_skipped_or_no_job_does_not_count_as_not_sent(
     served: Sandbox, folder: Path
 ) -> None:
@@ -161,7 +180,7 @@ JOBCANCEL = f"{sys.executable} -m jobcancel"
     ("jobs", "out", "more"),
     [
         ("jobs", "out", "pulse"),
-        ("my jobs", "my out.ndjson", "--done 'my out.ndjson' pulse"),
+        ("my jobs", "my out.ndjson", "--done missing --done 'my out.ndjson' pulse"),
         ("jo'bs", 'ou"t $HOME `id` \\ *', "-- pulse"),
         ("-jobs", "-out", "--done ./-out -- pulse"),
         ("jöbs\u202f\xa0", "out\tof\nlines\x7f", "pulse"),

@@ -72,6 +72,10 @@ def test_csv_columns_are_found_by_name_and_the_others_are_params() -> None:
     assert expected == read(content)
 
 
+def test_two_other_columns_may_have_one_name() -> None:
+    assert [Job("pulse", "a")] == read("job_id,note,note,\na,b,c,d\n")
+
+
 def test_csv_may_have_the_ids_alone() -> None:
     assert [Job("pulse", "a")] == read("job_id\na\n")
 
