@@ -7,37 +7,43 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from jobcancel import __version__, get_adapter, providers
+from jobcancel import Canceller, __version__, get_adapter, providers
 from jobcancel.cli import options  # noqa: TC001 - typer evaluates the signatures
-from jobcancel.cli.arguments import check_from, check_named, read_rate
+from jobcancel.cli.arguments import check_from, check_named, read_columns, read_rate
 from jobcancel.cli.calls import client, needing_key, read_params
+from jobcancel.cli.confirm import Resuming
 from jobcancel.cli.describe import describe, summary
+from jobcancel.cli.each import cancel_each
 from jobcancel.cli.extras import require
+from jobcancel.cli.helping import Command, Group
 from jobcancel.cli.listing import print_facts, print_summaries
 from jobcancel.cli.many import Many
-from jobcancel.cli.show import give_up_output, printer, waiting
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from jobcancel import Canceller
+from jobcancel.cli.show import printer, waiting
 
 _SOME_NOT, _INTERRUPTED = 1, 130
 
+_EXIT_STATUS = (
+    "Exit status: 0 every job is stopped or stopping (with --strict: stopped), 1 some are not, or "
+    "the output cannot be written, 2 usage, configuration or a malformed line, 130 interrupted "
+    "by Ctrl-C, 143 by SIGTERM."
+)
+
 app = typer.Typer(
     name="jobcancel",
+    cls=Group,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit status: 0 all stopped, 1 some not, 2 usage, configuration or a malformed line, "
-    "130 interrupted.",
+    epilog=_EXIT_STATUS,
 )
+
+
+command = partial(app.command, cls=Command)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the signature of an option's callback
@@ -56,10 +62,12 @@ def jobcancel(
         ),
     ] = False,
 ) -> None:
-    """Cancel asynchronous jobs at any vendor, and learn truthfully what became of them."""
+    """Cancel a job at any vendor with one call, and know for certain whether it stopped."""
 
 
-_EXAMPLES = """Examples:
+_EXAMPLES = f"""{_EXIT_STATUS}
+
+Examples:
 
 jobcancel cancel pulse abc123-def456-ghi789
 
@@ -71,7 +79,7 @@ jobcancel cancel --from jobs.csv --json --done out.ndjson >> out.ndjson
 """
 
 
-@app.command(epilog=_EXAMPLES)
+@command(epilog=_EXAMPLES)
 def cancel(
     context: typer.Context,
     provider: options.AnyProvider = None,
@@ -79,10 +87,13 @@ def cancel(
     *,
     source: options.Source = None,
     done: options.DoneFiles = None,
+    column: options.Columns = None,
+    skip_unconfigured: options.SkipUnconfigured = False,
     concurrency: options.Concurrency = 32,
     rate: options.Rate = None,
     max_wait: options.MaxWait = 60.0,
     verify: options.Verify = False,
+    strict: options.Strict = False,
     timeout: options.Timeout = 10.0,
     deadline: options.Deadline = 30.0,
     base_url: options.BaseUrl = None,
@@ -91,12 +102,12 @@ def cancel(
     api_key: options.NoKey = None,  # noqa: ARG001 - its callback has refused it
     as_json: options.Json = False,
 ) -> None:
-    """Cancel jobs and print what became of each.
+    """Cancel jobs and print the outcome of each.
 
-    Those named by JOB_ID go one after the other, those of --from many at once.
+    Jobs named by JOB_ID are cancelled one after the other, those of --from many at once.
 
     The key comes from the environment (PULSE_API_KEY, TALONIC_API_KEY, ...) or from a file.
-    An id that begins with a dash goes after --.
+    Put an ID that begins with a dash after --.
     """
     params = read_params(param or ())
     open_client = partial(
@@ -109,49 +120,31 @@ def cancel(
     )
     if source is None:
         provider, named = check_named(context, provider, job_ids)
-        with open_client(provider) as canceller:
-            exit_status = _cancel_each(canceller, provider, named, params, as_json=as_json)
+        with open_client(Canceller, provider) as canceller:
+            exit_status = cancel_each(
+                canceller, provider, named, params, strict=strict, as_json=as_json
+            )
     else:
         check_from(source, provider, job_ids, api_key_file=api_key_file, base_url=base_url)
         many = Many(
             path=source,
             provider=provider,
             params=params,
+            columns=read_columns(column or ()),
             done=done or (),
+            skip_unconfigured=skip_unconfigured,
+            strict=strict,
             concurrency=concurrency,
             rate=read_rate(rate or ()),
             max_wait=max_wait,
             as_json=as_json,
         )
-        with open_client(provider) as canceller:
-            exit_status = many.run(canceller)
+        with open_client(Resuming, provider) as resuming:
+            exit_status = many.run(resuming)
     raise typer.Exit(exit_status)
 
 
-def _cancel_each(
-    canceller: Canceller,
-    provider: str,
-    job_ids: Sequence[str],
-    params: Mapping[str, str],
-    *,
-    as_json: bool,
-) -> int:
-    put = printer(job_ids, as_json=as_json)
-    stopped = True
-    with needing_key(provider):
-        for number, job_id in enumerate(job_ids, 1):
-            with waiting(f"cancelling {job_id}"):
-                result = canceller.cancel(provider, job_id, params=params)
-            try:
-                put(result)
-            except OSError as error:
-                give_up_output(error, f"{job_id}: {result.outcome}", job_ids[number:])
-                raise typer.Exit(_SOME_NOT) from None
-            stopped = stopped and result.stopped
-    return 0 if stopped else _SOME_NOT
-
-
-@app.command()
+@command()
 def status(
     provider: options.Provider,
     job_ids: options.JobIds,
@@ -164,7 +157,7 @@ def status(
     api_key: options.NoKey = None,  # noqa: ARG001 - its callback has refused it
     as_json: options.Json = False,
 ) -> None:
-    """Print where jobs are; the exit status is 0 when every state was read, else 1.
+    """Print the state of jobs; the exit status is 0 if every state was read, else 1.
 
     The key comes from the environment (PULSE_API_KEY, TALONIC_API_KEY, ...) or from a file.
     """
@@ -173,6 +166,7 @@ def status(
     read = True
     with (
         client(
+            Canceller,
             provider,
             api_key_file=api_key_file,
             base_url=base_url,
@@ -190,7 +184,7 @@ def status(
         raise typer.Exit(_SOME_NOT)
 
 
-@app.command()
+@command()
 def record(
     provider: options.Provider,
     job_id: options.JobId,
@@ -207,7 +201,7 @@ def record(
     api_key: options.NoKey = None,  # noqa: ARG001 - its callback has refused it
     as_json: options.Json = False,
 ) -> None:
-    """Cancel a job and record what was sent and answered, as a cassette for tests.
+    """Cancel a job and record the HTTP exchange as a cassette for tests.
 
     The API key, cookies and headers that tell who you are are replaced, and so is what --scrub
     gives; look through FILE nevertheless before you share it. The exit status is 0 when the job
@@ -221,6 +215,7 @@ def record(
     usual = {"params": {}, "verify": False, "deadline": 30.0}
     with (
         client(
+            Canceller,
             provider,
             api_key_file=api_key_file,
             base_url=base_url,
@@ -243,30 +238,28 @@ def record(
         raise typer.Exit(_SOME_NOT)
 
 
-@app.command(name="providers")
+@command(name="providers")
 def list_providers(
-    name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Tell all about this provider.")
-    ] = None,
+    name: options.ProviderName = None,
     *,
     as_json: options.Json = False,
 ) -> None:
-    """List the providers; with a name, how each of that one's replies is read."""
+    """List the providers; with a name, show how each of its replies is read."""
     if name is None:
         print_summaries([summary(each) for each in providers()], as_json=as_json)
     else:
         print_facts(describe(get_adapter(name)), as_json=as_json)
 
 
-@app.command(name="new-adapter")
+@command(name="new-adapter")
 def new_adapter(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Such as acme-batch.")],
     *,
     into: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where the project's directory is made.")
+        Path, typer.Option(metavar="DIR", help="Where to create the project's directory.")
     ] = Path(),
 ) -> None:
-    """Write a project for a vendor of your own, with an adapter and its contract, to be edited."""
+    """Write a project for your own vendor: an adapter and its contract tests, ready to edit."""
     from jobcancel.cli.scaffold import write
 
     for path in write(name, into):
@@ -276,25 +269,25 @@ def new_adapter(
     )
 
 
-@app.command()
+@command()
 def sandbox(
     *,
-    host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 for any free one.")] = 8765,
+    host: Annotated[str, typer.Option(metavar="HOST", help="A loopback address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="PORT", help="0 for any free port.")] = 8765,
     pulse_rate: Annotated[
         float | None,
-        typer.Option(metavar="PER_SECOND", help="Requests a second that Pulse accepts."),
+        typer.Option(metavar="PER_SECOND", help="Requests per second that Pulse accepts."),
     ] = None,
     pulse_burst: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Requests at once that Pulse accepts."),
+        typer.Option(metavar="N", help="Requests that Pulse accepts at once."),
     ] = None,
     talonic_per_day: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Requests a day that Talonic accepts."),
+        typer.Option(metavar="N", help="Requests per day that Talonic accepts."),
     ] = None,
 ) -> None:
-    """Run a local stand-in for the vendors; Pulse and Talonic have jobs in every situation."""
+    """Run a local mock of the vendors; Pulse and Talonic have a job for every scenario."""
     if pulse_burst is not None and pulse_rate is None:
         raise typer.BadParameter("it needs --pulse-rate", param_hint="--pulse-burst")
     require("sandbox", "'jobcancel sandbox'")
@@ -310,11 +303,11 @@ def sandbox(
     raise typer.Exit(_INTERRUPTED)
 
 
-@app.command()
+@command()
 def demo() -> None:
-    """Cancel jobs in every situation that the sandbox knows, and check each outcome.
+    """Cancel a job in every scenario of the sandbox, and check each outcome.
 
-    It takes about ten seconds; nothing leaves this computer.
+    This takes about ten seconds; nothing leaves this computer.
     """
     require("sandbox", "'jobcancel demo'")
     from jobcancel.cli.demo import run

@@ -14,6 +14,8 @@ _WITH_FROM = {
     "concurrency": "--concurrency",
     "rate": "--rate",
     "max_wait": "--max-wait",
+    "column": "--column",
+    "skip_unconfigured": "--skip-unconfigured",
 }
 
 
@@ -23,12 +25,12 @@ def check_named(
     """Return the provider and the ids of jobs that are named one by one.
 
     Raises:
-        BadParameter: one of them is missing, or there is an option for `--from`.
+        UsageError: one of them is missing, or there is an option for `--from`.
     """
     if provider is None:
-        raise typer.BadParameter("it is missing, and so is --from FILE", param_hint="PROVIDER")
+        context.fail("Missing PROVIDER (or use --from FILE)")
     if not job_ids:
-        raise typer.BadParameter("it is missing, and so is --from FILE", param_hint="JOB_ID")
+        context.fail("Missing JOB_ID (or use --from FILE)")
     for name, option in _WITH_FROM.items():
         source: Any = context.get_parameter_source(name)
         if source.name == "COMMANDLINE":
@@ -76,3 +78,23 @@ def read_rate(given: Iterable[str]) -> str | dict[str, str] | None:
             )
         rates[provider] = rate
     return rates.get("", rates) or None
+
+
+def read_columns(given: Iterable[str]) -> dict[str, str]:
+    """Return what `--column` options say: our name -> the file's.
+
+    Raises:
+        BadParameter: one is not of the form `NAME=COLUMN`, or a name or a column is there twice.
+    """
+    columns: dict[str, str] = {}
+    for each in given:
+        name, _, column = each.partition("=")
+        if not name or not column:
+            raise typer.BadParameter(
+                f"{each!r} is not of the form NAME=COLUMN, such as job_id=run",
+                param_hint="--column",
+            )
+        if name in columns or column in columns.values():
+            raise typer.BadParameter(f"{each!r}: given twice", param_hint="--column")
+        columns[name] = column
+    return columns

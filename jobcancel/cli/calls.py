@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
@@ -15,8 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
+_LONGEST_KEY = 1 << 16
+"""Characters; keys that are signed tokens have a few thousand."""
+
+C = TypeVar("C", bound=Canceller)
+
+
 @contextmanager
 def client(
+    kind: type[C],
     provider: str | None,
     *,
     api_key_file: str | None,
@@ -24,10 +31,11 @@ def client(
     timeout: float,
     deadline: float,
     verify: bool = False,
-) -> Iterator[Canceller]:
+) -> Iterator[C]:
     """Open a client for one provider, and say so when the provider is deprecated.
 
     Args:
+        kind: its class.
         provider: its name; None for all, with keys and addresses from the environment only.
         api_key_file: where the key is, `-` for standard input; None for the environment.
         base_url: where the provider is; None for the environment or the vendor's own address.
@@ -49,7 +57,7 @@ def client(
             complain(f"{provider!r} is deprecated; use {adapter.deprecated!r}")
     with (
         without_deprecations(),
-        Canceller(
+        kind(
             api_keys=keys,
             base_urls=urls,
             timeout=timeout,
@@ -70,10 +78,12 @@ def needing_key(provider: str) -> Iterator[None]:
     try:
         yield
     except MissingCredential:
-        raise ConfigurationError(
-            f"no API key for {provider!r}: set {get_adapter(provider).key_env} "
-            "or use --api-key-file"
-        ) from None
+        raise ConfigurationError(f"{no_key(provider)} or use --api-key-file") from None
+
+
+def no_key(provider: str) -> str:
+    """Return what to do about a key that is missing."""
+    return f"no API key for {provider!r}: set {get_adapter(provider).key_env}"
 
 
 @contextmanager
@@ -95,12 +105,16 @@ def read_key(path: str) -> str:
     try:
         # This codec forgives the byte order mark that editors on Windows put first.
         with open(0 if piped else path, encoding="utf-8-sig", closefd=not piped) as file:
-            key = file.read()
+            key = file.read(_LONGEST_KEY + 1)
     except OSError as error:
         raise ConfigurationError(f"no API key from {name}: {error.strerror}") from None
     except ValueError:
         # Neither the error nor its cause: they quote what was read.
         raise ConfigurationError(f"no API key from {name}: it is not a UTF-8 text file") from None
+    if len(key) > _LONGEST_KEY:
+        raise ConfigurationError(
+            f"no API key from {name}: it is longer than {_LONGEST_KEY:,} characters"
+        )
     if not key.strip():
         raise ConfigurationError(f"no API key from {name}: it is empty")
     return key

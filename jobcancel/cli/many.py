@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import os
-import signal
 import stat
-import sys
-from collections.abc import Iterable, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, BinaryIO
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
-from jobcancel import ConfigurationError, Job, get_adapter
-from jobcancel.cli import sources
-from jobcancel.cli.calls import needing_key
+from jobcancel import CancelResult, ConfigurationError
+from jobcancel.cli import output
 from jobcancel.cli.done import read_done
+from jobcancel.cli.jobs import Jobs
+from jobcancel.cli.problems import Problems
 from jobcancel.cli.progress import Tally, shown, sum_up
-from jobcancel.cli.show import stream, terminal
+from jobcancel.cli.resume import how_to_resume
+from jobcancel.cli.settings import Settings
+from jobcancel.cli.show import printer, terminal, waiting
+from jobcancel.cli.sources import Source
+from jobcancel.cli.stopping import Stopping
+from jobcancel.cli.words import complain, write_error
 from jobcancel.errors import JobCancelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from jobcancel import Canceller
-    from jobcancel.cli.done import Done
-    from jobcancel.many import CancelResults
+    from jobcancel.cli.confirm import Resuming
+    from jobcancel.cli.jobs import Survey
 
-_SOME_NOT, _USAGE, _INTERRUPTED = 1, 2, 130
-_STOPPING = b"\njobcancel: waiting for what is on its way; Ctrl-C again abandons it\n"
-_LONGEST_PROBLEM = 300
-"""Characters; a message may quote a line, and a line may hold anything."""
+_SOME_NOT, _USAGE = 1, 2
 
 
 @frozen(kw_only=True)
@@ -41,7 +41,10 @@ class Many:
         path: the file; `-` is standard input.
         provider: whose jobs they are where a line does not say so.
         params: what the vendor needs besides the id where a line does not say so.
+        columns: what the file calls our names, where it has names of its own.
         done: the outputs of earlier runs, whose stopped jobs are skipped.
+        skip_unconfigured: whether jobs of providers that cannot be used are left out.
+        strict: whether a job that is stopping counts as not stopped.
         concurrency: requests in flight at the most.
         rate: as `Canceller.cancel_many` takes it.
         max_wait: seconds, likewise.
@@ -51,7 +54,10 @@ class Many:
     path: str
     provider: str | None
     params: Mapping[str, str]
-    done: Iterable[str]
+    columns: Mapping[str, str]
+    done: Sequence[str]
+    skip_unconfigured: bool
+    strict: bool
     concurrency: int
     rate: str | Mapping[str, str] | None
     max_wait: float
@@ -62,41 +68,88 @@ class Many:
         """What messages call the file."""
         return "standard input" if self.path == "-" else self.path
 
-    def run(self, canceller: Canceller) -> int:
+    def run(self, canceller: Resuming) -> int:
         """Cancel the jobs and print what became of each; return the exit status."""
         # The output may be this very file, so it is read to its end before there is any.
-        done, tally, output = read_done(self.done), Tally(), terminal()
-        put = stream(output, as_json=self.as_json)
-        abandoned = False
-        ctrl_c = _CtrlC()
+        done = read_done(self.done)
+        canceller.is_stopping = done.is_stopping
+        settings = Settings(canceller, self.provider, self.skip_unconfigured)
+        source = Source(self.provider, self.params, self.columns)
         with self._opened() as file:
-            total = _total(file)
+            jobs = Jobs(self.name, file, source, done, settings, Tally())
+            survey = self._survey(jobs) if _is_regular(file) else None
+            if survey is None:
+                settings.check_named(self.params)
+            return self._run(canceller, jobs, survey)
+
+    def _survey(self, jobs: Jobs) -> Survey:
+        """Look through a file before anything is sent.
+
+        Raises:
+            ConfigurationError: it holds jobs of a provider that cannot be used.
+        """
+        with waiting(f"checking {self.name}"):
+            survey = jobs.survey()
+        self._note_unknown_columns(jobs.source)
+        jobs.settings.check_all(survey.jobs)
+        for provider in jobs.settings.unusable:
+            del survey.jobs[provider]
+        return survey
+
+    def _note_unknown_columns(self, source: Source) -> None:
+        if columns := sorted(source.unknown - source.used):
+            complain(f"{self.name}: ignored columns: {', '.join(map(repr, columns))}")
+
+    def _run(self, canceller: Resuming, jobs: Jobs, survey: Survey | None) -> int:
+        console, stopping = terminal(), Stopping()
+        tally, total = jobs.tally, None if survey is None else survey.jobs.total()
+        put = printer(
+            [] if survey is None else [survey.longest_id],
+            as_json=self.as_json,
+            brief=True,
+            console=console,
+            appended_to=self.done,
+        )
+        # Now, for the name of an output that breaks is no longer to be had.
+        resume = how_to_resume(as_json=self.as_json, same_input=survey is None, done=self.done)
+        unsent = "not sent"
+        with shown(tally, total, console) as say:
+            problems = Problems(self.name, say)
+            results = canceller.cancel_many(
+                jobs.to_send(say, problems.add),
+                concurrency=self.concurrency,
+                rate=self.rate,
+                max_wait=self.max_wait,
+            )
+            out = _Output(put, tally, results.stop, say)
             try:
-                with shown(tally, total, output) as say:
-                    jobs = self._jobs(file, done, tally, canceller, say)
-                    results = canceller.cancel_many(
-                        jobs,
-                        concurrency=self.concurrency,
-                        rate=self.rate,
-                        max_wait=self.max_wait,
-                    )
-                    with results, ctrl_c.stops(results):
-                        for result in results:
-                            with ctrl_c.put_off():
-                                put(result)
-                                tally.add(result)
+                with results, stopping.calling(results.stop):
+                    for result in results:
+                        with stopping.put_off():
+                            out.write(result)
             except KeyboardInterrupt:
-                abandoned = True
+                unsent = "without a result (not sent, or abandoned in flight)"
             except JobCancelError:
                 if tally.done:
-                    sum_up(tally, interrupted=True)
+                    sum_up(tally, total=total, ending="failed", unsent=unsent)
                 raise
-        sum_up(tally, interrupted=ctrl_c.times > 0, abandoned=abandoned)
-        if ctrl_c.times:
-            return _INTERRUPTED
-        if tally.malformed:
+            problems.count_the_others()
+        if survey is None:
+            self._note_unknown_columns(jobs.source)
+        ending = "interrupted" if stopping.times else "output lost" if out.is_broken else ""
+        sum_up(tally, total=total, ending=ending, unsent=unsent)
+        if ending:
+            if total is None:
+                complain("the rest of the input was not read")
+            if total is None or tally.done < total or tally.unwritten:
+                write_error(f"jobcancel: {resume}\n")
+        return stopping.exit_status or self._exit_status(tally)
+
+    def _exit_status(self, tally: Tally) -> int:
+        if tally.malformed or (tally.unconfigured and not self.skip_unconfigured):
             return _USAGE
-        return _SOME_NOT if tally.stopped < tally.done else 0
+        well = tally.stopped + (0 if self.strict else tally.stopping)
+        return _SOME_NOT if tally.unwritten or well < tally.done else 0
 
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
@@ -110,93 +163,37 @@ class Many:
         with file if _is_regular(file) else nullcontext():
             yield file
 
-    def _jobs(
-        self,
-        file: BinaryIO,
-        done: Done,
-        tally: Tally,
-        canceller: Canceller,
-        say: Callable[[str], None],
-    ) -> Iterator[Job]:
-        """Give the jobs to cancel, and say what is wrong with the lines that are none."""
-        seen: set[str] = set()
-        for found in sources.read(file, provider=self.provider, params=self.params):
-            if not isinstance(found, Job):
-                tally.malformed += 1
-                problem = found.problem
-                if len(problem) > _LONGEST_PROBLEM:
-                    problem = f"{problem[:_LONGEST_PROBLEM]}..."
-                say(f"{self.name}, line {found.line}: {problem}")
-            elif found in done:
-                tally.skipped += 1
-            else:
-                if found.provider not in seen:
-                    seen.add(found.provider)
-                    self._check(found, canceller, say)
-                yield found
-
-    def _check(self, job: Job, canceller: Canceller, say: Callable[[str], None]) -> None:
-        """Look at a provider's settings when its first job comes, before any of them is sent."""
-        adapter = get_adapter(job.provider)
-        if adapter.deprecated is not None and job.provider != self.provider:
-            say(f"{job.provider!r} is deprecated; use {adapter.deprecated!r}")
-        with needing_key(job.provider):
-            canceller.prepare(job.provider, job.job_id, params=job.params)
-
-
-def _total(file: BinaryIO) -> int | None:
-    """Count the lines of a file if somebody will see it, and they can be read a second time."""
-    watched = sys.stderr is not None and sys.stderr.isatty()
-    if not (watched and _is_regular(file)):
-        return None
-    began = file.tell()
-    total = sources.count(file)
-    file.seek(began)
-    return total
-
 
 def _is_regular(file: BinaryIO) -> bool:
     return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
 
 
 @define
-class _CtrlC:
-    """The first sends nothing more, the second abandons what is on its way.
+class _Output:
+    """Where results go; once it is closed or full, they are only counted.
 
-    Attributes:
-        times: how many there were.
-        writing: whether a result is being written, which the second leaves to be finished; not
-            so the third, for who reads the results may have stopped to.
+    Args:
+        put: prints a result.
+        tally: counts them.
+        stop: sends nothing more.
+        say: prints a message.
     """
 
-    times: int = 0
-    writing: bool = False
+    _put: Callable[[CancelResult], None]
+    _tally: Tally
+    _stop: Callable[[], object]
+    _say: Callable[[str], None]
+    is_broken: bool = field(init=False, default=False)
 
-    @contextmanager
-    def stops(self, results: CancelResults) -> Iterator[None]:
-        """Have it stop this run."""
-
-        def pressed(_number: int, _frame: object) -> None:
-            self.times += 1
-            if self.times == 1:
-                results.stop()
-                # Not by way of `sys.stderr`, in the middle of whose writing this may be.
-                with suppress(OSError):
-                    os.write(2, _STOPPING)
-            elif self.times > 2 or not self.writing:  # noqa: PLR2004 - the third
-                raise KeyboardInterrupt
-
-        usual = signal.signal(signal.SIGINT, pressed)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, usual)
-
-    @contextmanager
-    def put_off(self) -> Iterator[None]:
-        """Let what is written be written to its end."""
-        self.writing, before = True, self.times
-        yield
-        self.writing = False
-        if self.times > max(before, 1):
-            raise KeyboardInterrupt
+    def write(self, result: CancelResult) -> None:
+        """Print a result and count it."""
+        if not self.is_broken:
+            try:
+                self._put(result)
+            except OSError as error:
+                self.is_broken = True
+                self._stop()
+                output.discard()
+                self._say(f"the output cannot be written ({error.strerror}); stopping")
+        self._tally.unwritten += self.is_broken
+        self._tally.add(result)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
+
+from jobcancel import providers
 
 
 def _refuse_key(given: str | None) -> None:
@@ -16,40 +19,72 @@ def _refuse_key(given: str | None) -> None:
         )
 
 
-Provider = Annotated[str, typer.Argument(metavar="PROVIDER", help="Such as pulse or talonic.")]
-JobIds = Annotated[
-    list[str], typer.Argument(metavar="JOB_ID", help="The ids that the vendor gave.")
-]
-AnyProvider = Annotated[
-    str | None, typer.Argument(metavar="PROVIDER", help="Such as pulse or talonic.")
-]
-AnyJobIds = Annotated[
-    list[str] | None, typer.Argument(metavar="JOB_ID", help="The ids that the vendor gave.")
+def complete_provider(incomplete: str) -> list[str]:
+    """Return the providers whose names begin like that, for shell completion."""
+    return [name for name in providers() if name.startswith(incomplete)]
+
+
+_provider = partial(
+    typer.Argument,
+    metavar="PROVIDER",
+    help="A provider's name, such as pulse; 'jobcancel providers' lists them.",
+    autocompletion=complete_provider,
+)
+_job_ids = partial(typer.Argument, metavar="JOB_ID", help="IDs that the vendor returned.")
+
+Provider = Annotated[str, _provider()]
+JobIds = Annotated[list[str], _job_ids()]
+AnyProvider = Annotated[str | None, _provider()]
+AnyJobIds = Annotated[list[str] | None, _job_ids()]
+ProviderName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME",
+        help="Show everything about this provider.",
+        autocompletion=complete_provider,
+    ),
 ]
 Source = Annotated[
     str | None,
     typer.Option(
         "--from",
         metavar="FILE",
-        help="Read jobs from NDJSON, CSV with a header, or plain ids; - is standard input.",
+        help="Read jobs from NDJSON, CSV with a header, or plain IDs; - is standard input.",
     ),
 ]
 DoneFiles = Annotated[
     list[str] | None,
     typer.Option(
         metavar="FILE",
-        help="With --from: skip what this output of --json shows as stopped; repeatable.",
+        help="With --from: skip the jobs that this output of --json shows as stopped, and read "
+        "the status of those it shows as cancelling; repeatable.",
+    ),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=COLUMN",
+        help="With --from: what the file calls job_id, provider or a param, such as job_id=run; "
+        "repeatable.",
+    ),
+]
+SkipUnconfigured = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unconfigured",
+        metavar="",
+        help="With --from: leave out the jobs of providers without an API key.",
     ),
 ]
 Concurrency = Annotated[
-    int, typer.Option(metavar="N", help="With --from: requests in flight at the most.")
+    int, typer.Option(metavar="N", help="With --from: most requests in flight.")
 ]
 Rate = Annotated[
     list[str] | None,
     typer.Option(
         metavar="[PROVIDER=]RATE",
         help="With --from: send at this rate, such as 60/s or pulse=100/min, instead of the one "
-        "that is learnt from the vendor; repeatable.",
+        "learned from the vendor's replies; repeatable.",
     ),
 ]
 MaxWait = Annotated[
@@ -57,7 +92,11 @@ MaxWait = Annotated[
     typer.Option(metavar="SECONDS", help="With --from: wait out a rate limit up to this long."),
 ]
 Verify = Annotated[
-    bool, typer.Option("--verify", metavar="", help="Read each accepted job until it has ended.")
+    bool, typer.Option("--verify", metavar="", help="Wait until each accepted job has ended.")
+]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", metavar="", help="Exit with 1 if a job is stopping, not stopped yet."),
 ]
 Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="For one HTTP exchange.")]
 Deadline = Annotated[
@@ -65,11 +104,11 @@ Deadline = Annotated[
 ]
 BaseUrl = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="Where the vendor is, instead of its own address."),
+    typer.Option(metavar="URL", help="The vendor's URL, instead of its default."),
 ]
 Param = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=VALUE", help="What the vendor needs besides the id; repeatable."),
+    typer.Option(metavar="NAME=VALUE", help="What the vendor needs besides the ID; repeatable."),
 ]
 KeyFile = Annotated[
     str | None,
@@ -86,5 +125,5 @@ Scrub = Annotated[
     typer.Option(metavar="VALUE", help="Replace this, too, wherever it occurs; repeatable."),
 ]
 Force = Annotated[bool, typer.Option("--force", metavar="", help="Overwrite FILE.")]
-JobId = Annotated[str, typer.Argument(metavar="JOB_ID", help="The id that the vendor gave.")]
-Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object a line.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB_ID", help="ID that the vendor returned.")]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object per line.")]

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from attrs import Factory, define
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from jobcancel import Outcome
-from jobcancel.cli.show import STYLES
-from jobcancel.cli.words import clean, complain
+from jobcancel.cli.show import NOT_STOPPED, STOPPED, STOPPING, progress_console, style
+from jobcancel.cli.words import clean, complain, errors_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -34,15 +34,17 @@ class Tally:
 
     Attributes:
         outcomes: how many results there were of each outcome.
-        stopped: how many of them were of a job that is stopped.
+        unwritten: how many of them could not be written to the output.
         skipped: jobs left out, because an earlier run stopped them.
+        unconfigured: jobs left out, because their provider cannot be used.
         malformed: lines that are no job.
         began: when the run began, on the monotonic clock.
     """
 
     outcomes: Counter[Outcome] = Factory(Counter)
-    stopped: int = 0
+    unwritten: int = 0
     skipped: int = 0
+    unconfigured: int = 0
     malformed: int = 0
     began: float = Factory(time.monotonic)
 
@@ -51,17 +53,33 @@ class Tally:
         """How many results there were."""
         return self.outcomes.total()
 
+    @property
+    def stopped(self) -> int:
+        """How many of them were of a job that is stopped."""
+        return sum(times for outcome, times in self.outcomes.items() if outcome.stopped)
+
+    @property
+    def stopping(self) -> int:
+        """How many were of a job whose cancel was accepted and that has not ended yet."""
+        accepted = sum(times for outcome, times in self.outcomes.items() if outcome.accepted)
+        return accepted - self.outcomes[Outcome.CANCELLED]
+
+    @property
+    def not_stopped(self) -> int:
+        """How many were of any other job."""
+        return self.done - self.stopped - self.stopping
+
     def add(self, result: CancelResult) -> None:
         """Count a result."""
         self.outcomes[result.outcome] += 1
-        self.stopped += result.stopped
 
     def rows(self) -> Iterator[tuple[str, int, str]]:
         """Give what there is to count, how often it was there, and the style to show it in."""
         for outcome in Outcome:
-            yield outcome, self.outcomes[outcome], STYLES[outcome]
+            yield outcome, self.outcomes[outcome], style(outcome)
         yield "skipped", self.skipped, "dim"
-        yield "malformed", self.malformed, "red"
+        yield "unconfigured", self.unconfigured, NOT_STOPPED
+        yield "malformed", self.malformed, NOT_STOPPED
 
 
 @contextmanager
@@ -72,27 +90,29 @@ def shown(
 
     Args:
         tally: what is counted, while the bar is shown.
-        total: how many jobs there are, skipped and malformed ones among them, if that is known.
-        output: what results are printed on, if it is a terminal. It is the same one then, and
-            whatever moves the bar out of the way of a result has to know of both.
+        total: how many jobs there are to cancel, if that is known.
+        output: what results are printed on, if it is a terminal.
     """
     if sys.stderr is None or not sys.stderr.isatty():
         yield complain
         return
-    if output is None or not output.file.isatty():
-        output = Console(stderr=True)
-    with _Bar(tally, total, output):
-        yield lambda message: output.print(Text(f"jobcancel: {clean(message)}"), soft_wrap=True)
+    console = progress_console(output)
+    with _Bar(tally, total, console):
+        yield lambda message: console.print(Text(f"jobcancel: {clean(message)}"), soft_wrap=True)
 
 
 class _Bar(Progress):
-    """Looks at a tally ten times a second, so that counting costs the run nothing."""
+    """Looks at a tally ten times a second, so that counting costs the run nothing.
+
+    It has two lines, each of which fits a terminal of 80 columns: how far the run is, and how
+    many jobs of each class there were.
+    """
 
     def __init__(self, tally: Tally, total: int | None, console: Console) -> None:
-        self._tally, self._total = tally, total
+        self._tally = tally
         super().__init__(
             BarColumn(bar_width=None),
-            *map(_Words, (_done, _stopped, _failed, _speed, _left)),
+            *map(_Words, (_done, _speed, _left)),
             console=console,
             expand=True,
             transient=True,
@@ -103,59 +123,56 @@ class _Bar(Progress):
 
     def get_renderables(self) -> Iterable[RenderableType]:
         for task_id in self.task_ids:
-            left_out = self._tally.skipped + self._tally.malformed
-            total = None if self._total is None else self._total - left_out
-            self.update(
-                task_id,
-                total=total,
-                completed=self._tally.done,
-                stopped=self._tally.stopped,
-            )
+            self.update(task_id, completed=self._tally.done)
         yield from super().get_renderables()
+        yield classes(self._tally)
 
 
 class _Words(ProgressColumn):
     """Some words about a task."""
 
-    def __init__(self, words: Callable[[Task], Text]) -> None:
-        super().__init__()
+    def __init__(self, words: Callable[[Task], str]) -> None:
+        super().__init__(Column(no_wrap=True))  # so it is the bar that gets shorter
         self._words = words
 
     def render(self, task: Task) -> Text:
-        return self._words(task)
+        return Text(self._words(task))
 
 
-def _done(task: Task) -> Text:
+def _done(task: Task) -> str:
     of = "" if task.total is None else f" of {task.total:,.0f}"
-    return Text(f"{task.completed:,.0f}{of} done")
+    return f"{task.completed:,.0f}{of} done"
 
 
-def _stopped(task: Task) -> Text:
-    return Text(f"{task.fields['stopped']:,} stopped", "green")
+def _speed(task: Task) -> str:
+    return "-/s" if task.speed is None else f"{task.speed:,.0f}/s"
 
 
-def _failed(task: Task) -> Text:
-    failed = round(task.completed) - task.fields["stopped"]
-    return Text(f"{failed:,} failed", "red" if failed else "dim")
-
-
-def _speed(task: Task) -> Text:
-    return Text("-/s" if task.speed is None else f"{task.speed:,.0f}/s")
-
-
-def _left(task: Task) -> Text:
+def _left(task: Task) -> str:
     left = task.time_remaining
-    return Text("-:--:-- left" if left is None else f"{timedelta(seconds=round(left))} left")
+    return "-:--:-- left" if left is None else f"{timedelta(seconds=round(left))} left"
 
 
-def sum_up(tally: Tally, *, interrupted: bool, abandoned: bool = False) -> None:
+def classes(tally: Tally) -> Text:
+    """Return how many jobs are stopped, stopping and not stopped."""
+    return Text("  ", no_wrap=True).join(
+        Text(f"{number:,} {word}", shade if number else "dim")
+        for word, number, shade in (
+            ("stopped", tally.stopped, STOPPED),
+            ("stopping", tally.stopping, STOPPING),
+            ("not stopped", tally.not_stopped, NOT_STOPPED),
+        )
+    )
+
+
+def sum_up(tally: Tally, *, total: int | None, ending: str = "", unsent: str = "") -> None:
     """Print on standard error how often there was what, and how fast.
 
     Args:
         tally: what was counted.
-        interrupted: whether the run was.
-        abandoned: whether requests on their way were, which may have stopped jobs that are not
-            among the results.
+        total: how many jobs there were to cancel, if that is known.
+        ending: how the run ended, such as `"interrupted"`; empty if by itself.
+        unsent: what to call the jobs without a result, if there are any.
     """
     if sys.stderr is None:
         return
@@ -164,14 +181,21 @@ def sum_up(tally: Tally, *, interrupted: bool, abandoned: bool = False) -> None:
     grid = Table.grid(padding=(0, 2))
     grid.add_column()
     grid.add_column(justify="right")
-    for what, times, style in tally.rows():
+    for what, times, shade in tally.rows():
         if times:
-            grid.add_row(Text(what, style), f"{times:,}")
-    console.print(grid)
-    before = "interrupted: " if interrupted else ""
-    after = "; those on their way do not count" if abandoned else ""
-    console.print(
-        f"{before}{tally.stopped:,} of {tally.done:,} jobs stopped in {seconds:,.1f} s, "
-        f"{tally.done / seconds:,.0f} a second{after}",
-        soft_wrap=True,
-    )
+            grid.add_row(Text(what, shade), f"{times:,}")
+    jobs = max(tally.done, total or 0)
+    others = {
+        "stopping": tally.stopping,
+        "not stopped": tally.not_stopped,
+        unsent: jobs - tally.done,
+        "not in the output": tally.unwritten,
+    }
+    more = ", ".join(f"{number:,} {what}" for what, number in others.items() if number and what)
+    with errors_lost():
+        console.print(grid)
+        console.print(
+            f"{ending and f'{ending}: '}{tally.stopped:,} of {jobs:,} jobs stopped in "
+            f"{seconds:,.1f} s, {tally.done / seconds:,.0f} per second{more and f'; {more}'}",
+            soft_wrap=True,
+        )

@@ -7,19 +7,20 @@ is a table that grows by a line at a time. What there is to say of a provider is
 from __future__ import annotations
 
 import json
-import os
-import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+import uuid
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
+from itertools import zip_longest
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
-from rich.cells import cell_len
+from attrs import define, field
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from jobcancel import CancelResult, JobReading, JobState, Outcome
+from jobcancel.cli import output
 from jobcancel.cli.words import clean, complain
 
 if TYPE_CHECKING:
@@ -27,39 +28,49 @@ if TYPE_CHECKING:
 
 Answer = CancelResult | JobReading
 
-_WIDEST_ID = 40
-_ROOM = 30
-"""Columns that the words beside a result need; with fewer left they go below it."""
+COLUMNS = ("provider", "job_id", "outcome", "state", "message")
+"""The columns of results, in every format for people and for programs."""
+
+_WIDEST_PROVIDER, _WIDEST_ID, _NARROWEST_ID = 20, 40, 12
 _OUTCOME, _STATE = max(map(len, Outcome)), max(map(len, JobState))
+_GAP = "  "
+_BELOW = "    "
+"""What a message is indented by when it stands below its result."""
+_ROOM = 30
+"""Columns that a message needs beside a result; with fewer left it goes below it."""
 _READ = "ok"
 """What stands in the place of an outcome when a job's state was read."""
 
-STYLES = {
-    _READ: "green",
-    Outcome.CANCELLED: "green",
-    Outcome.ALREADY_TERMINAL: "green",
-    Outcome.CANCELLING: "yellow",
-    Outcome.RATE_LIMITED: "yellow",
-    Outcome.UNKNOWN: "yellow",
-    Outcome.REFUSED: "red",
-    Outcome.NOT_FOUND: "red",
-    Outcome.FORBIDDEN: "red",
-    Outcome.UNAUTHORIZED: "red",
-    Outcome.INVALID: "red",
-}
+STOPPED, STOPPING, NOT_STOPPED = "green", "yellow", "red"
+"""The styles of the three classes of outcomes."""
+
+
+def style(outcome: Outcome) -> str:
+    """Return the style of an outcome: that of its class."""
+    if outcome.stopped:
+        return STOPPED
+    return STOPPING if outcome.accepted else NOT_STOPPED
+
+
+class _Terminal(Console):
+    """A console whose user is told, as of any other output, that it is closed."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        raise  # noqa: PLE0704 - rich calls this while it handles the BrokenPipeError
 
 
 def terminal() -> Console | None:
     """Return standard output if people look at it, None if it is a pipe or a file."""
-    console = Console(highlight=False)
+    console = _Terminal(highlight=False)
     return console if console.is_terminal else None
 
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Show on a terminal what is being waited for, and say what an interruption interrupted."""
+    console = Console(stderr=True)
     try:
-        with Console(stderr=True).status(Text(clean(what))):
+        with console.status(Text(clean(what))) if console.is_terminal else nullcontext():
             yield
     except KeyboardInterrupt:
         complain(f"interrupted while {what}")
@@ -76,105 +87,161 @@ def say_json(value: object) -> None:
     typer.echo(json.dumps(value))
 
 
-def printer(job_ids: Sequence[str], *, as_json: bool) -> Callable[[Answer], None]:
-    """Return what prints each answer about these jobs as it comes.
+def printer(
+    job_ids: Iterable[str] = (),
+    *,
+    as_json: bool,
+    brief: bool = False,
+    console: Console | None = None,
+    appended_to: Iterable[str] = (),
+) -> Callable[[Answer], None]:
+    """Return what prints each answer about jobs as it comes.
 
     Args:
-        job_ids: the ids of all jobs that there will be answers about.
+        job_ids: the ids of the jobs, as far as they are known; columns are made as wide.
         as_json: whether each answer becomes a line of JSON.
+        brief: whether what went well may be cut short to stay on one line.
+        console: the terminal, if standard output is one and a progress bar may move on it.
+        appended_to: files that the output may be appended to.
     """
-    if as_json:
-        return _print_json
-    console = terminal()
-    if console is None:
-        return _print_plain
-    widest = max(cell_len(clean(job_id)) for job_id in job_ids)
-    widths = (min(widest, _WIDEST_ID), _OUTCOME, _STATE)
-    return lambda answer: _print_styled(console, widths, answer)
+    console = console or terminal()
+    if console is not None and not as_json:
+        return _Table(console, brief, max(map(_width, job_ids), default=0)).put
+    cut_off = output.ends_within_a_line(appended_to)
+    format_line = _Json().format if as_json else _Tsv().format
+
+    def put(answer: Answer) -> None:
+        nonlocal cut_off
+        lines = format_line(answer)
+        if cut_off:
+            # What a full disk or a crash left of the last line must not spoil the next one.
+            lines, cut_off = f"\n{lines}", False
+        if console is None:
+            typer.echo(lines)
+        else:
+            console.print(Text(lines), soft_wrap=True)
+
+    return put
 
 
-def give_up_output(error: OSError, last: str, left: Sequence[str]) -> None:
-    """Tell what the output can no longer tell, once it is closed or full.
+def progress_console(console: Console | None) -> Console:
+    """Return the terminal that a progress bar is shown on.
 
     Args:
-        error: why it cannot be written.
-        last: the result that could not be written.
-        left: the jobs that are not cancelled, for nobody would see what became of them.
+        console: the one that results are printed on, if it is a terminal. It is the same one as
+            standard error's then, and whatever moves the bar out of the way has to know of both.
     """
-    # What is buffered would fail again when the interpreter ends.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if left or not isinstance(error, BrokenPipeError):
-        complain(f"the output cannot be written ({error.strerror}); last {last}")
-    if left:
-        complain(f"not cancelled: {' '.join(left)}")
+    return console if console is not None and console.file.isatty() else Console(stderr=True)
 
 
-def stream(console: Console | None, *, as_json: bool) -> Callable[[CancelResult], None]:
-    """Return what prints each of so many results that nobody knows how wide their ids are.
+@define
+class _Json:
+    """Lines of JSON: what `to_dict()` gives, and what only this invocation can add."""
+
+    _run: str = field(init=False, factory=lambda: str(uuid.uuid4()))
+
+    def format(self, answer: Answer) -> str:
+        added: dict[str, object] = {"run": self._run}
+        if isinstance(answer, CancelResult):
+            added |= {"stopped": answer.stopped, "accepted": answer.accepted}
+        else:
+            added["at"] = datetime.now(UTC).isoformat()
+        return json.dumps({**answer.to_dict(), **added})
+
+
+@define
+class _Tsv:
+    """Tab-separated cells, with a header unless there is one above already."""
+
+    _headed: bool = field(init=False, factory=lambda: not output.is_empty())
+
+    def format(self, answer: Answer) -> str:
+        cells = (answer.provider, answer.job_id, _word(answer), answer.state or "-", answer.message)
+        header = [] if self._headed else ["\t".join(COLUMNS)]
+        self._headed = True
+        return "\n".join([*header, "\t".join(map(clean, cells))])
+
+
+@define
+class _Table:
+    """Columns on a terminal; those of unknown width grow when a wider cell comes.
 
     Args:
-        console: the terminal, on which a progress bar may move below the results; None if
-            standard output is none.
-        as_json: whether each result becomes a line of JSON.
+        console: the terminal.
+        brief: whether what went well may be cut short to stay on one line.
+        widest_id: how wide the ids are.
     """
-    if console is None:
-        return _print_json if as_json else _print_plain
-    if as_json:
-        return lambda result: console.print(Text(_json(result)), soft_wrap=True)
-    return lambda result: _print_line(console, result)
+
+    _console: Console
+    _brief: bool
+    _widest_id: int
+    _widest_provider: int = field(init=False, default=0)
+
+    def put(self, answer: Answer) -> None:
+        """Print an answer, and what is in its columns above the first one."""
+        is_first = self._widest_provider == 0
+        self._widest_provider = max(self._widest_provider, _width(answer.provider))
+        self._widest_id = max(self._widest_id, _width(answer.job_id))
+        if is_first:
+            self._print(Text(each, "dim") for each in ("provider", "job id", "outcome", "state"))
+        word, state = _word(answer), answer.state or "-"
+        self._print(
+            (
+                Text(clean(answer.provider)),
+                Text(clean(answer.job_id), "bold"),
+                Text(word, STOPPED if word == _READ else style(Outcome(word))),
+                Text(state),
+            ),
+            Text(clean(_detail(answer)), "dim"),
+            cut=self._brief and isinstance(answer, CancelResult) and _went_well(answer),
+        )
+
+    def _widths(self) -> tuple[int, int, int, int]:
+        provider = min(max(self._widest_provider, len("provider")), _WIDEST_PROVIDER)
+        others = provider + _OUTCOME + _STATE + 3 * len(_GAP)
+        room = max(self._console.width - others, _NARROWEST_ID)
+        widest = min(max(self._widest_id, len("job id")), _WIDEST_ID)
+        return provider, min(widest, room), _OUTCOME, _STATE
+
+    def _print(
+        self, cells: Iterable[Text], detail: Text | None = None, *, cut: bool = False
+    ) -> None:
+        widths = self._widths()
+        room = self._console.width - sum(widths) - len(widths) * len(_GAP)
+        columns = [_folded(cell, width) for cell, width in zip(cells, widths, strict=True)]
+        below: Iterable[Text] = ()
+        if detail is not None and cut:
+            # What went well may be cut short; what did not is to be read to its end.
+            detail.truncate(max(room, 1), overflow="ellipsis")
+            columns.append([detail] if room > 0 else [])
+        elif detail is not None and room >= _ROOM:
+            columns.append([*detail.wrap(self._console, room)])
+        elif detail is not None:
+            below = detail.wrap(self._console, max(self._console.width - len(_BELOW), 1))
+        for line in zip_longest(*columns, fillvalue=Text()):
+            self._print_line(line, widths)
+        for each in below:
+            self._console.print(Text(_BELOW) + each, no_wrap=True, crop=False)
+
+    def _print_line(self, cells: Sequence[Text], widths: Sequence[int]) -> None:
+        line = Text()
+        for cell, width in zip(cells, [*widths, 0], strict=False):
+            line.append_text(cell)
+            line.append(" " * max(width - cell.cell_len, 0) + _GAP)
+        line.rstrip()
+        self._console.print(line, no_wrap=True, crop=False)
 
 
-def _print_line(console: Console, result: CancelResult) -> None:
-    start = Text.assemble(
-        (f"{result.outcome:<{_OUTCOME}}  ", STYLES[result.outcome]),
-        f"{result.state or '-':<{_STATE}}  ",
-    )
-    rest = Text.assemble(
-        f"{clean(result.provider)} ",
-        (clean(result.job_id), "bold"),
-        (f"  {clean(_detail(result))}", "dim"),
-    )
-    room = max(console.width - len(start), _ROOM)
-    if result.stopped:
-        # What went well may be cut short; what did not is to be read to its end.
-        rest.truncate(room, overflow="ellipsis")
-        console.print(start + rest, no_wrap=True, crop=False)
-        return
-    for line in rest.wrap(console, room):
-        console.print(start + line, no_wrap=True, crop=False)
-        start = Text(" " * len(start))
+def _folded(cell: Text, width: int) -> list[Text]:
+    return [Text(part, cell.style) for part in chop_cells(cell.plain, width)]
 
 
-def _print_json(answer: Answer) -> None:
-    typer.echo(_json(answer))
+def _width(text: str) -> int:
+    return cell_len(clean(text))
 
 
-def _json(answer: Answer) -> str:
-    stopped = {"stopped": answer.stopped} if isinstance(answer, CancelResult) else {}
-    return json.dumps({**answer.to_dict(), **stopped})
-
-
-def _print_plain(answer: Answer) -> None:
-    say((answer.provider, answer.job_id, _word(answer), answer.state or "-", answer.message))
-
-
-def _print_styled(console: Console, widths: Sequence[int], answer: Answer) -> None:
-    word, detail = _word(answer), Text(clean(_detail(answer)), "dim")
-    grid = Table.grid(padding=(0, 2))
-    for width in widths:
-        grid.add_column(width=width, overflow="fold")
-    cells = [
-        Text(clean(answer.job_id), "bold"),
-        Text(word, STYLES[word]),
-        Text(answer.state or "-"),
-    ]
-    if sum(widths) + 2 * len(widths) + _ROOM <= console.width:
-        grid.add_column(overflow="fold")
-        grid.add_row(*cells, detail)
-        console.print(grid)
-    else:
-        grid.add_row(*cells)
-        console.print(grid, Padding(detail, (0, 0, 0, 4)))
+def _went_well(result: CancelResult) -> bool:
+    return result.stopped or result.accepted
 
 
 def _word(answer: Answer) -> str:

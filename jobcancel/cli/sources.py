@@ -10,15 +10,29 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import partial
-from typing import BinaryIO, TypeAlias, cast
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias, cast
 
-from attrs import frozen
+from attrs import define, field, frozen
 
-from jobcancel import ConfigurationError, Job, UnknownProvider, config, get_adapter
+from jobcancel import (
+    BrokenAdapter,
+    ConfigurationError,
+    Job,
+    UnknownProvider,
+    config,
+    get_adapter,
+)
+from jobcancel.errors import JobCancelError
+
+if TYPE_CHECKING:
+    from jobcancel import Adapter
 
 _LONGEST_LINE = 1 << 20
 """Bytes; something longer is no job, and a file without line breaks must not fill the memory."""
+_DELIMITERS = ",;\t"
+"""Of CSV: the usual one, that of spreadsheets where a comma is a decimal point, and of TSV."""
+_NAMES = ("provider", "job_id", "params")
 
 Fields: TypeAlias = Mapping[str, object]
 """What a line says: `provider`, `job_id` and `params`, each of which may be missing."""
@@ -37,64 +51,208 @@ class Malformed:
     problem: str
 
 
-def read(
-    file: BinaryIO, *, provider: str | None, params: Mapping[str, str]
-) -> Iterator[Job | Malformed]:
-    """Read jobs; the first line that is not blank tells in which of the formats they are.
+@define
+class Source:
+    """Reads jobs from files of one kind.
 
     Args:
-        file: where the lines come from.
         provider: whose jobs they are where a line does not say so.
         params: what the vendor needs besides the id where a line does not say so.
+        columns: what the file calls `provider`, `job_id` or a param, where it has a name of its
+            own for it.
 
-    Raises:
-        ConfigurationError: these are plain ids, and there is no `provider`; or this is CSV
-            without ids.
-        BrokenAdapter: the plug-in for a provider cannot be used.
+    Attributes:
+        line: the number of the line that was read last.
+        used: the columns of a CSV that a job needed.
+        unknown: those with a value that is nothing to the provider of its line.
     """
-    parse: Callable[[str], Fields] | None = None
-    for line in _lines(file):
-        if parse is None:
-            if columns := _header(line.start):
-                parse = partial(_row, columns)
-                continue
-            parse = _object if line.start.startswith(b"{") else _id
-            if parse is _id and "provider" in _columns(line.start):
+
+    provider: str | None = None
+    params: Mapping[str, str] = field(factory=dict)
+    columns: Mapping[str, str] = field(factory=dict)
+    line: int = field(init=False, default=0)
+    used: set[str] = field(init=False, factory=set)
+    unknown: set[str] = field(init=False, factory=set)
+    _broken: dict[str, BrokenAdapter] = field(init=False, factory=dict)
+
+    def read(self, file: BinaryIO) -> Iterator[Job | Malformed]:
+        """Read jobs; the first line that is not blank tells in which of the formats they are.
+
+        Raises:
+            ConfigurationError: these are plain ids, and there is no `provider`; or this is CSV
+                without ids.
+        """
+        parse: Callable[[str], Fields] | None = None
+        for line in lines(file, longest=_LONGEST_LINE):
+            self.line = line.number
+            if parse is None:
+                parse, is_header = self._format(line.start)
+                if is_header:
+                    continue
+            try:
+                found: Job | Malformed = self._job(parse(line.text()))
+            except UnknownProvider as error:
+                # Without the list of all that are known, which is long.
+                found = Malformed(line.number, str(error).partition(" Known: ")[0])
+            except JobCancelError as error:
+                found = Malformed(line.number, str(error))
+            yield found
+
+    def _format(self, first: bytes) -> tuple[Callable[[str], Fields], bool]:
+        """Return what parses the lines, and whether the first of them is a header."""
+        if first.lstrip().startswith(b"{"):
+            return self._object, False
+        tables = {delimiter: _columns(first, delimiter) for delimiter in _DELIMITERS}
+        wanted = self.columns.get("job_id", "job_id")
+        for delimiter, columns in tables.items():
+            if wanted in columns:
+                self._check_columns(columns)
+                return partial(self._row, self._renamed(columns), delimiter), True
+        shown = first[:_SHOWN].decode(errors="replace")
+        if self.columns or any(len(columns) > 1 for columns in tables.values()):
+            raise ConfigurationError(
+                f"the first line has no column {wanted!r}: {shown!r}; name the column of the job "
+                "IDs with --column job_id=NAME"
+            )
+        if self.provider is None:
+            raise ConfigurationError(
+                f"the first line, {shown!r}, looks like a plain job ID (no NDJSON, no 'job_id' CSV "
+                "header); pass PROVIDER, or fix the header"
+            )
+        return _id, False
+
+    def _check_columns(self, columns: list[str]) -> None:
+        for name, column in self.columns.items():
+            if column not in columns:
                 raise ConfigurationError(
-                    f"{line.start.decode(errors='replace')!r} looks like the header of a CSV, but "
-                    "has no job_id; call the column of the ids job_id"
+                    f"--column {name}={column}: the file has no column {column!r}, only "
+                    f"{', '.join(columns)}"
                 )
-            if parse is _id and provider is None:
-                raise ConfigurationError(
-                    "neither NDJSON nor CSV with a job_id in its header, so these are plain ids, "
-                    "one a line; give PROVIDER to say whose they are"
-                )
+
+    def _renamed(self, columns: list[str]) -> list[str]:
+        """Return the columns by our names; one that another takes the place of has none."""
+        ours = {column: name for name, column in self.columns.items()}
+        return [ours.get(each, "" if each in self.columns else each) for each in columns]
+
+    def _row(self, columns: list[str], delimiter: str, text: str) -> Fields:
+        cells = _cells(text, delimiter)
+        if len(cells) != len(columns):
+            found = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+            raise ConfigurationError(f"{found} where the header has {len(columns)}")
+        row = {name: cell for name, cell in zip(columns, cells, strict=True) if name and cell}
+        adapter = self._adapter(row.get("provider"))
+        ours = {"provider", "job_id", *adapter.params}
+        if len(set(columns)) != len(columns):
+            twice = sorted(name for name in ours if columns.count(name) > 1)
+            if twice:
+                raise ConfigurationError(f"the header names a column twice: {', '.join(twice)}")
+        others = row.keys() - ours
+        self.used |= row.keys() & ours
+        self.unknown |= others
+        for name in adapter.params:
+            # Other columns are the file's own; but a param that is left out by a slip makes it
+            # another job.
+            near = [] if name in columns else get_close_matches(name, others, n=1, cutoff=0.8)
+            if near:
+                raise ConfigurationError(_slip("column", near[0], name))
+        params = {name: cell for name, cell in row.items() if name in adapter.params}
+        return {**{name: row.get(name) for name in _NAMES[:2]}, "params": params}
+
+    def _object(self, text: str) -> Fields:
         try:
-            found: Job | Malformed = _job(parse(line.text()), provider, params)
-        except (UnknownProvider, ConfigurationError) as error:
-            found = Malformed(line.number, str(error))
-        yield found
+            fields = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ConfigurationError(f"not JSON: {error.msg}, at column {error.colno}") from None
+        except (RecursionError, ValueError):
+            raise ConfigurationError("JSON that goes too deep or has too long a number") from None
+        if not isinstance(fields, dict):
+            raise ConfigurationError("not a JSON object")
+        found = {name: fields.get(self.columns.get(name, name)) for name in _NAMES}
+        for name in _NAMES:
+            # As for columns.
+            if name not in fields and name not in self.columns:
+                _check_near(name, tuple(fields)[:_FEW])
+        more = {
+            name: fields[column]
+            for name, column in self.columns.items()
+            if name not in _NAMES and column in fields
+        }
+        if more and isinstance(params := found["params"] or {}, Mapping):
+            found["params"] = {**params, **more}
+        return found
+
+    def _job(self, fields: Fields) -> Job:
+        name, job_id, given = map(fields.get, _NAMES)
+        adapter = self._adapter(name)
+        if job_id in (None, ""):
+            raise ConfigurationError(f"no {self.columns.get('job_id', 'job_id')}")
+        if given is None:
+            given = {}
+        if isinstance(given, Mapping):
+            given = {**self.params, **given}
+        return config.job(adapter, job_id, given)
+
+    def _adapter(self, name: object) -> Adapter:
+        """Return the adapter of a line's provider, or of the one that stands in for it."""
+        if name in (None, ""):
+            name = self.provider
+        if name is None:
+            raise ConfigurationError("no provider; name it on the line, or pass PROVIDER for all")
+        if isinstance(name, str) and name in self._broken:
+            raise self._broken[name]
+        try:
+            return get_adapter(cast("str", name))
+        except BrokenAdapter as error:
+            # It would be imported, and fail, for each of its lines.
+            self._broken[cast("str", name)] = error
+            raise
 
 
-def count(file: BinaryIO) -> int:
-    """Return how many jobs `read` would find at the most."""
-    lines = _lines(file)
-    first = next(lines, None)
-    if first is None:
-        return 0
-    return (not _header(first.start)) + sum(1 for _ in lines)
+_SHOWN = 100
+"""Characters of a line in a message."""
+_FEW = 20
+"""Fields among which a misspelled one is looked for."""
+
+
+def _slip(kind: str, found: str, wanted: str) -> str:
+    return f"no {kind} {found!r}; did you mean {wanted!r}?"
+
+
+@lru_cache(maxsize=256)
+def _near(name: str, fields: tuple[str, ...]) -> str | None:
+    return next(iter(get_close_matches(name, fields, n=1, cutoff=0.8)), None)
+
+
+def _check_near(name: str, fields: tuple[str, ...]) -> None:
+    if (near := _near(name, fields)) is not None:
+        raise ConfigurationError(_slip("field", near, name))
+
+
+def _id(text: str) -> Fields:
+    return {"job_id": text.strip()}
 
 
 @frozen
-class _Line:
-    """A line that is not blank: its number, its start, and whether that is not all of it."""
+class Line:
+    """A line that is not blank.
+
+    Args:
+        number: its number, from 1.
+        start: what it begins with; all of it if it is not cut.
+        is_cut: whether it is longer.
+    """
 
     number: int
     start: bytes
-    cut: bool
+    is_cut: bool
 
     def text(self) -> str:
-        if self.cut:
+        """Return all of it.
+
+        Raises:
+            ConfigurationError: it is too long, or no text.
+        """
+        if self.is_cut:
             raise ConfigurationError(f"longer than {_LONGEST_LINE:,} bytes")
         try:
             return self.start.decode()
@@ -102,86 +260,39 @@ class _Line:
             raise ConfigurationError(f"not UTF-8: {error.reason}") from None
 
 
-def _lines(file: BinaryIO) -> Iterator[_Line]:
+class Readable(Protocol):
+    """A binary file, as far as `lines` needs it."""
+
+    def readline(self, size: int, /) -> bytes:
+        """Read a line, or so many bytes of it."""
+        ...
+
+
+def lines(file: Readable, *, longest: int) -> Iterator[Line]:
+    """Read the lines of a file that are not blank; the rest of one that is too long is dropped."""
     number = 0
-    while raw := file.readline(_LONGEST_LINE):
+    while raw := file.readline(longest):
         number, part = number + 1, raw
-        while len(part) == _LONGEST_LINE and not part.endswith(b"\n"):
-            part = file.readline(_LONGEST_LINE)
-        cut = part is not raw
-        start = raw.removeprefix(codecs.BOM_UTF8 if number == 1 else b"").strip()
-        if start or cut:
-            yield _Line(number, start, cut)
+        while len(part) == longest and not part.endswith(b"\n"):
+            part = file.readline(longest)
+        is_cut = part is not raw
+        start = raw.removeprefix(codecs.BOM_UTF8 if number == 1 else b"")
+        if is_cut or (start and not start.isspace()):
+            # Not of tabs, for the last cells of a line of TSV may be empty.
+            yield Line(number, start.strip(b" \r\n"), is_cut)
 
 
-def _header(raw: bytes) -> list[str]:
-    """Return the names of the columns if this is a CSV header, else nothing."""
-    columns = [] if raw.startswith(b"{") else _columns(raw)
-    return columns if "job_id" in columns else []
-
-
-def _columns(raw: bytes) -> list[str]:
+def _columns(raw: bytes, delimiter: str) -> list[str]:
     try:
-        return _cells(raw.decode(errors="replace"))
+        return _cells(raw.decode(errors="replace"), delimiter)
     except ConfigurationError:
         return []
 
 
-def _cells(text: str) -> list[str]:
+def _cells(text: str, delimiter: str) -> list[str]:
     try:
         # A line at a time: an unclosed quote must not swallow the lines after it.
-        cells = next(csv.reader([text], strict=True, skipinitialspace=True))
+        cells = next(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=True))
     except csv.Error as error:
         raise ConfigurationError(f"not CSV: {error}") from None
     return [cell.strip() for cell in cells]
-
-
-def _row(columns: list[str], text: str) -> Fields:
-    cells = _cells(text)
-    if len(cells) != len(columns):
-        found = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
-        raise ConfigurationError(f"{found} where the header has {len(columns)}")
-    if len(set(columns)) != len(columns):
-        raise ConfigurationError(f"the header names a column twice: {', '.join(columns)}")
-    params = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
-    return {name: params.pop(name, None) for name in _NAMES[:2]} | {"params": params}
-
-
-def _object(text: str) -> Fields:
-    try:
-        fields = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ConfigurationError(f"not JSON: {error.msg}, at column {error.colno}") from None
-    except (RecursionError, ValueError):
-        raise ConfigurationError("JSON that goes too deep or has too long a number") from None
-    if not isinstance(fields, dict):
-        raise ConfigurationError("not a JSON object")
-    for name in _NAMES:
-        # Other fields are the file's own; but what is left out by a slip changes the job.
-        near = [] if name in fields else get_close_matches(name, [*fields][:_FEW], cutoff=0.8)
-        if near:
-            raise ConfigurationError(f"no field {near[0]!r}; did you mean {name!r}?")
-    return fields
-
-
-_NAMES = ("provider", "job_id", "params")
-_FEW = 20
-
-
-def _id(text: str) -> Fields:
-    return {"job_id": text}
-
-
-def _job(fields: Fields, provider: str | None, params: Mapping[str, str]) -> Job:
-    name, job_id, given = map(fields.get, _NAMES)
-    if name in (None, ""):
-        name = provider
-    if name is None:
-        raise ConfigurationError("no provider; name it on the line, or give PROVIDER for all")
-    if job_id in (None, ""):
-        raise ConfigurationError("no job_id")
-    if given is None:
-        given = {}
-    if isinstance(given, Mapping):
-        given = {**params, **given}
-    return config.job(get_adapter(cast("str", name)), job_id, given)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def clean(text: str) -> str:
@@ -19,6 +25,23 @@ def clean(text: str) -> str:
 
 
 def complain(message: str) -> None:
-    """Print a message on standard error, unless that is closed."""
+    """Print a message on standard error, unless that is closed or full."""
+    write_error(f"jobcancel: {clean(message)}\n")
+
+
+def write_error(text: str) -> None:
+    """Write to standard error, unless that is closed or full."""
     if sys.stderr is not None:
-        sys.stderr.write(f"jobcancel: {clean(message)}\n")
+        with errors_lost():
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+@contextmanager
+def errors_lost() -> Iterator[None]:
+    """Go on without messages once standard error is closed or full."""
+    try:
+        yield
+    except OSError:
+        # What is still buffered would fail again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from subprocess import CompletedProcess
 
+HEADER = "provider\tjob_id\toutcome\tstate\tmessage\n"
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -47,3 +48,9 @@ def started(
 def plain(text: str) -> str:
     """Return what a terminal shows as words: without colours, boxes and line breaks."""
     return " ".join(re.sub("[│╭╮╰╯─]", " ", ESCAPE.sub("", text)).split())
+
+
+def rows(printed: str) -> list[list[str]]:
+    """Return the cells of lines that are printed for programs, without their header."""
+    assert printed.startswith(HEADER)
+    return [line.split("\t") for line in printed.splitlines()[1:]]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
+import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jobcancel.sandbox import Fault
-from tests.cli.runs import ESCAPE, started
+from tests.cli.runs import ESCAPE, HEADER, rows, started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,9 +63,10 @@ def test_an_interruption_waits_for_what_is_on_its_way(served: Sandbox, tmp_path:
     job_ids = jobs(served, tmp_path / "jobs", 20, STALLED)
     lines, told, process = interrupted(served, tmp_path / "jobs", 20, times=1)
     assert sorted([*job_ids, STALLED]) == sorted(json.loads(line)["job_id"] for line in lines)
-    assert "waiting for what is on its way; Ctrl-C again abandons it" in told
+    assert "Finishing in-flight requests... press Ctrl-C again to quit now." in told
     assert "cancelled  21\ninterrupted: 21 of 21 jobs stopped in " in told
-    assert "do not count" not in told
+    assert "not sent" not in told
+    assert "to resume" not in told
     assert process.returncode == 130
 
 
@@ -71,8 +76,8 @@ def test_a_second_interruption_leaves_whole_results_and_a_summary(
     job_ids = jobs(served, tmp_path / "jobs", 20, STALLED)
     lines, told, process = interrupted(served, tmp_path / "jobs", 20)
     assert sorted(job_ids) == sorted(json.loads(line)["job_id"] for line in lines)
-    assert "cancelled  20\ninterrupted: 20 of 20 jobs stopped in " in told
-    assert "a second; those on their way do not count" in told
+    assert "cancelled  20\ninterrupted: 20 of 21 jobs stopped in " in told
+    assert "; 1 without a result (not sent, or abandoned in flight)\n" in told
     assert process.returncode == 130
 
 
@@ -96,14 +101,20 @@ def test_an_interrupted_run_is_finished_by_repeating_the_command(
     assert "skipped    20\n1 of 1 jobs stopped" in again.stderr
 
 
-def test_a_reader_that_has_gone_ends_it_quietly(served: Sandbox, tmp_path: Path) -> None:
+def test_a_reader_that_has_gone_is_told_what_is_not_in_the_output(
+    served: Sandbox, tmp_path: Path
+) -> None:
     jobs(served, tmp_path / "jobs", 1, STALLED)
     served.fault("pulse", STALLED, Fault(stall=0.5))
     arguments = ("cancel", "pulse", "--from", str(tmp_path / "jobs"))
     with started(*arguments) as (process, output, errors):
-        assert output.readline()
+        assert output.readline() + output.readline()
         output.close()
-        assert errors.read() == ""
+        told = errors.read().splitlines()
+        assert told[0] == "jobcancel: the output cannot be written (Broken pipe); stopping"
+        assert told[1] == "cancelled  2"
+        assert told[2].startswith("output lost: 2 of 2 jobs stopped in ")
+        assert told[2].endswith("; 1 not in the output")
         assert process.wait() == 1
 
 
@@ -111,10 +122,13 @@ def test_a_reader_that_has_gone_ends_it_quietly(served: Sandbox, tmp_path: Path)
 def test_jobs_come_from_standard_input_one_by_one() -> None:
     with started("cancel", "--from", "-") as (process, output, errors):
         assert process.stdin is not None
+        header = HEADER
         for job_id in ("sandbox-pending", "abc123-def456-ghi789"):
             print(json.dumps({"provider": "pulse", "job_id": job_id}), file=process.stdin)
             process.stdin.flush()
-            assert output.readline().startswith(f"pulse\t{job_id}\tcancelled")
+            line = (output.readline() if header else "") + output.readline()
+            assert line.startswith(f"{header}pulse\t{job_id}\tcancelled")
+            header = ""
         print("{", file=process.stdin)
         process.stdin.close()
         assert "jobcancel: standard input, line 3: not JSON" in errors.read()
@@ -126,17 +140,21 @@ def test_an_interruption_does_not_wait_for_who_writes_the_jobs() -> None:
     with started("cancel", "pulse", "--from", "-") as (process, output, errors):
         assert process.stdin is not None
         print("sandbox-pending", file=process.stdin, flush=True)
+        assert output.readline() == HEADER
         assert output.readline().startswith("pulse\tsandbox-pending\tcancelled")
         process.send_signal(signal.SIGINT)
-        assert "interrupted: 1 of 1 jobs stopped" in errors.read()
+        told = errors.read()
+        assert "interrupted: 1 of 1 jobs stopped" in told
+        assert "jobcancel: the rest of the input was not read\n" in told
+        assert "jobcancel: to resume, with the same input: " in told
         assert process.wait() == 130
 
 
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch, *arguments: str, output: IO[str] | None) -> str:
-    """Return what a run shows on a terminal that is its standard error."""
+    """Return what a run shows on a terminal of 80 columns that is its standard error."""
     monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("COLUMNS", "80")
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     with subprocess.Popen(
         [sys.executable, "-m", "jobcancel", "cancel", "pulse", *arguments],
         stdin=subprocess.DEVNULL,
@@ -163,12 +181,14 @@ def test_a_terminal_shows_progress_while_results_go_to_a_file(
     path.write_text("\n".join(["job_id", *job_ids, "a,b"]))
     with (tmp_path / "out").open("w") as output:
         shown = on_a_terminal(monkeypatch, "--from", str(path), output=output)
-    assert "0 of 4" in ESCAPE.sub("", shown)
+    assert "0 of 3" in ESCAPE.sub("", shown)
+    bars = [line for line in re.split(r"[\r\n]+", ESCAPE.sub("", shown)) if " of 3 done" in line]
+    assert {80} == {len(bar) for bar in bars}
+    assert all(bar.endswith(" left") for bar in bars)
+    assert "0 stopped  0 stopping  0 not stopped" in ESCAPE.sub("", shown)
     assert "line 5: 2 cells where the header has 1" in ESCAPE.sub("", shown)
     assert "3 of 3 jobs stopped in " in ESCAPE.sub("", shown)
-    assert sorted(job_ids) == sorted(
-        line.split("\t")[1] for line in (tmp_path / "out").read_text().splitlines()
-    )
+    assert sorted(job_ids) == sorted(row[1] for row in rows((tmp_path / "out").read_text()))
 
 
 def test_a_terminal_shows_results_above_the_progress(
@@ -178,4 +198,4 @@ def test_a_terminal_shows_results_above_the_progress(
     (tmp_path / "jobs").write_bytes("\n".join(job_ids).encode() + b"\n\xff\n")
     shown = on_a_terminal(monkeypatch, "--from", str(tmp_path / "jobs"), output=None)
     assert all(job_id in shown for job_id in job_ids)
-    assert "0 of 4" in ESCAPE.sub("", shown)
+    assert "0 of 3" in ESCAPE.sub("", shown)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from jobcancel import Canceller, Outcome
 from jobcancel.sandbox import Fault
-from tests.cli.runs import started
+from tests.cli.runs import HEADER, started
 
 if TYPE_CHECKING:
     import pytest
@@ -35,19 +35,22 @@ def test_the_core_alone_says_what_to_install() -> None:
 def test_an_interruption_keeps_the_results_so_far(served: Sandbox) -> None:
     served.fault("pulse", SECOND, Fault(stall=60))
     with started("cancel", "pulse", FIRST, SECOND, "never-sent") as (process, output, errors):
-        assert output.readline() == LINE
+        assert output.readline() + output.readline() == HEADER + LINE
         while not any(SECOND in each.path for each in served.requests):
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         assert output.read() == ""
-        assert errors.read() == f"jobcancel: interrupted while cancelling {SECOND}\n"
+        assert errors.read() == (
+            f"jobcancel: interrupted while cancelling {SECOND}\n"
+            "jobcancel: not cancelled: never-sent\n"
+        )
         assert process.wait() == 130
 
 
 def test_a_reader_that_has_gone_ends_it_quietly(served: Sandbox) -> None:
     served.fault("pulse", SECOND, Fault(stall=0.5))
     with started("cancel", "pulse", FIRST, SECOND) as (process, output, errors):
-        assert output.readline() == LINE
+        assert output.readline() + output.readline() == HEADER + LINE
         output.close()
         assert errors.read() == ""
         assert process.wait() == 1
@@ -56,7 +59,7 @@ def test_a_reader_that_has_gone_ends_it_quietly(served: Sandbox) -> None:
 def test_a_reader_that_has_gone_is_told_which_jobs_are_not_cancelled(served: Sandbox) -> None:
     served.fault("pulse", SECOND, Fault(stall=0.5))
     with started("cancel", "pulse", FIRST, SECOND, "third", "fourth") as (process, output, errors):
-        assert output.readline() == LINE
+        assert output.readline() + output.readline() == HEADER + LINE
         output.close()
         assert errors.read() == (
             f"jobcancel: the output cannot be written (Broken pipe); last {SECOND}: cancelled\n"
@@ -83,7 +86,7 @@ def test_the_key_comes_from_standard_input(sandbox: Sandbox) -> None:
     url = sandbox.base_urls["pulse"]
     arguments = ("cancel", "pulse", FIRST, "--api-key-file", "-", "--base-url", url)
     with started(*arguments) as (process, _, _):
-        assert process.communicate("sandbox-pulse-key\n") == (LINE, "")
+        assert process.communicate("sandbox-pulse-key\n") == (HEADER + LINE, "")
         assert process.returncode == 0
 
 
@@ -102,7 +105,7 @@ def test_a_terminal_gets_colours(served: Sandbox, monkeypatch: pytest.MonkeyPatc
     os.close(theirs)
     os.close(ours)
     assert (ran.returncode, ran.stderr) == (0, b"")
-    assert re.search(rf"\x1b\[1m{FIRST} *\x1b\[0m +\x1b\[32mcancelled", shown)
+    assert re.search(rf"pulse +\x1b\[1m{FIRST} *\x1b\[0m +\x1b\[32mcancelled", shown)
 
 
 def test_the_sandbox_serves_with_its_quotas_until_it_is_interrupted() -> None:

@@ -18,7 +18,7 @@ from jobcancel.routes import Route
 from jobcancel.sandbox import Fault, Sandbox
 from jobcancel.testing import recorder
 from jobcancel.testing.replay import own_url
-from tests.cli.runs import plain
+from tests.cli.runs import HEADER, plain
 from tests.wire import Wire, answer, reset, silence
 
 if TYPE_CHECKING:
@@ -41,10 +41,8 @@ def test_a_recording_replays_to_the_same_outcome(
     run: Run, served: Sandbox, file: Path, jobcancel_cassette: Callable[[Path], Recording]
 ) -> None:
     ran = run("record", "pulse", JOB, "-o", str(file))
-    assert (0, f"pulse\t{JOB}\tcancelled\t-\tJob cancelled successfully\n") == (
-        ran.returncode,
-        ran.stdout,
-    )
+    line = f"pulse\t{JOB}\tcancelled\t-\tJob cancelled successfully\n"
+    assert (0, HEADER + line) == (ran.returncode, ran.stdout)
     held = jobcancel_cassette(file)
     assert ("pulse", JOB, Outcome.CANCELLED, {}) == (
         held.provider,
@@ -307,5 +305,5 @@ def test_a_key_that_is_missing_is_named(run: Run, file: Path) -> None:
 @pytest.mark.usefixtures("served")
 def test_a_file_that_cannot_be_written_is_told_after_the_result(run: Run) -> None:
     ran = run("record", "pulse", JOB, "-o", "/dev/full", "--force")
-    assert (2, True) == (ran.returncode, ran.stdout.startswith(f"pulse\t{JOB}\tcancelled"))
+    assert (2, True) == (ran.returncode, f"\npulse\t{JOB}\tcancelled" in ran.stdout)
     assert "cannot be written to '/dev/full': No space left on device" in ran.stderr

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobcancel import __version__
-from tests.cli.runs import plain
+from tests.cli.runs import plain, rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ def test_help_goes_to_standard_output(run: Run, command: list[str]) -> None:
         (["cancel", "pulse", JOB, "--param", "a"], "'a' is not of the form name=value"),
         (["cancel", "pulse", JOB, "--param", "=b"], "'=b' is not of the form name=value"),
         (["status", "pulse", JOB, *["--param", "a=b"] * 2], "'a' is given twice"),
-        (["cancel", "pulse"], "JOB_ID: it is missing, and so is --from FILE"),
+        (["cancel", "pulse"], "Missing JOB_ID (or use --from FILE)"),
         (["cancel", "pulse", JOB, "--timeout", "soon"], "--timeout"),
         (["providers", "nobody"], "jobcancel: no provider 'nobody'"),
         (["sandbox", "--pulse-burst", "3"], "--pulse-burst: it needs --pulse-rate"),
@@ -103,7 +103,7 @@ def test_the_key_is_read_from_a_file(
     file.write_bytes(content)
     url = sandbox.base_urls["pulse"]
     ran = run("cancel", "pulse", JOB, "--api-key-file", str(file), "--base-url", url)
-    assert (ran.returncode, ran.stdout.split("\t")[2]) == (0, "cancelled")
+    assert (ran.returncode, rows(ran.stdout)[0][2]) == (0, "cancelled")
 
 
 @pytest.mark.parametrize(

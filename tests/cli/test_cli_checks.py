@@ -1,0 +1,517 @@
+"""What is checked before anything is sent, and what is said of lines that are wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobcancel import ConfigurationError, registry
+from jobcancel.cli import done as done_module
+from jobcancel.cli.done import read_done
+from jobcancel.sandbox import Fault
+from tests.cli.runs import plain, rows, started
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from jobcancel.sandbox import Sandbox
+    from tests.cli.runs import Run
+
+PENDING, FOREIGN = "sandbox-pending", "sandbox-foreign"
+TALONIC = "00000000-0000-4000-8000-000000000002"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "jobs"
+
+
+def write(file: Path, *lines: str) -> str:
+    file.write_text("".join(f"{line}\n" for line in lines))
+    return str(file)
+
+
+@pytest.fixture
+def mixed(file: Path) -> str:
+    lines = ["provider,job_id", f"pulse,{PENDING}", f"talonic,{TALONIC}", "openai-batch,b"]
+    return write(file, *lines, "openai-batch,c")
+
+
+@pytest.fixture
+def keyless(served: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The sandbox, without the keys of two vendors."""
+    for name in ("TALONIC_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name)
+    return served
+
+
+# Keys
+
+
+def test_all_missing_keys_are_named_before_anything_is_sent(
+    run: Run, keyless: Sandbox, mixed: str
+) -> None:
+    ran = run("cancel", "--from", mixed)
+    assert (2, "", []) == (ran.returncode, ran.stdout, keyless.requests)
+    assert ran.stderr == (
+        "jobcancel: no API key for 'talonic': set TALONIC_API_KEY; no API key for 'openai-batch': "
+        "set OPENAI_API_KEY. Nothing was sent; --skip-unconfigured leaves out 3 of the 4 jobs\n"
+    )
+
+
+@pytest.mark.usefixtures("keyless")
+def test_their_jobs_can_be_left_out(run: Run, mixed: str) -> None:
+    ran = run("cancel", "--skip-unconfigured", "--from", mixed)
+    assert (0, [PENDING]) == (ran.returncode, [row[1] for row in rows(ran.stdout)])
+    assert ran.stderr.startswith("cancelled     1\nunconfigured  3\n1 of 1 jobs stopped in ")
+
+
+@pytest.mark.usefixtures("keyless")
+def test_what_an_earlier_run_stopped_needs_no_key(run: Run, file: Path) -> None:
+    path = write(file, "provider,job_id", f"pulse,{PENDING}", f"talonic,{TALONIC}")
+    line = {"provider": "talonic", "job_id": TALONIC, "outcome": "cancelled"}
+    done = write(file.with_name("done"), json.dumps(line))
+    assert run("cancel", "--from", path, "--done", done).returncode == 0
+
+
+def test_an_address_that_is_wrong_is_named_with_the_missing_keys(
+    run: Run, keyless: Sandbox, mixed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULSE_BASE_URL", "ftp://example.com")
+    ran = run("cancel", "--from", mixed)
+    assert (2, "", []) == (ran.returncode, ran.stdout, keyless.requests)
+    assert ran.stderr.startswith("jobcancel: the base URL for 'pulse' is not an http or https URL")
+    assert "; no API key for 'talonic': set TALONIC_API_KEY; no API key for" in ran.stderr
+    assert "--skip-unconfigured" not in ran.stderr
+
+
+def piped(*arguments: str, jobs: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "jobcancel", "cancel", "--from", "-", *arguments],
+        input=jobs,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.usefixtures("keyless")
+def test_a_pipe_is_sent_but_for_the_jobs_without_a_key(mixed: str) -> None:
+    with open(mixed) as jobs:  # noqa: PTH123 - a name
+        ran = piped(jobs=jobs.read())
+    assert (2, [PENDING]) == (ran.returncode, [row[1] for row in rows(ran.stdout)])
+    assert "standard input, line 3: no API key for 'talonic': set TALONIC_API_KEY\n" in ran.stderr
+    assert "unconfigured  3\n1 of 1 jobs stopped in " in ran.stderr
+
+
+@pytest.mark.usefixtures("keyless")
+def test_a_pipe_may_leave_them_out() -> None:
+    ran = piped("--skip-unconfigured", "talonic", jobs=f"{TALONIC}\n")
+    assert (0, "") == (ran.returncode, ran.stdout)
+    assert ran.stderr.startswith("unconfigured  1\n0 of 0 jobs stopped in ")
+
+
+@pytest.mark.usefixtures("keyless")
+def test_a_pipe_of_a_named_provider_is_not_read_without_its_key() -> None:
+    with started("cancel", "talonic", "--from", "-") as (process, output, errors):
+        expected = (
+            "jobcancel: no API key for 'talonic': set TALONIC_API_KEY or use --api-key-file\n"
+        )
+        assert errors.read() == expected
+        assert (output.read(), process.wait()) == ("", 2)
+
+
+def test_what_each_line_of_a_pipe_may_name_is_not_missing_at_its_start(served: Sandbox) -> None:
+    served.submit("runpod", job_id="7")
+    line = {"job_id": "7", "params": {"endpoint": "e"}}
+    assert piped("runpod", jobs=json.dumps(line)).returncode == 0
+
+
+@pytest.mark.usefixtures("served")
+def test_a_pipe_that_holds_no_jobs_is_told_and_nothing_summed_up() -> None:
+    ran = piped("pulse", jobs="run,vendor\n1,pulse\n")
+    assert (2, "") == (ran.returncode, ran.stdout)
+    assert ran.stderr.startswith("jobcancel: the first line has no column 'job_id': 'run,vendor'")
+    assert 1 == len(ran.stderr.splitlines())
+
+
+# Hosts that lines name
+
+
+@pytest.mark.usefixtures("served")
+def test_a_host_that_cannot_be_is_wrong_with_its_line_alone(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABRICKS_TOKEN", "key")
+    lines = [f"databricks-run,{number},a_b/{number}" for number in range(2000)]
+    path = write(file, "provider,job_id,host", *lines, f"pulse,{PENDING},")
+    ran = run("cancel", "--from", path)
+    assert (2, [PENDING]) == (ran.returncode, [row[1] for row in rows(ran.stdout)])
+    told = [line for line in ran.stderr.splitlines() if line.startswith("jobcancel: ")]
+    assert 4 == len(told)
+    assert told[0].startswith(f"jobcancel: {path}, line 2: the param 'host' of 'databricks-run'")
+    assert told[3].endswith("(and 1,997 more like this)")
+    assert "malformed  2,000\n" in ran.stderr
+
+
+def test_what_is_known_of_hosts_is_bounded(
+    run: Run, served: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobcancel.cli.settings._REMEMBERED", 2)
+    for number in range(4):
+        served.submit("runpod", job_id=f"{number}")
+    lines = [f"runpod,{number},e{number % 3}" for number in range(4)]
+    assert run("cancel", "--from", write(file, "provider,job_id,endpoint", *lines)).returncode == 0
+
+
+# Columns
+
+
+@pytest.mark.usefixtures("served")
+def test_other_columns_are_ignored_with_one_warning(run: Run, file: Path) -> None:
+    lines = [f"{PENDING},pulse,2026-01-01,,ACME", f"{TALONIC},talonic,2026-01-02,,"]
+    path = write(file, "job_id,provider,created at,endpoint,customer", *lines)
+    ran = run("cancel", "--from", path)
+    assert (0, 2) == (ran.returncode, len(rows(ran.stdout)))
+    assert ran.stderr.startswith(
+        f"jobcancel: {path}: ignored columns: 'created at', 'customer'\ncancelled  2\n"
+    )
+
+
+@pytest.mark.usefixtures("served")
+def test_a_param_of_one_provider_is_nothing_to_another(
+    run: Run, served: Sandbox, file: Path
+) -> None:
+    served.submit("runpod", job_id="7")
+    path = write(file, "provider,job_id,endpoint", f"pulse,{PENDING},e", "runpod,7,e")
+    ran = run("cancel", "--from", path)
+    assert (0, True) == (ran.returncode, ran.stderr.startswith("cancelled  2\n"))
+
+
+@pytest.mark.usefixtures("served")
+def test_a_pipes_other_columns_are_named_at_its_end() -> None:
+    ran = piped("pulse", jobs=f"job_id,note\n{PENDING},x\n")
+    assert ran.returncode == 0
+    assert ran.stderr.startswith("jobcancel: standard input: ignored columns: 'note'\n")
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"run,vendor,job_id\n{PENDING},pulse,17\n",
+        f"run;vendor\n{PENDING};pulse\n",
+        f"run\tvendor\tnote\n{PENDING}\tpulse\t\n",
+        json.dumps({"run": PENDING, "vendor": "pulse", "job_id": 17}),
+    ],
+)
+def test_names_may_be_mapped(run: Run, file: Path, content: str) -> None:
+    file.write_text(content)
+    names = ("--column", "job_id=run", "--column", "provider=vendor")
+    ran = run("cancel", *names, "--from", str(file))
+    assert (0, [PENDING]) == (ran.returncode, [row[1] for row in rows(ran.stdout)])
+    assert "ignored" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "content", ["job_id,queue\n7,e\n", '{"job_id": "7", "queue": "e", "params": {}}']
+)
+def test_so_may_params(run: Run, served: Sandbox, file: Path, content: str) -> None:
+    served.submit("runpod", job_id="7")
+    file.write_text(content)
+    ran = run("cancel", "runpod", "--json", "--column", "endpoint=queue", "--from", str(file))
+    assert (0, {"endpoint": "e"}) == (ran.returncode, json.loads(ran.stdout)["params"])
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize(
+    ("lines", "columns", "message"),
+    [
+        (["run,vendor", "a,pulse"], [], "no column 'job_id': 'run,vendor'; name the column of"),
+        (["run,vendor", "a,pulse"], ["job_id=id"], "no column 'id': 'run,vendor'; name the"),
+        (["a"], ["job_id=id"], "the first line has no column 'id': 'a'; name the column"),
+        (["job_id,b", "a,b"], ["provider=c"], "the file has no column 'c', only job_id, b"),
+        (["job_id"], ["job_id"], "'job_id' is not of the form NAME=COLUMN, such as job_id=run"),
+        (["job_id"], ["=run"], "'=run' is not of the form"),
+        (["job_id"], ["job_id=a", "job_id=b"], "'job_id=b': given twice"),
+        (["job_id"], ["job_id=a", "provider=a"], "'provider=a': given twice"),
+        (['{"job": "a"}'], ["job_id=run"], "line 1: no run"),
+        (["job_id,endpont", "a,b"], [], "line 2: no column 'endpont'; did you mean 'endpoint'?"),
+    ],
+)
+def test_a_mistake_in_columns_is_named(
+    run: Run, file: Path, lines: list[str], columns: list[str], message: str
+) -> None:
+    options = [option for column in columns for option in ("--column", column)]
+    ran = run("cancel", "runpod", *options, "--from", write(file, *lines))
+    assert (2, "") == (ran.returncode, ran.stdout)
+    assert message in plain(ran.stderr)
+
+
+# Problems
+
+
+@pytest.mark.usefixtures("served")
+def test_equal_problems_are_told_three_times_and_counted(run: Run, file: Path) -> None:
+    lines = [f'{{"job_id": {number}}}' for number in range(2000)]
+    ran = run("cancel", "pulse", "--from", write(file, *lines, '{"job_id": "sandbox-pending"}'))
+    told = ran.stderr.splitlines()
+    problem = "job_id must be a string, not {}; pass the vendor's id as text"
+    assert [
+        *(f"jobcancel: {file}, line {n + 1}: {problem.format(n)}" for n in range(3)),
+        f"jobcancel: {file}, line 1: {problem.format(0)} (and 1,997 more like this)",
+        "cancelled      1",
+        "malformed  2,000",
+    ] == told[:6]
+    assert ran.returncode == 2
+
+
+@pytest.mark.usefixtures("served")
+def test_of_many_kinds_of_problems_the_first_are_told(run: Run, file: Path) -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    lines = [f'{{"job_id": "x", "provider": "{each * 9}"}}' for each in letters]
+    more = [f"{{{each * 9}" for each in letters]
+    path = write(file, '{"job_id": "", "provider": "pulse"}', *lines, *more)
+    told = [line for line in run("cancel", "--from", path).stderr.splitlines() if "line" in line]
+    assert f"jobcancel: {path}, line 2: no provider 'aaaaaaaaa'." == told[1]
+    assert told[-1].endswith("(and 23 more like this)")
+    assert 9 == len(told)
+
+
+def test_kinds_themselves_are_bounded() -> None:
+    from jobcancel.cli.problems import Problems
+
+    told: list[str] = []
+    problems = Problems("f", told.append)
+    for line, letter in enumerate("abcdefghijklmnopqrstuvwxyz", 1):
+        problems.add(line, f"problem {letter}")
+    problems.count_the_others()
+    assert 21 == len(told)
+    assert "f, line 21: problem u (and 6 more with other problems)" == told[-1]
+
+
+@pytest.fixture
+def broken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    from importlib.metadata import EntryPoint
+
+    point = EntryPoint("broken", "tests.no_such_module:ADAPTER", registry.GROUP)
+    monkeypatch.setattr(registry, "_entry_points", lambda: (point,))
+    return []
+
+
+@pytest.mark.usefixtures("served", "broken")
+def test_a_broken_plug_in_is_wrong_with_its_lines_alone(run: Run, file: Path) -> None:
+    lines = ["provider,job_id", "broken,a", "broken,b", f"pulse,{PENDING}"]
+    ran = run("cancel", "--from", write(file, *lines))
+    assert (2, [PENDING]) == (ran.returncode, [row[1] for row in rows(ran.stdout)])
+    assert "line 3: plug-in 'broken' of " in ran.stderr
+
+
+@pytest.mark.usefixtures("served")
+def test_a_file_that_cannot_be_read_to_its_end_is_told(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jobcancel.cli.sources import Source
+
+    def fails(*_: object) -> Iterator[object]:
+        raise OSError(5, "Input/output error")
+        yield
+
+    monkeypatch.setattr(Source, "read", fails)
+    ran = run("cancel", "pulse", "--from", write(file, PENDING))
+    assert (2, f"jobcancel: cannot read {file}: Input/output error\n") == (
+        ran.returncode,
+        ran.stderr,
+    )
+
+
+@pytest.mark.usefixtures("served")
+def test_one_that_fails_while_jobs_are_sent_leaves_the_results_so_far(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jobcancel.cli.sources import Source
+
+    usual, times = Source.read, iter([0, 1])
+
+    def fails(source: Source, content: BinaryIO) -> Iterator[object]:
+        yield from usual(source, content)
+        if next(times) == 1:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Source, "read", fails)
+    ran = run("cancel", "pulse", "--from", write(file, PENDING))
+    assert (2, [PENDING]) == (ran.returncode, [row[1] for row in rows(ran.stdout)])
+    assert ran.stderr.startswith("cancelled  1\nfailed: 1 of 1 jobs stopped in ")
+    assert ran.stderr.endswith(f"jobcancel: cannot read {file}: Input/output error\n")
+
+
+# Files that are too large, cut off, or full
+
+
+def test_a_key_file_without_an_end_is_told(run: Run) -> None:
+    ran = run("cancel", "pulse", "a", "--api-key-file", "/dev/zero")
+    assert ran.returncode == 2
+    assert ran.stderr == (
+        "jobcancel: no API key from '/dev/zero': it is longer than 65,536 characters\n"
+    )
+
+
+@pytest.mark.usefixtures("served")
+def test_an_earlier_output_without_an_end_is_told(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(done_module, "_LARGEST", 1 << 24)
+    ran = run("cancel", "pulse", "--from", write(file, PENDING), "--done", "/dev/zero")
+    assert (2, "") == (ran.returncode, ran.stdout)
+    assert ran.stderr == (
+        "jobcancel: '/dev/zero' is larger than 16 MiB, the most that --done reads; leave out the "
+        "bodies of its results: jq -c 'del(.body)'\n"
+    )
+
+
+def test_so_is_one_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(done_module, "_LARGEST", 1 << 20)
+    path = tmp_path / "done"
+    path.write_text((json.dumps({"body": "x" * 1000}) + "\n") * 1100)
+    with pytest.raises(ConfigurationError, match="larger than 1 MiB"):
+        read_done([str(path)])
+
+
+@pytest.mark.usefixtures("served")
+def test_a_line_of_an_earlier_output_that_is_too_long_is_ignored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "done"
+    path.write_text(json.dumps({"body": "x" * (5 << 20)}) + "\n{}\n")
+    read_done([str(path)])
+    assert "ignored 2 lines" in capsys.readouterr().err
+
+
+@contextmanager
+def appending(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    yield descriptor
+    os.close(descriptor)
+
+
+def append(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    with appending(path) as output:
+        return subprocess.run(
+            [sys.executable, "-m", "jobcancel", "cancel", *arguments],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+
+LINE = json.dumps({"provider": "pulse", "job_id": "a", "outcome": "cancelled"})
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize("cut_off", ['{"provider": "pu', LINE])
+@pytest.mark.parametrize("in_file", [True, False])
+def test_nothing_is_glued_to_a_line_that_was_cut_off(
+    file: Path, tmp_path: Path, cut_off: str, in_file: bool
+) -> None:
+    out = tmp_path / "out"
+    out.write_text(f"{LINE}\n{cut_off}")
+    path = write(file, PENDING)
+    named = ("pulse", "--from", path, "--done", str(out)) if in_file else ("pulse", PENDING)
+    ran = append(out, "--json", *named)
+    lines = out.read_text().split("\n")
+    assert (0, [LINE, cut_off]) == (ran.returncode, lines[:2])
+    assert (PENDING, "") == (json.loads(lines[2])["job_id"], lines[3])
+
+
+@pytest.mark.usefixtures("served")
+def test_nor_is_a_second_header_or_an_empty_line_written(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for job_id in (PENDING, FOREIGN):
+        append(out, "pulse", job_id)
+    assert ["job_id", PENDING, FOREIGN] == [
+        line.split("\t")[1] for line in out.read_text().splitlines()
+    ]
+
+
+def test_an_output_that_cannot_be_read_is_written_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from jobcancel.cli import output
+
+    path = tmp_path / "out"
+    path.write_text("cut off")
+    with appending(path) as descriptor:
+        monkeypatch.setattr(output, "file", lambda: descriptor)
+        assert output.ends_within_a_line([]) is True
+        monkeypatch.setattr(output, "name", lambda _: str(tmp_path / "not" / "there"))
+        assert output.ends_within_a_line([]) is False
+
+
+def test_a_full_disk_ends_a_run_with_a_summary(served: Sandbox, file: Path) -> None:
+    job_ids = [served.submit("pulse", pending=1000) for _ in range(20)]
+    path = write(file, *job_ids)
+    arguments = ("cancel", "pulse", "--json", "--from", path, "--concurrency", "1")
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - no path to speak of
+        ran = subprocess.run(
+            [sys.executable, "-m", "jobcancel", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    told = ran.stderr.splitlines()
+    sent = sum(each.method == "DELETE" for each in served.requests)
+    assert 1 == ran.returncode
+    assert sent < 20
+    assert [
+        "jobcancel: the output cannot be written (No space left on device); stopping",
+        f"cancelled  {sent}",
+    ] == told[:2]
+    assert told[2].startswith(f"output lost: {sent} of 20 jobs stopped in ")
+    assert told[2].endswith(f"; {20 - sent} not sent, {sent} not in the output")
+    assert told[3].startswith("jobcancel: to resume: ")
+    assert 4 == len(told)
+
+
+@pytest.mark.parametrize("force_color", ["0", "1"])
+def test_a_closed_pipe_ends_a_run_with_a_summary(
+    served: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch, force_color: str
+) -> None:
+    if force_color == "1":
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    served.fault("pulse", "sandbox-processing", Fault(stall=0.5))
+    path = write(file, PENDING, "sandbox-processing", *map(str, range(100)))
+    arguments = ("cancel", "pulse", "--from", path, "--concurrency", "1")
+    with started(*arguments) as (process, output, errors):
+        output.readline()
+        output.readline()
+        output.close()
+        told = plain(errors.read())
+        assert process.wait() == 1
+    assert "jobcancel: the output cannot be written (Broken pipe); stopping" in told
+    assert "output lost: 2 of 102 jobs stopped" in told
+    assert " not sent, " in told
+    assert " not in the output jobcancel: to resume: " in told
+
+
+@pytest.mark.usefixtures("served")
+def test_a_full_disk_for_messages_does_not_stop_the_cancelling(file: Path) -> None:
+    path = write(file, '{"job_id": 7}', json.dumps({"job_id": PENDING}))
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - likewise
+        ran = subprocess.run(
+            [sys.executable, "-m", "jobcancel", "cancel", "pulse", "--from", path],
+            stdout=subprocess.PIPE,
+            stderr=full,
+            text=True,
+            check=False,
+        )
+    assert (2, [PENDING]) == (ran.returncode, [row[1] for row in rows(ran.stdout)])
