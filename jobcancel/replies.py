@@ -81,6 +81,8 @@ class Replies:
     read_after: bool = False
     empty_success: frozenset[int] = frozenset()
     untyped_success: frozenset[int] = frozenset()
+    empty_errors: frozenset[int] = frozenset()
+    gone_after_cancel: bool = False
     verdict: str | None = None
     verdicts: Mapping[str | bool, Outcome | None] = field(factory=dict)
     replies: Mapping[int | str | tuple[int, str], Outcome | None]
@@ -233,7 +235,7 @@ class Replies:
         if self.is_untyped(response):
             return _Meaning(self.accepted, look=True, vague=True, shows=False)
         if self.receipt and state is JobState.CANCELLED:
-            return _Meaning(self.accepted, shows=False)
+            return _Meaning(self.accepted, look=self.read_after, shows=False)
         if state in _SETTLED_BY_STATE:
             return _Meaning(_SETTLED_BY_STATE[state])
         if state is JobState.UNKNOWN or not self._is_documented(response):

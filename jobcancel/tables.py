@@ -47,6 +47,8 @@ class HttpAdapter(Replies):
         key_env: environment variable that holds the API key.
         other_key_envs: further ones that are looked at after it.
         url_env: environment variable that holds the base URL.
+        other_url_envs: further ones that are looked at after it, each with the path at the end of
+            its URL that the routes have, too, such as `{"ACME_URL": "/api/v1"}`; mostly `""`.
         shares: provider whose configured key and base URL also serve this one.
         credential: how the vendor wants the key.
         headers: further headers, such as the version of the API; with `{param}` in it, templates.
@@ -72,6 +74,11 @@ class HttpAdapter(Replies):
         empty_success: status codes of documented successes whose body is empty, or `{}`.
         untyped_success: status codes of documented successes whose body is not documented: any
             JSON, or nothing. They are accepted, and the job is read once to find out more.
+        empty_errors: status codes of documented refusals whose body is empty, or of no known form.
+            Any other 4xx counts only with text where `message` or `code` looks.
+        gone_after_cancel: whether a job that was cancelled cannot be found any more, says the
+            vendor: "not found" of a job that was seen active, after a cancel that was accepted or
+            may have been applied, is then no doubt but the sign that it is cancelled.
         verdict: path of a word (or true, or false) that says what became of the cancel.
         verdicts: what each such word means, whatever the status code; None for one that says
             that the job was left as it is: its status is read.
@@ -112,6 +119,7 @@ class HttpAdapter(Replies):
     key_env: str
     other_key_envs: tuple[str, ...] = ()
     url_env: str
+    other_url_envs: Mapping[str, str] = field(factory=dict)
     shares: str | None = None
     credential: Credential = BEARER
     headers: Mapping[str, str] = field(factory=dict)
