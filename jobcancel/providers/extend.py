@@ -1,8 +1,10 @@
 """Extend: runs that extract, parse, classify and split documents, and runs of workflows.
 
 Sources: the vendor's Python SDK extend-ai 1.20.0 (addresses, the version header, states, the
-declared errors, which runs can be cancelled) and its page on error codes. The SDK does not say
-with which code a run that cannot be cancelled is refused: its status is read.
+declared errors, the reasons of a failure, which runs can be cancelled), its page on error codes,
+and its CLI of May 2026 on parse runs. No source says with which code a run that cannot be cancelled
+is refused, or how a parse run reads that was cancelled: neither the SDK's states nor its filters
+and webhooks have a word for that.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from attrs import evolve
 
 from jobcancel.adapter import BEARER
 from jobcancel.models import JobState, Outcome
+from jobcancel.replies import Override
 from jobcancel.routes import Param, Route
 from jobcancel.tables import HttpAdapter
 
@@ -36,7 +39,7 @@ EXTEND_EXTRACT = HttpAdapter(
     },
     params={
         "workspace_id": Param(
-            "the workspace, which a key of a whole organisation needs", optional=True
+            "the workspace, which a key of a whole organization needs", optional=True
         )
     },
     cancel=Route("POST", "/extract_runs/{id}/cancel"),
@@ -55,6 +58,13 @@ EXTEND_EXTRACT = HttpAdapter(
         "FAILED": JobState.FAILED,
         "CANCELLED": JobState.CANCELLED,
     },
+    overrides=(
+        # The SDK: "the run was aborted by the user".
+        Override(
+            where={"status": "FAILED", "failureReason": "ABORTED"},
+            state=JobState.CANCELLED,
+        ),
+    ),
     # Where in a body
     job_id="id",
     message=("message", "failureMessage"),
@@ -68,9 +78,21 @@ EXTEND_PARSE = evolve(
     name="extend-parse",
     title="Extend parse run",
     docs="docs.extend.ai, API reference, cancel a parse run",
+    notes=(
+        "Only a run that is `PROCESSING` can be cancelled, says the SDK; the vendor's CLI refuses "
+        "to cancel any parse run, since the API would. A refusal ends as `unknown` with the run's "
+        "state; with which code it comes is not documented, nor how a cancelled parse run reads: "
+        "only `FAILED` with the reason `ABORTED` is taken for it. Other regions have base URLs of "
+        "their own."
+    ),
     shares="extend-extract",
     cancel=Route("POST", "/parse_runs/{id}/cancel"),
     status=Route("GET", "/parse_runs/{id}"),
+    states={
+        word: state
+        for word, state in EXTEND_EXTRACT.states.items()
+        if state is not JobState.CANCELLED
+    },
 )
 
 EXTEND_CLASSIFY = evolve(

@@ -45,6 +45,6 @@ HIGGSFIELD = HttpAdapter(
     # Where in a body
     job_id="request_id",
     request_id=(),
-    message=("detail", "message"),
+    message=("detail", "details", "message", "error"),
     code=(),
 )
