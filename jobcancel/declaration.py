@@ -208,7 +208,7 @@ def _verdicts(adapter: HttpAdapter) -> Iterator[str]:
     if adapter.verdict is not None and not adapter.verdicts:
         yield "verdicts: is missing: what the words at verdict mean"
     for word, outcome in adapter.verdicts.items():
-        yield from _meaning("verdicts", word, outcome, or_none=True)
+        yield from _meaning("verdicts", word, outcome, or_none=False)
         if adapter.verdict in adapter.state and word in adapter.states:
             yield f"verdicts: two rules for {word!r}, which is one of states, too"
 
@@ -225,10 +225,16 @@ def _success(adapter: HttpAdapter) -> Iterator[str]:
     for path, value in adapter.success.items():
         if not path or not isinstance(value, str):
             yield f"success: {path!r} must have a text as its value"
+
+
+def _empty_bodies(adapter: HttpAdapter) -> Iterator[str]:
     for name in ("empty_success", "untyped_success"):
         for code in getattr(adapter, name):
             if code not in range(200, 300):
                 yield f"{name}: {code!r} is not the status code of a success"
+    for code in adapter.empty_errors:
+        if code not in range(400, 500):
+            yield f"empty_errors: {code!r} is not the status code of a refusal"
 
 
 def _states(adapter: HttpAdapter) -> Iterator[str]:
@@ -276,5 +282,5 @@ def _meaning(field: str, key: object, outcome: object, *, or_none: bool) -> Iter
 
 _CHECKS = (
     *(_texts, _url, _routes, _params, _headers),
-    *(_replies, _verdicts, _success, _states, _destroying),
+    *(_replies, _verdicts, _success, _empty_bodies, _states, _destroying),
 )

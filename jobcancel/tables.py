@@ -72,9 +72,14 @@ class HttpAdapter(Replies):
         empty_success: status codes of documented successes whose body is empty, or `{}`.
         untyped_success: status codes of documented successes whose body is not documented: any
             JSON, or nothing. They are accepted, and the job is read once to find out more.
+        empty_errors: status codes of documented refusals whose body is empty, or `{}`. Any other
+            4xx must be a JSON object with one of the fields in which the vendor puts a `message` or
+            a `code`; else it is not the vendor's own, but perhaps a proxy's, and settles nothing.
+        gone_after_cancel: whether a cancelled job cannot be found any more: of a job that was seen
+            before, and that a cancel was sent for, a `NOT_FOUND` then means that it is cancelled.
         verdict: path of a word (or true, or false) that says what became of the cancel.
-        verdicts: what each such word means, whatever the status code; None for one that says
-            that the job was left as it is: its status is read.
+        verdicts: what each such word means, whatever the status code. After `REFUSED`, which
+            says that the job runs on, its status is read.
         replies: what an error reply means, by `(status code, body code)`, body code or status
             code, the most specific first. `(422, "*")` is for any body code. What is not in the
             table is unsettled, and so is a pair that is None.

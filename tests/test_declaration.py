@@ -108,6 +108,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"success": {"a": 1}}, "success: 'a' must have a text"),
     ({"empty_success": frozenset({404})}, "empty_success: 404 is not"),
     ({"untyped_success": frozenset({404})}, "untyped_success: 404 is not"),
+    ({"empty_errors": frozenset({500})}, "empty_errors: 500 is not"),
     ({"untyped_success": [200]}, "untyped_success: must be a frozenset"),
     ({"states": {"running": None}}, "states: 'running' is mapped to"),
     ({"states": {"running": JobState.UNKNOWN}}, "states: 'running' is mapped to"),
@@ -141,7 +142,9 @@ def test_a_param_that_forces_may_be_sent_nowhere() -> None:
 
 def test_what_settles_nothing_may_be_said_of_a_pair_and_of_a_verdict() -> None:
     silent: HttpAdapter = evolve(
-        RIGHT, replies={404: Outcome.NOT_FOUND, (404, "route"): None}, verdicts={False: None}
+        RIGHT,
+        replies={404: Outcome.NOT_FOUND, (404, "route"): None},
+        verdicts={False: Outcome.REFUSED},
     )
     answers = [reply(404, {"code": "route"}), reply(404, {"code": "job"}), reply(404)]
     job = Job("acme", "a")

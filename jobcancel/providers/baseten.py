@@ -33,7 +33,7 @@ BASETEN = HttpAdapter(
     status=Route("GET", "/async_request/{id}"),
     # What a reply means
     verdict="canceled",
-    verdicts={True: Outcome.CANCELLED, False: None},
+    verdicts={True: Outcome.CANCELLED, False: Outcome.REFUSED},
     replies={401: Outcome.UNAUTHORIZED, 429: Outcome.RATE_LIMITED},
     states={
         "QUEUED": JobState.PENDING,

@@ -184,7 +184,9 @@ def test_no_proxy_and_no_address_of_the_environment_comes_before_a_script(
 
 
 def test_a_client_of_the_applications_own_is_left_to_it() -> None:
-    own = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(403)))
+    own = httpx.Client(
+        transport=httpx.MockTransport(lambda _: httpx.Response(403, json={"error": "no"}))
+    )
     with scripted(), own, Canceller(http_client=own) as canceller:
         assert Outcome.FORBIDDEN is canceller.cancel("pulse", "1").outcome
 
