@@ -187,6 +187,11 @@ class Reading:
     body: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
+    def is_known(self) -> bool:
+        """Whether the reply shows the job in a state that we know."""
+        return self.state not in {None, JobState.UNKNOWN}
+
+    @property
     def final(self) -> bool:
         """Whether the reply shows the job in a final state."""
         return self.state is not None and self.state.final

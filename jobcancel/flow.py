@@ -204,7 +204,7 @@ class _Cancel(Call):
         if seen.state is JobState.CANCELLING:
             self.told = evolve(seen, outcome=Outcome.CANCELLING)
             return Met.ACCEPTANCE if self.policy.verify else self.answer(self.told)
-        if seen.state is None or seen.state is JobState.UNKNOWN:
+        if not seen.is_known:
             return self.unread(seen)
         return self.active()
 
@@ -219,17 +219,16 @@ class _Cancel(Call):
         """Return what follows when the job still runs."""
         if self.told.outcome is Outcome.REFUSED and not self.applied:
             return self.unsettled(Outcome.REFUSED)
-        # While a request of ours may still take effect, there is something to wait for; else a
-        # vendor that refuses this job for good is not asked again.
+        # A vendor that refuses this job for good is not asked again while the job runs on.
         over = self.told.outcome is Outcome.ALREADY_TERMINAL
-        return Met.ACTIVE if over or self.may_repeat or self.applied else self.unsettled()
+        return Met.ACTIVE if over or self.may_repeat else self.unsettled()
 
     def wait(self) -> Flow[Met]:
         if (yield from self.rest()):
             return Met.RESTED if self.may_repeat else Met.READ_ON
-        # The vendor limits the cancel, not the status read that may settle it.
-        settles = self.applied and self.can_read and self.in_time()
-        if settles and (yield from self.rest_before_read()):
+        # The vendor limits the cancel, not the status read that may still settle it.
+        open_still = self.applied and (self.seen is None or not self.seen.is_known)
+        if open_still and self.can_read and (yield from self.rest_before_read()):
             return Met.READ_ON
         return self.unsettled()
 

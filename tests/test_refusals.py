@@ -48,9 +48,26 @@ def test_a_firm_no_of_a_vendor_that_has_no_status_stands() -> None:
 
 
 def test_a_firm_no_after_a_cancel_that_may_have_been_applied_is_not_believed() -> None:
-    answers: list[Reply] = [LOST, read("processing"), LEFT, read("processing"), read("canceled")]
+    answers: list[Reply] = [LOST, read("processing"), LEFT, LOST, read("canceled")]
     result, did = play_cancel(*answers, adapter=BOOLEAN)
     assert (Outcome.CANCELLED, 2) == (result.outcome, did.count(DELETE))
+
+
+def test_a_firm_no_after_a_cancel_that_may_still_take_effect_is_unknown() -> None:
+    answers: list[Reply] = [LOST, read("processing"), LEFT, read("processing")]
+    result, _ = play_cancel(*answers, adapter=BOOLEAN)
+    assert (Outcome.UNKNOWN, JobState.RUNNING) == (result.outcome, result.state)
+
+
+def test_a_job_that_runs_on_while_the_vendor_asks_for_hours_is_unknown_at_once() -> None:
+    busy = reply(503, retry_after="3600")
+    result, did = play_cancel(busy, read("processing"))
+    assert (Outcome.UNKNOWN, JobState.RUNNING, 3600.0, [DELETE, GET]) == (
+        result.outcome,
+        result.state,
+        result.retry_after,
+        did,
+    )
 
 
 @pytest.mark.parametrize("word", ["completed", "canceled"])
