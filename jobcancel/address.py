@@ -60,10 +60,21 @@ def base_url(
     names = [name for name in (adapter.name, adapter.shares) if name is not None]
     url = next((settings[name] for name in names if name in settings), None)
     if url is None:
-        url = os.environ.get(adapter.url_env, "").strip() or None
+        url = _from_environment(adapter)
     if url is not None and (not named or _is_on_this_machine(checked(url))):
         return checked(url)
     return checked(_default(adapter, params))
+
+
+def _from_environment(adapter: Adapter) -> str | None:
+    if url := os.environ.get(adapter.url_env, "").strip():
+        return url
+    # An adapter that is written to the protocol alone has no other variables.
+    others: Mapping[str, str] = getattr(adapter, "other_url_envs", {})
+    for variable, ending in others.items():
+        if url := os.environ.get(variable, "").strip():
+            return url.rstrip("/").removesuffix(ending)
+    return None
 
 
 def _names_host(adapter: Adapter, params: Mapping[str, str]) -> bool:

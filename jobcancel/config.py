@@ -105,6 +105,8 @@ def check_keys(keys: Mapping[str, str]) -> None:
 def job(adapter: Adapter, job_id: object, params: object) -> Job:
     """Return the job, its types and the names of its params checked.
 
+    A param that is not given comes from its environment variable, else from its default.
+
     Raises:
         WrongType: the id or a param is not a string.
         ConfigurationError: a param is missing or unknown.
@@ -122,15 +124,18 @@ def job(adapter: Adapter, job_id: object, params: object) -> Job:
         if name not in adapter.params:
             known = ", ".join(map(repr, adapter.params)) or "none"
             raise ConfigurationError(f"{adapter.name!r} has no param {name!r}; it has {known}")
-    defaults = {
-        name: param.default
+    fallbacks = {
+        name: value
         for name, param in declared(adapter.params).items()
-        if param.default is not None and name not in given
+        if name not in given and (value := param.fallback()) is not None
     }
-    given = {**defaults, **given}
+    given = {**fallbacks, **given}
     for name, param in declared(adapter.params).items():
         if name not in given and not param.optional:
-            raise ConfigurationError(f"{adapter.name!r} needs the param {name!r}: {param.about}")
+            where = f"; or set {param.env}" if param.env else ""
+            raise ConfigurationError(
+                f"{adapter.name!r} needs the param {name!r}: {param.about}{where}"
+            )
     return Job(adapter.name, job_id, given)
 
 

@@ -7,6 +7,7 @@ Each check looks at some fields of an `HttpAdapter` and yields what is wrong wit
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from jobcancel.models import JobState, Outcome
 from jobcancel.routes import Param, Route, declared, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from jobcancel.tables import HttpAdapter
 
@@ -31,6 +32,12 @@ _OURS = frozenset(
 )
 _ACCEPTANCES = (Outcome.CANCELLED, Outcome.CANCELLING)
 _TOO_MANY_REQUESTS = 429
+_CODES = {
+    "repeatable": (range(400, 600), "an error"),
+    "empty_success": (range(200, 300), "a success"),
+    "untyped_success": (range(200, 300), "a success"),
+    "empty_errors": (range(400, 500), "a refusal"),
+}
 _PATHS = ("state", "job_id", "message", "code", "retry_after", "request_id")
 
 
@@ -56,15 +63,24 @@ def _types(adapter: HttpAdapter) -> Iterator[str]:
     for name, value in adapter.headers.items():
         if not isinstance(value, str):
             yield f"headers: the value of {name!r} must be a text, not {value!r}"
-    for name in ("receipt", "read_after"):
+    for name in ("receipt", "read_after", "gone_after_cancel"):
         if not isinstance(getattr(adapter, name), bool):
             yield f"{name}: must be True or False, not {getattr(adapter, name)!r}"
     if not isinstance(adapter.credential, Credential):
         yield "credential: must be a Credential, such as Credential(scheme='Token')"
-    for name in ("repeatable", "empty_success", "untyped_success"):
+    for name in _CODES:
         codes = getattr(adapter, name)
         if not isinstance(codes, frozenset) or not all(isinstance(code, int) for code in codes):
             yield f"{name}: must be a frozenset of status codes, such as frozenset({{429, 503}})"
+    yield from _address_types(adapter)
+
+
+def _address_types(adapter: HttpAdapter) -> Iterator[str]:
+    others = adapter.other_url_envs
+    if not isinstance(others, Mapping) or not all(
+        isinstance(text, str) for item in others.items() for text in item
+    ):
+        yield "other_url_envs: must be a mapping of variables to paths, such as {'ACME_URL': ''}"
 
 
 def _texts(adapter: HttpAdapter) -> Iterator[str]:
@@ -73,12 +89,39 @@ def _texts(adapter: HttpAdapter) -> Iterator[str]:
     for name in ("title", "docs", "family"):
         if not getattr(adapter, name).strip():
             yield f"{name}: must not be empty"
-    variables = {"key_env": adapter.key_env, "url_env": adapter.url_env}
-    for name, variable in variables.items():
-        if not _VARIABLE.fullmatch(variable):
-            yield f"{name}: {variable!r} cannot be the name of an environment variable"
-    if adapter.url_env in {adapter.key_env, *adapter.other_key_envs}:
+
+
+def _variables(adapter: HttpAdapter) -> Iterator[str]:
+    keys = {adapter.key_env, *adapter.other_key_envs}
+    urls = {adapter.url_env, *adapter.other_url_envs}
+    named = [("key_env", adapter.key_env), ("url_env", adapter.url_env)]
+    named += [("other_key_envs", variable) for variable in adapter.other_key_envs]
+    named += [("other_url_envs", variable) for variable in adapter.other_url_envs]
+    for name, param in declared(adapter.params).items():
+        if isinstance(param, Param) and param.env is not None:
+            named.append((f"params: {name!r}", param.env))
+            yield from _param_variable(adapter, name, taken=param.env in keys | urls)
+    for field, variable in named:
+        if not isinstance(variable, str) or not _VARIABLE.fullmatch(variable):
+            yield f"{field}: {variable!r} cannot be the name of an environment variable"
+    if adapter.url_env in keys:
         yield "url_env: is the variable of the key, too"
+    if keys & {*adapter.other_url_envs} or adapter.url_env in adapter.other_url_envs:
+        yield "other_url_envs: has a variable of the key, or url_env, in it, too"
+    routes = [each for each in (adapter.cancel, adapter.status) if isinstance(each, Route)]
+    for variable, path in adapter.other_url_envs.items():
+        if path and not all(route.path.startswith(f"{path}/") for route in routes):
+            yield f"other_url_envs: the routes do not begin with {path!r}, the end of {variable}"
+
+
+def _param_variable(adapter: HttpAdapter, name: str, *, taken: bool) -> Iterator[str]:
+    """Find what is wrong with a param that has a variable."""
+    if taken:
+        yield f"params: {name!r} is of the variable of the key or of the base URL"
+    if name in _names(adapter.default_url):
+        yield f"params: {name!r} is a part of the host, whose variable is url_env"
+    if name == adapter.force_param:
+        yield f"params: {name!r} is to be asked for by each call, and has no variable"
 
 
 def _params(adapter: HttpAdapter) -> Iterator[str]:
@@ -197,9 +240,6 @@ def _replies(adapter: HttpAdapter) -> Iterator[str]:
             yield "replies: 429 means rate-limited (RFC 6585)"
         elif key in adapter.repeatable and outcome is not Outcome.RATE_LIMITED:
             yield f"replies: two rules for {key!r}, which is repeatable, too"
-    for code in adapter.repeatable:
-        if code not in range(400, 600):
-            yield f"repeatable: {code!r} is not the status code of an error"
 
 
 def _verdicts(adapter: HttpAdapter) -> Iterator[str]:
@@ -219,7 +259,7 @@ def _success(adapter: HttpAdapter) -> Iterator[str]:
     later = adapter.accepted is Outcome.CANCELLING and adapter.status is not None
     if adapter.untyped_success and not later:
         yield "untyped_success: goes with accepted=Outcome.CANCELLING, and with a status to read"
-    for name in ("receipt", "read_after"):
+    for name in ("receipt", "read_after", "gone_after_cancel"):
         if getattr(adapter, name) and adapter.status is None:
             yield f"{name}: needs status, to find out what became of the job"
     for path, value in adapter.success.items():
@@ -227,14 +267,11 @@ def _success(adapter: HttpAdapter) -> Iterator[str]:
             yield f"success: {path!r} must have a text as its value"
 
 
-def _empty_bodies(adapter: HttpAdapter) -> Iterator[str]:
-    for name in ("empty_success", "untyped_success"):
+def _codes(adapter: HttpAdapter) -> Iterator[str]:
+    for name, (right, what) in _CODES.items():
         for code in getattr(adapter, name):
-            if code not in range(200, 300):
-                yield f"{name}: {code!r} is not the status code of a success"
-    for code in adapter.empty_errors:
-        if code not in range(400, 500):
-            yield f"empty_errors: {code!r} is not the status code of a refusal"
+            if code not in right:
+                yield f"{name}: {code!r} is not the status code of {what}"
 
 
 def _states(adapter: HttpAdapter) -> Iterator[str]:
@@ -281,6 +318,6 @@ def _meaning(field: str, key: object, outcome: object, *, or_none: bool) -> Iter
 
 
 _CHECKS = (
-    *(_texts, _url, _routes, _params, _headers),
-    *(_replies, _verdicts, _success, _empty_bodies, _states, _destroying),
+    *(_texts, _variables, _url, _routes, _params, _headers),
+    *(_replies, _verdicts, _success, _codes, _states, _destroying),
 )

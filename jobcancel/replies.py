@@ -257,7 +257,7 @@ class Replies:
         if self.is_untyped(response):
             return _Meaning(self.accepted, look=True, vague=True, shows=False)
         if self.receipt and state is JobState.CANCELLED:
-            return _Meaning(self.accepted, shows=False)
+            return _Meaning(self.accepted, look=self.read_after, shows=False)
         if state in _SETTLED_BY_STATE:
             return _Meaning(_SETTLED_BY_STATE[state])
         if state is JobState.UNKNOWN or not self._is_documented(response):

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
@@ -79,6 +80,7 @@ class Param:
     Args:
         about: what it is, for messages and documentation.
         default: what it is when it is not given.
+        env: environment variable that holds it where it is not given; it comes before `default`.
         pattern: regular expression that it matches in full; others are `invalid`.
         optional: whether it may be left out; the query field or header that it fills is left out
             then.
@@ -88,6 +90,12 @@ class Param:
     default: str | None = None
     optional: bool = False
     pattern: str | None = None
+    env: str | None = None
+
+    def fallback(self) -> str | None:
+        """Return the value for a job that does not set it: the variable's, else the default."""
+        value = os.environ.get(self.env, "").strip() if self.env else ""
+        return value or self.default
 
     def takes(self, value: str) -> bool:
         """Return whether a value is of the form that it must have."""
@@ -99,6 +107,16 @@ def declared(params: Mapping[str, str | Param]) -> dict[str, Param]:
     return {
         name: Param(param) if isinstance(param, str) else param for name, param in params.items()
     }
+
+
+def variables(params: Mapping[str, str | Param]) -> list[str]:
+    """Return the environment variables that an adapter's params may come from.
+
+    Example:
+        >>> variables({"queue": "the queue", "project": Param("the project", env="ACME_PROJECT")})
+        ['ACME_PROJECT']
+    """
+    return [param.env for param in declared(params).values() if param.env]
 
 
 @frozen

@@ -47,6 +47,8 @@ class HttpAdapter(Replies):
         key_env: environment variable that holds the API key.
         other_key_envs: further ones that are looked at after it.
         url_env: environment variable that holds the base URL.
+        other_url_envs: further ones that are looked at after it, each with the path at the end of
+            its URL that the routes have, too, such as `{"ACME_URL": "/api/v1"}`; mostly `""`.
         shares: provider whose configured key and base URL also serve this one.
         credential: how the vendor wants the key.
         headers: further headers, such as the version of the API; with `{param}` in it, templates.
@@ -117,6 +119,7 @@ class HttpAdapter(Replies):
     key_env: str
     other_key_envs: tuple[str, ...] = ()
     url_env: str
+    other_url_envs: Mapping[str, str] = field(factory=dict)
     shares: str | None = None
     credential: Credential = BEARER
     headers: Mapping[str, str] = field(factory=dict)

@@ -10,6 +10,7 @@ import pytest
 
 from jobcancel import get_adapter
 from jobcancel.registry import BUILT_IN
+from jobcancel.routes import variables
 from jobcancel.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ hypothesis.settings.load_profile("jobcancel")
 def _first_words() -> set[str]:
     """Return what the vendors' environment variables begin with."""
     adapters = [get_adapter(name) for name in BUILT_IN]
-    names = [(a.key_env, a.url_env, *a.other_key_envs) for a in adapters]
+    names = [(a.key_env, a.url_env, *a.other_key_envs, *variables(a.params)) for a in adapters]
     return {name.partition("_")[0] for each in names for name in each}
 
 

@@ -280,6 +280,89 @@ def test_a_param_has_its_default_or_may_be_left_out() -> None:
     assert given == config.job(PLACED, "1", given).params
 
 
+FROM_ENVIRONMENT: HttpAdapter = evolve(
+    PLACED,
+    params={
+        **PLACED.params,
+        "version": Param("version of the API", default="v1", env="ACME_VERSION"),
+        "project": Param("whose job it is", optional=True, env="ACME_PROJECT"),
+    },
+)
+
+
+def test_a_param_comes_from_its_variable_unless_it_is_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ACME_VERSION", "v3")
+    monkeypatch.setenv("ACME_PROJECT", " p-3\n")
+    assert {"version": "v3", "project": "p-3"} == config.job(FROM_ENVIRONMENT, "1", None).params
+    given = {"version": "v2", "project": "p-2"}
+    assert given == config.job(FROM_ENVIRONMENT, "1", given).params
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_variable_is_none(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_VERSION", blank)
+    monkeypatch.setenv("ACME_PROJECT", blank)
+    assert {"version": "v1"} == config.job(FROM_ENVIRONMENT, "1", None).params
+
+
+def test_a_missing_param_is_named_with_its_variable() -> None:
+    needed: HttpAdapter = evolve(
+        PLACED, params={**PLACED.params, "project": Param("whose job it is", env="ACME_PROJECT")}
+    )
+    problem = "'pulse' needs the param 'project': whose job it is; or set ACME_PROJECT"
+    with pytest.raises(ConfigurationError, match=problem):
+        config.job(needed, "1", None)
+
+
+def test_a_param_of_the_environment_is_checked_as_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ACME_VERSION", "..")
+    refused = FROM_ENVIRONMENT.refuse(config.job(FROM_ENVIRONMENT, "1", None))
+    assert "the param 'version' is '..', which would change the path" in (refused or "")
+
+
+ADDRESSED: HttpAdapter = evolve(
+    PULSE,
+    cancel=Route("DELETE", "/v1/job/{id}"),
+    status=Route("GET", "/v1/job/{id}"),
+    other_url_envs={"PULSE_API_URL": "/v1", "PULSE_URL": ""},
+)
+
+
+@pytest.mark.parametrize(
+    ("variables", "url"),
+    [
+        ({}, "https://api.runpulse.com"),
+        ({"PULSE_API_URL": "https://a.example/v1"}, "https://a.example"),
+        ({"PULSE_API_URL": "https://a.example/proxy/v1/"}, "https://a.example/proxy"),
+        ({"PULSE_API_URL": "https://a.example"}, "https://a.example"),
+        ({"PULSE_API_URL": " ", "PULSE_URL": "https://b.example"}, "https://b.example"),
+        ({"PULSE_URL": "https://b.example/v1"}, "https://b.example/v1"),
+        (
+            {"PULSE_BASE_URL": "https://c.example", "PULSE_API_URL": "https://a.example/v1"},
+            "https://c.example",
+        ),
+    ],
+)
+def test_the_vendors_own_variable_of_the_address_is_read_after_ours(
+    variables: dict[str, str], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert url == find(ADDRESSED).base_url
+
+
+def test_an_address_of_another_variable_is_checked_as_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PULSE_API_URL", "http://a.example/v1")
+    with pytest.raises(ConfigurationError, match="plain http"):
+        find(ADDRESSED)
+
+
 def test_a_param_may_be_a_part_of_the_host() -> None:
     assert "https://ws-1.example.net" == endpoint(host="ws-1.example.net").base_url
 

@@ -38,12 +38,37 @@ RIGHT = HttpAdapter(
     id_pattern="[a-z]+",
 )
 
+
+def of_variable(name: str) -> dict[str, Any]:
+    return {**RIGHT.params, "project": Param("whose it is", optional=True, env=name)}
+
+
+NO = {"id": "a", "verdict": False}
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"name": "Acme Inc"}, "name: must be lower-case words"),
     ({"title": " "}, "title: must not be empty"),
     ({"family": ""}, "family: must not be empty"),
     ({"key_env": "ACME-KEY"}, "key_env: 'ACME-KEY' cannot be"),
     ({"url_env": "ACME_API_KEY"}, "url_env: is the variable of the key"),
+    ({"other_key_envs": ("a b",)}, "other_key_envs: 'a b' cannot be"),
+    ({"other_url_envs": {"a b": ""}}, "other_url_envs: 'a b' cannot be"),
+    ({"other_url_envs": ("ACME_URL",)}, "other_url_envs: must be a mapping of variables"),
+    ({"other_url_envs": {"ACME_URL": None}}, "other_url_envs: must be a mapping of variables"),
+    ({"other_url_envs": {"ACME_API_KEY": ""}}, "other_url_envs: has a variable of the key, or"),
+    ({"other_url_envs": {"ACME_BASE_URL": ""}}, "other_url_envs: has a variable of the key, or"),
+    ({"other_url_envs": {"ACME_URL": "/v2"}}, "other_url_envs: the routes do not begin with '/v2'"),
+    ({"params": of_variable("a b")}, "params: 'project': 'a b' cannot be the name"),
+    ({"params": of_variable("")}, "params: 'project': '' cannot be the name"),
+    ({"params": of_variable("ACME_API_KEY")}, "params: 'project' is of the variable of the key"),
+    ({"params": of_variable("ACME_BASE_URL")}, "params: 'project' is of the variable of the key"),
+    (
+        {"params": {**RIGHT.params, "region": Param("r", env="ACME_REGION")}},
+        "params: 'region' is a part of the host, whose variable is url_env",
+    ),
+    (
+        {"params": of_variable("ACME_FORCE"), "destroys_finished": True, "force_param": "project"},
+        "params: 'project' is to be asked for by each call",
+    ),
     ({"default_url": "acme.example"}, "default_url: 'acme.example' is not like"),
     ({"default_url": "https://{zone}.acme.example"}, "default_url: {zone} is not one of params"),
     ({"default_url": "https://{.acme.example"}, "default_url: .*brace"),
@@ -70,6 +95,10 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"headers": {"v": "{a"}}, "headers: '{a' has a brace"),
     ({"receipt": "no"}, "receipt: must be True or False"),
     ({"read_after": 1}, "read_after: must be True or False"),
+    ({"gone_after_cancel": "yes"}, "gone_after_cancel: must be True or False"),
+    ({"gone_after_cancel": True, "status": None}, "gone_after_cancel: needs status"),
+    ({"empty_errors": [404]}, "empty_errors: must be a frozenset"),
+    ({"empty_errors": frozenset({500})}, "empty_errors: 500 is not the status code of a refusal"),
     ({"read_after": True, "status": None}, "read_after: needs status"),
     ({"receipt": True, "status": None}, "receipt: needs status"),
     ({"untyped_success": frozenset({202})}, "untyped_success: goes with accepted="),
@@ -150,6 +179,17 @@ def test_what_settles_nothing_may_be_said_of_a_pair_and_of_a_verdict() -> None:
     job = Job("acme", "a")
     found = [silent.read_cancel(job, answer).outcome for answer in answers]
     assert [None, Outcome.NOT_FOUND, Outcome.NOT_FOUND] == found
+
+
+def test_a_refusal_to_cancel_may_be_declared_of_errors_and_of_verdicts() -> None:
+    firm: HttpAdapter = evolve(
+        RIGHT,
+        replies={(409, "running"): Outcome.REFUSED, 423: Outcome.REFUSED},
+        verdicts={False: Outcome.REFUSED},
+    )
+    answers = [reply(409, {"code": "running"}), reply(423, {"code": "x"}), reply(200, NO)]
+    found = [firm.read_cancel(Job("acme", "a"), answer).outcome for answer in answers]
+    assert [Outcome.REFUSED] * 3 == found
 
 
 def test_a_pair_may_be_of_any_body_code() -> None:

@@ -90,7 +90,7 @@ def _about(adapter: Adapter) -> dict[str, str]:
 
 def _configuration(adapter: Adapter) -> dict[str, str]:
     keys = ", or ".join((adapter.key_env, *adapter.other_key_envs))
-    facts = {"API key": keys, "base URL": f"{adapter.url_env}, or {adapter.default_url}"}
+    facts = {"API key": keys, "base URL": f"{_url_variables(adapter)}, or {adapter.default_url}"}
     if adapter.shares is not None:
         facts["both shared with"] = adapter.shares
     for name, param in declared(adapter.params).items():
@@ -101,9 +101,19 @@ def _configuration(adapter: Adapter) -> dict[str, str]:
     return facts
 
 
+def _url_variables(adapter: Adapter) -> str:
+    others = adapter.other_url_envs if isinstance(adapter, HttpAdapter) else {}
+    told = [
+        f"{name} (without {path} at its end)" if path else name for name, path in others.items()
+    ]
+    return ", or ".join((adapter.url_env, *told))
+
+
 def _unless_given(param: Param, *, in_host: bool) -> str:
-    if param.default is not None:
-        return f"; {param.default} unless given"
+    otherwise = [value for value in (param.env, param.default) if value is not None]
+    if otherwise:
+        left_out = ", or left out" if param.optional and param.default is None else ""
+        return f"; {' or '.join(otherwise)} unless given{left_out}"
     if not param.optional:
         return ""
     return "; needed unless the base URL is given" if in_host else "; may be left out"

@@ -1,9 +1,9 @@
 """Anthropic: message batches. There is no cancelled state: an ended batch is read by its counters.
 
 Sources: the vendor's pages "Cancel a Message Batch" and "Errors" (platform.claude.com), and its
-Python SDK anthropic 2.12.0 for the states. The SDK sends the key as a bearer token with a newer
-version header; here are the headers of the documentation. How an ended batch answers a cancel is
-not documented.
+Python SDK anthropic 2.12.0 for the states and the workspace header. The SDK sends the key as a
+bearer token with a newer version header; here are the headers of the documentation. Not documented:
+how an ended batch answers a cancel, and how a batch of another workspace does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from jobcancel.adapter import Credential
 from jobcancel.models import JobState, Outcome
-from jobcancel.routes import Route
+from jobcancel.routes import Param, Route
 from jobcancel.tables import HttpAdapter
 
 # The first one that is not zero tells.
@@ -47,16 +47,26 @@ ANTHROPIC_BATCH = HttpAdapter(
     notes=(
         "Cancelling is best effort: requests on their way may still finish. The vendor reports a "
         "batch that was cancelled as ended; it is cancelled here if at least one of its requests "
-        "was canceled, succeeded if any request finished and none was canceled. How an ended "
-        "batch answers is not documented, so its status is read."
+        "was canceled, succeeded if any request finished and none was canceled. How an ended batch "
+        "answers is not documented, so its status is read. A key for several workspaces needs the "
+        "param `workspace_id`: without it, a batch of another workspace may be `not-found`."
     ),
     # Where
     default_url="https://api.anthropic.com",
     key_env="ANTHROPIC_API_KEY",
     url_env="ANTHROPIC_BASE_URL",
     credential=Credential(header="x-api-key", scheme=""),
-    headers={"anthropic-version": "2023-06-01"},
     # What to send
+    headers={
+        "anthropic-version": "2023-06-01",
+        "anthropic-workspace-id": "{workspace_id}",
+    },
+    params={
+        # The SDK reads ANTHROPIC_WORKSPACE_ID for tokens that it fetches itself, not for API keys.
+        "workspace_id": Param(
+            "the workspace, such as `wrkspc_...`, where the key is for several", optional=True
+        )
+    },
     cancel=Route("POST", "/v1/messages/batches/{id}/cancel"),
     status=Route("GET", "/v1/messages/batches/{id}"),
     # What a reply means

@@ -1,9 +1,10 @@
 """Azure OpenAI: batches, as at OpenAI but for the address and the header of the key.
 
-Sources: Microsoft's REST reference (learn.microsoft.com, Azure OpenAI, "Batch"), and the Python
-SDK openai 3.54.0 for the address with `api-version`. How a finished batch answers is not
-documented; where it answers in OpenAI's words, it is read as there. That a wrong address or version
-is a 404 with the code "404" is known from third parties: that says nothing of the batch.
+Sources: Microsoft's REST reference (learn.microsoft.com, Azure OpenAI, "Batch"), and the Python SDK
+openai 3.54.0 for the address with `api-version`. How a finished batch answers is not documented;
+where it answers in OpenAI's words, it is read as there. That a wrong address or version is a 404
+with the code "404" is known from third parties: that says nothing of the batch. The current
+reference has a newer address, `/openai/v1/batches/...` without `api-version`, beside this one.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ AZURE_OPENAI_BATCH = evolve(
     # What to send
     params={
         "resource": Param("the name of the Azure OpenAI resource", optional=True),
-        "api_version": Param("the version of the API", default="2024-10-21"),
+        # The SDK's variable.
+        "api_version": Param(
+            "the version of the API", default="2024-10-21", env="OPENAI_API_VERSION"
+        ),
     },
     headers={},
     cancel=Route("POST", "/openai/batches/{id}/cancel", query=_VERSION),

@@ -1,8 +1,11 @@
 """Extend: runs that extract, parse, classify and split documents, and runs of workflows.
 
 Sources: the vendor's Python SDK extend-ai 1.20.0 (addresses, the version header, states, the
-declared errors, which runs can be cancelled) and its page on error codes. The SDK does not say
-with which code a run that cannot be cancelled is refused: its status is read.
+declared errors, the reasons of a failure, which runs can be cancelled), its page on error codes,
+and its CLI of May 2026 on parse runs. No source says with which code a run that cannot be cancelled
+is refused, or how a parse run reads that was cancelled: neither the SDK's states nor its filters
+and webhooks have a word for that. So each declared error that can be about the run's status counts
+as a refusal, and the run is read.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from attrs import evolve
 
 from jobcancel.adapter import BEARER
 from jobcancel.models import JobState, Outcome
+from jobcancel.replies import ANY, Override
 from jobcancel.routes import Param, Route
 from jobcancel.tables import HttpAdapter
 
@@ -21,7 +25,7 @@ EXTEND_EXTRACT = HttpAdapter(
     family="documents",
     notes=(
         "Only a run that is `PROCESSING` can be cancelled: a pending one is refused, too, which "
-        "ends as `unknown` with its state. With which code is not documented. Other regions have "
+        "is `refused`. With which code is not documented. Other regions have "
         "base URLs of their own."
     ),
     # Where
@@ -36,13 +40,15 @@ EXTEND_EXTRACT = HttpAdapter(
     },
     params={
         "workspace_id": Param(
-            "the workspace, which a key of a whole organisation needs", optional=True
+            "the workspace, which a key of a whole organization needs", optional=True
         )
     },
     cancel=Route("POST", "/extract_runs/{id}/cancel"),
     status=Route("GET", "/extract_runs/{id}"),
     # What a reply means
     replies={
+        (400, ANY): Outcome.REFUSED,
+        (422, ANY): Outcome.REFUSED,
         401: Outcome.UNAUTHORIZED,
         403: Outcome.FORBIDDEN,
         404: Outcome.NOT_FOUND,
@@ -55,6 +61,13 @@ EXTEND_EXTRACT = HttpAdapter(
         "FAILED": JobState.FAILED,
         "CANCELLED": JobState.CANCELLED,
     },
+    overrides=(
+        # The SDK: "the run was aborted by the user".
+        Override(
+            where={"status": "FAILED", "failureReason": "ABORTED"},
+            state=JobState.CANCELLED,
+        ),
+    ),
     # Where in a body
     job_id="id",
     message=("message", "failureMessage"),
@@ -68,9 +81,21 @@ EXTEND_PARSE = evolve(
     name="extend-parse",
     title="Extend parse run",
     docs="docs.extend.ai, API reference, cancel a parse run",
+    notes=(
+        "Only a run that is `PROCESSING` can be cancelled, says the SDK; the vendor's CLI refuses "
+        "to cancel any parse run, since the API would. A run that goes on after a refusal "
+        "is `refused`. Not documented: the code of a refusal, and how a cancelled parse run reads; "
+        "only `FAILED` with the reason `ABORTED` is taken for it. Other regions have base URLs of "
+        "their own."
+    ),
     shares="extend-extract",
     cancel=Route("POST", "/parse_runs/{id}/cancel"),
     status=Route("GET", "/parse_runs/{id}"),
+    states={
+        word: state
+        for word, state in EXTEND_EXTRACT.states.items()
+        if state is not JobState.CANCELLED
+    },
 )
 
 EXTEND_CLASSIFY = evolve(
@@ -100,7 +125,7 @@ EXTEND_WORKFLOW = evolve(
     docs="docs.extend.ai, API reference, cancel a workflow run",
     notes=(
         "A run that is `PENDING` or `PROCESSING` can be cancelled, one in review cannot, which "
-        "ends as `unknown` with its state. With which code it is refused is not documented."
+        "is `refused`. With which code is not documented."
     ),
     shares="extend-extract",
     cancel=Route("POST", "/workflow_runs/{id}/cancel"),

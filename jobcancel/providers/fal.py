@@ -37,8 +37,11 @@ FAL = HttpAdapter(
         "A request in the queue is removed. One that runs is only signalled, and the app decides "
         "what it does about it: that is `cancelling`. There is no cancelled state: a request that "
         "completed with the error `client_cancelled` is `cancelled`, and one with another error "
-        "has failed. Whether one that was removed can be read again is not documented. The key is "
-        "FAL_KEY; a pair of FAL_KEY_ID and FAL_KEY_SECRET is passed as `id:secret`."
+        "has failed. Whether one that was removed can be read again, and how, is not documented: "
+        "if the reply to a cancel was lost and the request then reads as completed without an "
+        "error, that is `already-terminal`. A request goes on when its client disconnects, and an "
+        "app that does not handle cancels runs to its end. The key is FAL_KEY; a pair of "
+        "FAL_KEY_ID and FAL_KEY_SECRET is passed as `id:secret`."
     ),
     # Where
     default_url="https://queue.fal.run",

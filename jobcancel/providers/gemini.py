@@ -1,7 +1,8 @@
 """Google Gemini: batches, cancelled by a verb behind the id.
 
-Sources: the vendor's page "Batch API" (ai.google.dev) and its Python SDK google-genai 3.4.0 for
-the states and where they are; google.rpc.Code for the errors. That a wrong key answers 400 with
+Sources: the vendor's page "Batch API" (ai.google.dev) and its Python SDK google-genai 3.4.0 for the
+states (batches have BATCH_STATE_ words; the SDK takes JOB_STATE_ words as well), where they are,
+and the variable of the version; google.rpc.Code for the errors. That a wrong key answers 400 with
 the reason API_KEY_INVALID, and 429 with the wait of a google.rpc.RetryInfo, is known from third
 parties' recordings. How a finished batch answers is not documented.
 """
@@ -12,6 +13,15 @@ from jobcancel.adapter import Credential
 from jobcancel.models import JobState, Outcome
 from jobcancel.routes import Param, Route
 from jobcancel.tables import HttpAdapter
+
+_STATES = {
+    "PENDING": JobState.PENDING,
+    "RUNNING": JobState.RUNNING,
+    "SUCCEEDED": JobState.SUCCEEDED,
+    "FAILED": JobState.FAILED,
+    "CANCELLED": JobState.CANCELLED,
+    "EXPIRED": JobState.EXPIRED,
+}
 
 GEMINI_BATCH = HttpAdapter(
     name="gemini-batch",
@@ -30,7 +40,11 @@ GEMINI_BATCH = HttpAdapter(
     url_env="GOOGLE_GEMINI_BASE_URL",
     credential=Credential(header="x-goog-api-key", scheme=""),
     # What to send
-    params={"api_version": Param("the version of the API", default="v1beta")},
+    params={
+        "api_version": Param(
+            "the version of the API", default="v1beta", env="GOOGLE_GENAI_API_VERSION"
+        )
+    },
     cancel=Route("POST", "/{api_version}/batches/{id}:cancel"),
     status=Route("GET", "/{api_version}/batches/{id}"),
     id_prefix="batches/",
@@ -46,12 +60,17 @@ GEMINI_BATCH = HttpAdapter(
         429: Outcome.RATE_LIMITED,
     },
     states={
-        "BATCH_STATE_PENDING": JobState.PENDING,
-        "BATCH_STATE_RUNNING": JobState.RUNNING,
-        "BATCH_STATE_SUCCEEDED": JobState.SUCCEEDED,
-        "BATCH_STATE_FAILED": JobState.FAILED,
-        "BATCH_STATE_CANCELLED": JobState.CANCELLED,
-        "BATCH_STATE_EXPIRED": JobState.EXPIRED,
+        **{
+            f"{kind}_STATE_{word}": state
+            for kind in ("BATCH", "JOB")
+            for word, state in _STATES.items()
+        },
+        "JOB_STATE_QUEUED": JobState.PENDING,
+        # It was stopped and can be resumed.
+        "JOB_STATE_PAUSED": JobState.PENDING,
+        "JOB_STATE_UPDATING": JobState.RUNNING,
+        "JOB_STATE_CANCELLING": JobState.CANCELLING,
+        "JOB_STATE_PARTIALLY_SUCCEEDED": JobState.SUCCEEDED,
     },
     # Where in a body
     state="metadata.state",

@@ -1,8 +1,9 @@
 """LlamaCloud: parse and extract jobs, and batches of them, one provider for each kind.
 
 Sources: the vendor's Python SDK llama-cloud 2.19.0 (addresses, bodies, states) and its pages on
-troubleshooting and rate limits (401, 403, 429). A finished job cannot be cancelled, says the SDK,
-but not with which status code it answers: its status is read. An unknown job's is not documented.
+troubleshooting and rate limits (401, 403, 429), which show no body; FastAPI's `detail` is expected.
+A finished job cannot be cancelled, says the SDK, but not with which status code it answers: its
+status is read. An unknown job's is not documented.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ LLAMACLOUD_PARSE = HttpAdapter(
     credential=BEARER,
     params={
         "project_id": Param("the project that the job is in", optional=True),
-        "organization_id": Param("the organisation that it is in", optional=True),
+        "organization_id": Param("the organization that it is in", optional=True),
     },
     # What to send
     cancel=Route("POST", "/api/v2/parse/{id}/cancel", query=_QUERY),
@@ -62,7 +63,7 @@ LLAMACLOUD_PARSE = HttpAdapter(
     # Where in a body; a status read has the job within an object that may hold its result
     state=("job.status", "status"),
     job_id=("job.id", "id"),
-    message=("detail", "message", "error_message", "job.error_message"),
+    message=("detail.*.msg", "detail", "message", "error_message", "job.error_message"),
     code=(),
 )
 

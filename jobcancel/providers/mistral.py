@@ -2,7 +2,8 @@
 
 Sources: the vendor's OpenAPI document and its Python SDK mistralai 3.7.0, which name the success
 and the states alone. Of errors nothing is documented: what a refusal means is known here where
-HTTP itself says so (401 and 429); how an unknown or a finished job answers is not known.
+HTTP itself says so (401 and 429); how an unknown or a finished job answers is not known. Their body
+is taken for the vendor's if it has a `message` or FastAPI's `detail`, as the SDK's one error has.
 """
 
 from __future__ import annotations
@@ -47,5 +48,6 @@ MISTRAL_BATCH = HttpAdapter(
         "TIMEOUT_EXCEEDED": JobState.EXPIRED,
     },
     # Where in a body
+    message=("message", "error.message", "detail.*.msg", "detail"),
     progress=("completed_requests", "total_requests"),
 )

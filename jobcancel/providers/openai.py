@@ -1,9 +1,11 @@
 """OpenAI: batches, background responses and fine-tuning jobs.
 
-Sources: the vendor's OpenAPI document and API reference (developers.openai.com), and its Python
-SDK openai 3.54.0 for the states. That a finished batch answers "Cannot cancel a batch with
-status ..." with 409 (with 400 at servers that imitate the vendor) is only known from third
-parties. How a finished response or fine-tuning job answers is not known.
+Sources: the vendor's OpenAPI document and API reference (developers.openai.com), and its Python SDK
+openai 3.54.0 for the states and the variables of organization and project. How finished jobs answer
+is known from third parties only: a batch "Cannot cancel a batch with status ..." with 409 (400 from
+servers that imitate the vendor), a response "Cannot cancel a completed response." with 400, and 200
+unchanged for one that was cancelled before. How a finished fine-tuning job answers, and what word a
+paused one has, is not known.
 """
 
 from __future__ import annotations
@@ -33,18 +35,41 @@ _BATCH_STATES = {
     "expired": JobState.EXPIRED,
 }
 _MESSAGE = ("error.message", "message")
-_REFUSED = re.compile(r"Cannot cancel a batch with status\W+(\w+)")
+_RESPONSE_STATES = {
+    "queued": JobState.PENDING,
+    "in_progress": JobState.RUNNING,
+    "completed": JobState.SUCCEEDED,
+    "failed": JobState.FAILED,
+    # It ended early, such as at its largest number of tokens.
+    "incomplete": JobState.FAILED,
+    "cancelled": JobState.CANCELLED,
+}
+_BATCH_REFUSAL = re.compile(r"Cannot cancel a batch with status\W{1,5}(\w{1,20})")
+_RESPONSE_REFUSAL = re.compile(r"Cannot cancel an? (\w{1,20}) response")
 
 
-def _over(response: Response) -> JobState | None:
-    """A 400 or 409 "Cannot cancel a batch with status ..." tells that status, if it is final."""
-    message = pick(response.body or {}, _MESSAGE)
-    if response.status_code not in {400, 409} or not isinstance(message, str):
-        return None
-    # A batch can also be refused in a state from which it goes on.
-    named = _REFUSED.match(message)
-    state = _BATCH_STATES.get(named[1]) if named else None
+def _batch_over(response: Response) -> JobState | Outcome | None:
+    """A 400 or 409 "Cannot cancel a batch with status ..." tells whether it is over or goes on."""
+    state = _BATCH_STATES.get(_named(_BATCH_REFUSAL, response))
+    if state is None or state.final:
+        return state
+    # What is being cancelled already has to be read.
+    return None if state is JobState.CANCELLING else Outcome.REFUSED
+
+
+def _response_over(response: Response) -> JobState | None:
+    """A 400 or 409 "Cannot cancel a ... response" tells its status, if that is final."""
+    # "a synchronous response" tells none: vLLM says so of finished background ones, too.
+    state = _RESPONSE_STATES.get(_named(_RESPONSE_REFUSAL, response))
     return state if state is not None and state.final else None
+
+
+def _named(refusal: re.Pattern[str], response: Response) -> str:
+    """Return the status that a refusal names, or an empty text."""
+    message = pick(response.body or {}, _MESSAGE)
+    refused = response.status_code in {400, 409} and isinstance(message, str)
+    named = refusal.match(str(message)) if refused else None
+    return named[1] if named else ""
 
 
 OPENAI_BATCH = HttpAdapter(
@@ -55,7 +80,7 @@ OPENAI_BATCH = HttpAdapter(
     notes=(
         "A batch is cancelling for up to ten minutes. Requests finished before that are in the "
         "output file. The vendor does not document how a finished batch answers; its refusal is "
-        "recognised by words that third parties report."
+        "recognized by words that third parties report."
     ),
     # Where
     default_url="https://api.openai.com/v1",
@@ -64,8 +89,12 @@ OPENAI_BATCH = HttpAdapter(
     credential=BEARER,
     # What to send
     params={
-        "organization": Param("the organisation, where the key is for several", optional=True),
-        "project": Param("the project, where the key is for several", optional=True),
+        "organization": Param(
+            "the organization, where the key is for several", optional=True, env="OPENAI_ORG_ID"
+        ),
+        "project": Param(
+            "the project, where the key is for several", optional=True, env="OPENAI_PROJECT_ID"
+        ),
     },
     headers={"openai-organization": "{organization}", "openai-project": "{project}"},
     cancel=Route("POST", "/batches/{id}/cancel"),
@@ -79,7 +108,7 @@ OPENAI_BATCH = HttpAdapter(
         429: Outcome.RATE_LIMITED,
     },
     states=_BATCH_STATES,
-    find_outcome=_over,
+    find_outcome=_batch_over,
     # Where in a body
     message=_MESSAGE,
     # The code is often null.
@@ -93,26 +122,19 @@ OPENAI_RESPONSE = evolve(
     title="OpenAI background responses",
     docs='developers.openai.com, API reference, page "Cancel a response"',
     notes=(
-        "Only responses made with background=true can be cancelled. How a finished one answers "
-        "is not documented, so its status is read. Users of the same interface at Azure have "
-        "seen a response complete after it had been reported cancelled: `verify` reads it once "
-        "more."
+        "Only responses made with background=true can be cancelled. The vendor does not document "
+        "how a finished one answers; its refusal is recognized by words that third parties report, "
+        "and one that was cancelled before is `cancelled` again. Users of the same interface on "
+        "Azure have seen a response complete after it had been reported cancelled: `verify` reads "
+        "it once more."
     ),
     shares="openai-batch",
     cancel=Route("POST", "/responses/{id}/cancel"),
     status=Route("GET", "/responses/{id}"),
     accepted=Outcome.CANCELLED,
     receipt=True,
-    states={
-        "queued": JobState.PENDING,
-        "in_progress": JobState.RUNNING,
-        "completed": JobState.SUCCEEDED,
-        "failed": JobState.FAILED,
-        # It ended early, such as at its largest number of tokens.
-        "incomplete": JobState.FAILED,
-        "cancelled": JobState.CANCELLED,
-    },
-    find_outcome=None,
+    states=_RESPONSE_STATES,
+    find_outcome=_response_over,
     progress=None,
 )
 
@@ -122,8 +144,9 @@ OPENAI_FINETUNE = evolve(
     title="OpenAI fine-tuning jobs",
     docs='developers.openai.com, API reference, page "Cancel fine-tuning"',
     notes=(
-        "Jobs are cancelled at once. How a finished one answers is not documented, so its status "
-        "is read."
+        "Jobs are cancelled at once. How a finished or a paused one answers is not documented, so "
+        "its status is read; the vendor documents no word for a paused one, which is then "
+        "`unknown`."
     ),
     receipt=False,
     cancel=Route("POST", "/fine_tuning/jobs/{id}/cancel"),
@@ -136,4 +159,5 @@ OPENAI_FINETUNE = evolve(
         "failed": JobState.FAILED,
         "cancelled": JobState.CANCELLED,
     },
+    find_outcome=None,
 )

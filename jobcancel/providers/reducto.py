@@ -3,7 +3,9 @@
 Sources: the vendor's OpenAPI document (the cancel's success has no schema, 422 is its only error)
 and its Python SDK reductoai 0.25.0: addresses, states, and the name that the error of a failed job
 has, one of which is JOB_CANCELLED. A job itself is not documented to read as cancelled, only in a
-list of jobs, from which the further states are. 401 is as in RFC 9110.
+list of jobs, from which the further states are; what Idle means is not said, so it is `unknown`.
+401 is as in RFC 9110. Whether the SDK's other error names, such as NOT_FOUND and JOB_DELETED, come
+with HTTP errors is not documented: they are in no table.
 """
 
 from __future__ import annotations

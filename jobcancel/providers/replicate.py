@@ -18,8 +18,9 @@ REPLICATE = HttpAdapter(
     docs="replicate.com/docs, HTTP API, predictions.cancel",
     family="media",
     notes=(
-        "`canceled` is also how a prediction reads that passed its own deadline. How an unknown or "
-        "a finished one answers a cancel is not documented, so its status is read."
+        "`canceled` is also how a prediction reads that passed its own deadline while it ran, "
+        "which is billed; one whose deadline passed before it started is `aborted` and is not. How "
+        "an unknown or a finished one answers a cancel is not documented, so its status is read."
     ),
     # Where
     default_url="https://api.replicate.com",

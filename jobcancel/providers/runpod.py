@@ -18,9 +18,11 @@ RUNPOD = HttpAdapter(
     docs="docs.runpod.io, serverless endpoints, operation reference",
     family="compute",
     notes=(
-        "A job whose time is over, and one of another endpoint, is `not-found`; results are kept "
-        "for 30 minutes. Cancels are limited to 100 in 10 seconds and 20 at a time: "
-        "`concurrency=20`. How a finished job answers is not documented."
+        "A job past its time to live, and one of another endpoint, is `not-found`; results are "
+        "kept for 30 minutes after /run, and for 1 minute after /runsync. `TIMED_OUT` is also how "
+        "a job reads that expired in the queue. Cancels are limited to 100 per 10 seconds and 20 "
+        "at a time (`concurrency=20`), more with more workers. How a finished job answers is not "
+        "documented."
     ),
     # Where; the path's first piece is part of the SDK's own variable, too
     default_url="https://api.runpod.ai/v2",

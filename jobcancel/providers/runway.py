@@ -1,7 +1,8 @@
 """Runway: video and image generation. The DELETE that cancels a task deletes a finished one.
 
-Sources: the vendor's Python SDK runwayml 5.24.0 (addresses, the version header, states, and what
-becomes of a finished task) and its page on errors. Not documented: what a second DELETE answers.
+Sources: the vendor's Python SDK runwayml 5.24.0 (addresses, the version header, states, refunds,
+and what becomes of a finished task), its OpenAPI document (what a second DELETE and a read after
+one answer: 404) and its page on errors.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ RUNWAY = HttpAdapter(
     notes=(
         "The same request cancels a task and deletes a finished one with its output, so the task "
         "is read first and the request is not sent to one that has ended. A task that ends between "
-        "the two is deleted all the same, and said to be `cancelled`: the vendor lets neither be "
-        "read again, so `verify` cannot tell either. `force=yes` leaves the look out; the "
-        "answer is then `cancelling`. The vendor promises neither that the generation of a "
-        "cancelled task stops, nor a refund."
+        "the two is deleted all the same, and reported as `cancelled`: the vendor lets neither be "
+        "read again, so `verify` cannot tell either. For the same reason a task that was cancelled "
+        "or deleted before is `not-found` when you call again. With `force=yes`, the status check "
+        "is skipped, and the outcome is `cancelling`. Credits are refunded only where the vendor "
+        "finds the task PENDING or THROTTLED, not RUNNING; it does not promise that the generation "
+        "of a cancelled task stops. Ids are UUIDs of version 4. A task is not to be read more "
+        "often than once per 5 seconds."
     ),
     # Where
     default_url="https://api.dev.runwayml.com",
@@ -41,6 +45,7 @@ RUNWAY = HttpAdapter(
     status=Route("GET", "/v1/tasks/{id}"),
     destroys_finished=True,
     force_param="force",
+    gone_after_cancel=True,
     # What a reply means
     accepted=Outcome.CANCELLED,
     empty_success=frozenset({204}),

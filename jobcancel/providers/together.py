@@ -1,8 +1,8 @@
 """Together: batches, whose states are in capitals and whose errors are plain text.
 
 Sources: the vendor's OpenAPI document (github.com/togethercomputer/openapi) and its Python SDK
-together 3.1.1. It declares 400, 401, 403, 404 and 500; what a 400 is about, and how a finished
-batch answers, is not documented.
+together 3.1.1. It declares 400, 401, 403, 404 and 500. Not documented: what a 400 is about, how a
+finished batch answers, and whether a cancel takes a while; no state of being cancelled is known.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ TOGETHER_BATCH = HttpAdapter(
     docs='docs.together.ai, API reference, page "Cancel a batch job"',
     family="LLM batches",
     notes=(
-        "Batches are cancelled at once. How a finished one answers is not documented, so its "
-        "status is read."
+        "The vendor has no word for a batch that is being cancelled: one that is still IN_PROGRESS "
+        "in the reply, as in the vendor's example, is read again. How a finished one answers is "
+        "not documented, so its status is read."
     ),
     # Where
     default_url="https://api.together.ai",

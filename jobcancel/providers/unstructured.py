@@ -1,8 +1,9 @@
 """Unstructured: jobs of document workflows. What a cancel answers has no type, so the job is read.
 
 Sources: the vendor's Python client unstructured-client 0.46.4 for addresses, states and the one
-error that it declares, 422; its documentation for the variable of the key. 401 is as in RFC 9110.
-Not documented: the body of a success, and how a finished or an unknown job answers.
+error that it declares, 422; its documentation for the variables, and for the states in lower case.
+401 is as in RFC 9110. Not documented: the body of a success, and how a finished or an unknown job
+answers.
 """
 
 from __future__ import annotations
@@ -12,6 +13,14 @@ from jobcancel.models import JobState, Outcome
 from jobcancel.replies import ANY
 from jobcancel.routes import Route
 from jobcancel.tables import HttpAdapter
+
+_STATES = {
+    "SCHEDULED": JobState.PENDING,
+    "IN_PROGRESS": JobState.RUNNING,
+    "COMPLETED": JobState.SUCCEEDED,
+    "FAILED": JobState.FAILED,
+    "STOPPED": JobState.CANCELLED,
+}
 
 UNSTRUCTURED = HttpAdapter(
     name="unstructured",
@@ -26,6 +35,7 @@ UNSTRUCTURED = HttpAdapter(
     default_url="https://platform.unstructuredapp.io",
     key_env="UNSTRUCTURED_API_KEY",
     url_env="UNSTRUCTURED_BASE_URL",
+    other_url_envs={"UNSTRUCTURED_API_URL": "/api/v1"},
     credential=Credential(header="unstructured-api-key", scheme=""),
     # What to send
     cancel=Route("POST", "/api/v1/jobs/{id}/cancel"),
@@ -36,11 +46,11 @@ UNSTRUCTURED = HttpAdapter(
     # A 422 with a list of problems; a mere text is not documented.
     replies={401: Outcome.UNAUTHORIZED, (422, ANY): Outcome.INVALID, 429: Outcome.RATE_LIMITED},
     states={
-        "SCHEDULED": JobState.PENDING,
-        "IN_PROGRESS": JobState.RUNNING,
-        "COMPLETED": JobState.SUCCEEDED,
-        "FAILED": JobState.FAILED,
-        "STOPPED": JobState.CANCELLED,
+        **_STATES,
+        **{word.lower(): state for word, state in _STATES.items()},
+        # The documentation has a blank, and misspells it in one place.
+        "in progress": JobState.RUNNING,
+        "im progress": JobState.RUNNING,
     },
     # Where in a body
     job_id="id",

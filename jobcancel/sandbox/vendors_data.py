@@ -70,9 +70,11 @@ _FIRECRAWL_CRAWL = Vendor(
         JobState.FAILED: "failed",
     },
     job={"success": True, "status": "{word}", "total": "{documents}", "completed": "{done}"},
+    # Only a job that is completed is refused.
     cancels=cancels(
         Answer(200, {"status": "cancelled"}),
-        Answer(409, {"success": False, "error": "The job has ended"}),
+        Answer(200, {"status": "cancelled"}),
+        succeeded=Answer(409, {"success": False, "error": "The job has ended"}),
     ),
     unknown=Answer(404, {"success": False, "error": "Job not found"}),
     # As it was in 2025; servers of 2026 answer as of an unknown job.
@@ -94,8 +96,14 @@ def _databricks(status: int, code: str, message: str) -> Answer:
     return Answer(status, {"error_code": code, "message": message})
 
 
-def _result(word: str) -> Template:
-    return {"state": {"life_cycle_state": "TERMINATED", "result_state": word}}
+def _run(life_cycle: str, result: str | None = None, code: str | None = None) -> Template:
+    """Return the two fields of a run that have its state, the second one deprecated."""
+    status: dict[str, object] = {"state": life_cycle}
+    state = {"life_cycle_state": life_cycle}
+    if result is not None:
+        status["termination_details"] = {"code": code or result}
+        state["result_state"] = result
+    return {"status": status, "state": state}
 
 
 _DATABRICKS_RUN = Vendor(
@@ -115,11 +123,13 @@ _DATABRICKS_RUN = Vendor(
         JobState.FAILED: "FAILED",
         JobState.EXPIRED: "TIMEDOUT",
     },
-    job={"run_id": "{id}", "state": {"life_cycle_state": "{word}"}},
-    extra=dict.fromkeys(
-        (JobState.CANCELLED, JobState.SUCCEEDED, JobState.FAILED, JobState.EXPIRED),
-        _result("{word}"),
-    ),
+    job={"run_id": "{id}", **_run("{word}")},
+    extra={
+        JobState.CANCELLED: _run("TERMINATED", "{word}", "USER_CANCELED"),
+        JobState.SUCCEEDED: _run("TERMINATED", "{word}"),
+        JobState.FAILED: _run("TERMINATED", "{word}", "RUN_EXECUTION_ERROR"),
+        JobState.EXPIRED: _run("TERMINATED", "{word}", "CANCELED"),
+    },
     # A receipt, and the same one for a finished run, of which nothing is changed.
     cancels=cancels(Answer(200, {}), Answer(200, {})),
     unknown=_databricks(400, "INVALID_PARAMETER_VALUE", "Run {id} does not exist."),

@@ -123,6 +123,16 @@ def _extend_runs(kind: str, prefix: str) -> Vendor:
     )
 
 
+_EXTEND_PARSE = evolve(
+    _extend_runs("parse", "pr_"),
+    # How a cancelled run reads is not documented: ours is that it has what the other kinds had.
+    words={**_EXTEND_EXTRACT.words, JobState.CANCELLED: "FAILED"},
+    extra={
+        JobState.CANCELLED: {"failureReason": "ABORTED", "failureMessage": "Aborted"},
+        JobState.FAILED: {"failureReason": "CORRUPT_FILE", "failureMessage": "Corrupt"},
+    },
+)
+
 _EXTEND_WORKFLOW = evolve(
     _extend_runs("workflow", "workflow_run_"),
     words={**_EXTEND_EXTRACT.words, JobState.CANCELLING: "CANCELLING"},
@@ -192,6 +202,6 @@ _UNSTRUCTURED = Vendor(
 
 DOCUMENT_VENDORS = (
     *(_LLAMACLOUD_PARSE, _LLAMACLOUD_EXTRACT, _LLAMACLOUD_BATCH, _EXTEND_EXTRACT),
-    *(_extend_runs("parse", "pr_"), _extend_runs("classify", "cl_"), _extend_runs("split", "spl_")),
+    *(_EXTEND_PARSE, _extend_runs("classify", "cl_"), _extend_runs("split", "spl_")),
     *(_EXTEND_WORKFLOW, _REDUCTO, _UNSTRUCTURED),
 )

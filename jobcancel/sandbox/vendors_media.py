@@ -137,12 +137,16 @@ _NOT_QUEUED = Answer(
     stops=False,
 )
 
+
+def _baseten(status: int, code: str, message: str) -> Answer:
+    return Answer(status, {"error": message, "error_code": code, "detail": None})
+
+
 _BASETEN = Vendor(
     name="baseten",
     family="baseten",
     key_env="BASETEN_API_KEY",
     url_env="BASETEN_BASE_URL",
-    scheme="Api-Key",
     cancel=Address("DELETE", "/async_request/{job_id}"),
     status=Address("GET", "/async_request/{job_id}"),
     new_id=as_uuid,
@@ -161,10 +165,10 @@ _BASETEN = Vendor(
         running=_NOT_QUEUED,
     ),
     # Ours.
-    unknown=Answer(404, {"error": "no such request"}),
-    foreign=Answer(404, {"error": "no such request"}),
-    wrong_key=Answer(401, {"error": "invalid API key"}),
-    limit=Answer(429, {"error": "too many requests"}),
+    unknown=_baseten(404, "client_error", "no such request"),
+    foreign=_baseten(404, "client_error", "no such request"),
+    wrong_key=_baseten(401, "unauthorized", "invalid API key"),
+    limit=_baseten(429, "rate_limited", "too many requests"),
     tells_wait=False,
 )
 
@@ -187,10 +191,10 @@ _RUNWAY = Vendor(
     job={"id": "{id}", "status": "{word}", "createdAt": "{created}"},
     cancels=cancels(Answer(204), Answer(204)),
     deletes_finished=True,
+    hides_cancelled=True,
     unknown=Answer(404, {"error": "Task not found"}),
     # Ours.
     foreign=Answer(404, {"error": "Task not found"}),
-    # Ours is what makes an id malformed.
     id_form=UUID,
     malformed=Answer(400, {"error": "The task id is not a UUID"}),
     wrong_key=Answer(401, {"error": "The API key is invalid"}),

@@ -8,8 +8,8 @@ from jobcancel.models import JobState
 from jobcancel.sandbox.vendor import Address, Answer, Template, Vendor, cancels, prefixed
 
 
-def _openai(kind: str, message: str) -> Template:
-    return {"error": {"message": message, "type": kind, "param": None, "code": None}}
+def _openai(kind: str, message: str, param: str | None = None) -> Template:
+    return {"error": {"message": message, "type": kind, "param": param, "code": None}}
 
 
 _NO_BATCH = _openai("invalid_request_error", "No job found with id '{id}'")
@@ -70,8 +70,14 @@ _OPENAI_RESPONSE = evolve(
     job={"id": "{id}", "object": "response", "background": True, "status": "{word}"},
     cancels=cancels(
         Answer(200, job=True, shows=JobState.CANCELLED),
-        # Ours.
-        Answer(400, _openai("invalid_request_error", "The response cannot be cancelled")),
+        # Third parties report both.
+        Answer(
+            400,
+            _openai(
+                "invalid_request_error", "Cannot cancel a {word} response.", param="response_id"
+            ),
+        ),
+        cancelled=Answer(200, job=True),
     ),
 )
 

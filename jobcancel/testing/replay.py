@@ -15,7 +15,7 @@ import vcr
 from vcr.persisters.filesystem import FilesystemPersister
 
 from jobcancel.registry import get_adapter
-from jobcancel.routes import Placeholder, parse
+from jobcancel.routes import Placeholder, parse, variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,7 +70,8 @@ def replaying(recording: Recording, persister: Any = FilesystemPersister) -> Ite
     replies.register_matcher("content", _same_content)
     name = "/".join(recording.path.with_suffix("").parts[-2:])
     url = own_url(adapter, recording.options.get("params") or {})
-    environment = {adapter.key_env: _KEY, adapter.url_env: url}
+    unset = dict.fromkeys(variables(adapter.params), "")
+    environment = {**unset, adapter.key_env: _KEY, adapter.url_env: url}
     with (
         mock.patch.dict(os.environ, environment),
         no_network(f"while the cassette {name!r} is played"),

@@ -21,6 +21,7 @@ from jobcancel.client import AsyncCanceller, Canceller
 from jobcancel.errors import BrokenAdapter, ConfigurationError, WrongType
 from jobcancel.prepare import Client
 from jobcancel.registry import get_adapter, providers
+from jobcancel.routes import variables
 from jobcancel.tables import HttpAdapter
 from jobcancel.testing.clocks import StillClock
 from jobcancel.testing.steps import Step
@@ -173,9 +174,10 @@ class Script:
             return sync if isinstance(client, Canceller) else asynchronous
 
         keys = {adapter.key_env: _KEY for adapter in _adapters()}
+        unset = {name: "" for adapter in _adapters() for name in variables(adapter.params)}
         urls = {get_adapter(name).url_env: url for name, url in _urls()}
         with (
-            mock.patch.dict(os.environ, {**keys, **urls}),
+            mock.patch.dict(os.environ, {**unset, **keys, **urls}),
             mock.patch.object(Client, "http", http),
             mock.patch.object(Client, "_clock", self._time.clock),
             mock.patch.object(many, "CancelResults", _refuse_many),

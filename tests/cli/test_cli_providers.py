@@ -178,7 +178,8 @@ def test_states_that_one_word_does_not_tell_are_listed(run: Run) -> None:
     [
         ("reducto", "422 with any code", "invalid"),
         ("reducto", "200 with any JSON or nothing", "cancelling; the job's status is read"),
-        ("baseten", "canceled False", "the job was left as it is; unsettled"),
+        ("baseten", "canceled False", "refused"),
+        ("extend-parse", "400 with any code", "refused"),
         ("azure-openai-batch", "404 with code 404", "unsettled"),
         (
             "firecrawl-crawl",
@@ -242,14 +243,17 @@ ODD: HttpAdapter = evolve(
     name="odd",
     default_url="https://{host}",
     other_key_envs=("OLD_KEY",),
-    headers={"odd-version": "7"},
+    headers={"odd-version": "7", "odd-team": "{team}", "odd-region": "{region}"},
     cancel=Route("POST", "/{version}/cancel", {"p": "{project}"}, {"job": "{id:int}"}),
     id_pattern="[0-9]+",
     params={
         "host": "the workspace",
         "version": Param("version of the API", default="v1"),
         "project": Param("whose job it is", optional=True),
+        "team": Param("whose key it is", optional=True, env="ODD_TEAM"),
+        "region": Param("where it is", default="eu", env="ODD_REGION"),
     },
+    other_url_envs={"ODD_API_URL": ""},
     verdict="said",
     verdicts={"OK": Outcome.CANCELLED},
     empty_success=frozenset({204}),
@@ -268,6 +272,9 @@ def test_what_is_unusual_about_a_provider_is_told() -> None:
     assert "the workspace" == told["requests"]["--param host"]
     assert "version of the API; v1 unless given" == told["requests"]["--param version"]
     assert "whose job it is; may be left out" == told["requests"]["--param project"]
+    assert "whose key it is; ODD_TEAM unless given, or left out" == told["requests"]["--param team"]
+    assert "where it is; ODD_REGION or eu unless given" == told["requests"]["--param region"]
+    assert "TALONIC_BASE_URL, or ODD_API_URL, or https://{host}" == told["requests"]["base URL"]
     host = describe(AZURE_OPENAI_BATCH)["requests"]["--param resource"]
     assert "the name of the Azure OpenAI resource; needed unless the base URL is given" == host
     assert "first: is read by _too_late" == told["replies"]["any reply"]

@@ -16,6 +16,8 @@ from tests.parity.differences import AWKWARD, allowed
 
 _RUN = "1234567890123456789"
 _WORKSPACE = "acme.cloud.databricks.com"
+_WORKSPACE_ID = "1234567890"
+_DATABRICKS = {"host": _WORKSPACE, "workspace_id": _WORKSPACE_ID}
 
 
 def _apify(url: str | None) -> ApifyClient:
@@ -28,7 +30,12 @@ def _apify(url: str | None) -> ApifyClient:
 def _databricks(url: str | None) -> WorkspaceClient:
     # It asks the host about itself first, to fill in what it was not told.
     with mock.patch("databricks.sdk.config.get_host_metadata", return_value=HostMetadata("")):
-        return WorkspaceClient(host=url or f"https://{_WORKSPACE}", token=KEY, auth_type="pat")
+        return WorkspaceClient(
+            host=url or f"https://{_WORKSPACE}",
+            token=KEY,
+            auth_type="pat",
+            workspace_id=_WORKSPACE_ID,
+        )
 
 
 def _firecrawl(url: str | None) -> Firecrawl:
@@ -69,14 +76,14 @@ CASES = [
     Case(
         provider="databricks-run",
         job_id=_RUN,
-        params={"host": _WORKSPACE},
+        params=_DATABRICKS,
         cancel=lambda url, job: _databricks(url).jobs.cancel_run(int(job)),
         status=lambda url, job: _databricks(url).jobs.get_run(int(job)),
         answer={},
     ),
     Case(
         provider="databricks-statement",
-        params={"host": _WORKSPACE},
+        params=_DATABRICKS,
         cancel=lambda url, job: _databricks(url).statement_execution.cancel_execution(job),
         status=lambda url, job: _databricks(url).statement_execution.get_statement(job),
         answer={},

@@ -19,6 +19,7 @@ _GOOGLES = "batches/a bü:1"
 
 
 _PROJECT = {"organization": "o", "project": "p"}
+_WORKSPACE = "wrkspc_1"
 
 
 def _openai(url: str | None) -> openai.OpenAI:
@@ -107,8 +108,13 @@ CASES = [
     ),
     Case(
         provider="anthropic-batch",
-        cancel=lambda url, job: _anthropic(url).messages.batches.cancel(job),
-        status=lambda url, job: _anthropic(url).messages.batches.retrieve(job),
+        params={"workspace_id": _WORKSPACE},
+        cancel=lambda url, job: _anthropic(url).messages.batches.cancel(
+            job, workspace_id=_WORKSPACE
+        ),
+        status=lambda url, job: _anthropic(url).messages.batches.retrieve(
+            job, workspace_id=_WORKSPACE
+        ),
     ),
     Case(
         provider="gemini-batch",

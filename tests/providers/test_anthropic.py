@@ -77,6 +77,16 @@ def test_the_requests_have_the_documented_headers_and_no_body() -> None:
     assert ("x-api-key", "k") == (cancel.credential.header, cancel.credential.spell("k"))
 
 
+def test_a_workspace_is_named_in_a_header_where_it_is_given() -> None:
+    job = Job("anthropic-batch", JOB.job_id, {"workspace_id": "wrkspc_1"})
+    requests = [
+        ANTHROPIC_BATCH.cancel_request(job, ENDPOINT, "unused"),
+        ANTHROPIC_BATCH.status_request(job, ENDPOINT),
+    ]
+    named = [each and each.headers["anthropic-workspace-id"] for each in requests]
+    assert ["wrkspc_1", "wrkspc_1"] == named
+
+
 @pytest.mark.parametrize(
     ("asked", "counts", "state"),
     [

@@ -1,4 +1,4 @@
-"""Baseten, by its page on cancelling an async request."""
+"""Baseten, by its page on cancelling an async request and its SDK."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class TestBaseten(AdapterContract):
     params = {"model": "abcd1234"}
     replies = {
         Outcome.CANCELLED: answer(200, {"request_id": ID, "canceled": True, "message": "Canceled"}),
-        Outcome.RATE_LIMITED: answer(429),
+        Outcome.UNAUTHORIZED: answer(401, {"error": "m", "error_code": "unauthorized"}),
+        Outcome.RATE_LIMITED: answer(429, {"error": "m", "error_code": "rate_limited"}),
         # It began; whether it ended is not told.
-        Outcome.UNKNOWN: answer(200, TOO_LATE),
+        Outcome.REFUSED: answer(200, TOO_LATE),
     }
     statuses = {
         JobState.PENDING: answer(200, shown("QUEUED")),
@@ -38,20 +39,23 @@ class TestBaseten(AdapterContract):
         JobState.EXPIRED: answer(200, shown("EXPIRED")),
         JobState.CANCELLED: answer(200, shown("CANCELED")),
     }
-    undocumented = [
-        *(Outcome.ALREADY_TERMINAL, Outcome.UNAUTHORIZED),
-        *(Outcome.FORBIDDEN, Outcome.NOT_FOUND),
-    ]
+    undocumented = [Outcome.ALREADY_TERMINAL, Outcome.FORBIDDEN, Outcome.NOT_FOUND]
 
 
-def test_the_cancel_request_is_a_delete_with_a_scheme_of_its_own() -> None:
+def test_an_error_has_its_code_and_its_message() -> None:
+    body = {"error": "slow down", "error_code": "rate_limited", "detail": None}
+    reading = BASETEN.read_cancel(Job("baseten", ID), reply(429, body))
+    assert ("slow down", "rate_limited") == (reading.message, reading.code)
+
+
+def test_the_cancel_request_is_a_delete_with_a_bearer_token() -> None:
     request = BASETEN.cancel_request(Job("baseten", "a/b"), ENDPOINT, "unused")
     assert ("DELETE", "https://vendor.example/async_request/a%2Fb", None) == (
         request.method,
         request.url,
         request.content,
     )
-    assert "Api-Key k" == request.credential.spell("k")
+    assert "Bearer k" == request.credential.spell("k")
 
 
 def test_the_model_is_a_part_of_the_host() -> None:
@@ -84,10 +88,10 @@ def test_too_late_for_a_request_that_ended_is_already_terminal() -> None:
     )
 
 
-def test_too_late_for_a_request_that_runs_is_unknown() -> None:
+def test_too_late_for_a_request_that_runs_is_refused() -> None:
     answers = [reply(200, TOO_LATE), reply(200, shown("IN_PROGRESS"))]
     result, did = play_cancel(*answers, adapter=BASETEN, job_id=ID)
-    assert (Outcome.UNKNOWN, JobState.RUNNING, 2) == (result.outcome, result.state, len(did))
+    assert (Outcome.REFUSED, JobState.RUNNING, 2) == (result.outcome, result.state, len(did))
 
 
 def test_a_request_that_was_canceled_before_was_not_canceled_by_this_call() -> None:

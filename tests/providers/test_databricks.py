@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobcancel import Canceller, ConfigurationError
+from jobcancel import Canceller, ConfigurationError, config
 from jobcancel.models import Job, JobState, Outcome
 from jobcancel.providers.databricks import DATABRICKS_RUN, DATABRICKS_STATEMENT
 from jobcancel.testing import AdapterContract
@@ -56,6 +56,22 @@ ENDS = {
 WAITING = ("QUEUED", "PENDING", "BLOCKED", "WAITING_FOR_RETRY")
 
 
+# The codes of `status`, whose word for the end of a run is always TERMINATED.
+CODES = {
+    JobState.SUCCEEDED: ["SUCCESS", "SUCCESS_WITH_FAILURES"],
+    JobState.CANCELLED: ["USER_CANCELED"],
+    # By the platform, such as after the maximum duration.
+    JobState.EXPIRED: ["CANCELED"],
+    JobState.FAILED: ["RUN_EXECUTION_ERROR", "INTERNAL_ERROR", "SKIPPED", "CLUSTER_ERROR"],
+    JobState.UNKNOWN: ["CODE_OF_TOMORROW"],
+}
+
+
+def status(word: str, code: str | None = None, **more: Any) -> dict[str, Any]:
+    details = {"termination_details": {"code": code, "type": "t", "message": "m"}} if code else {}
+    return {"run_id": 455644833, "status": {"state": word, **details}, **more}
+
+
 class TestDatabricksRun(AdapterContract):
     adapter = DATABRICKS_RUN
     job_id = RUN
@@ -73,8 +89,14 @@ class TestDatabricksRun(AdapterContract):
         **REFUSALS,
     }
     statuses = {
-        JobState.PENDING: [answer(200, run(word)) for word in WAITING],
-        JobState.RUNNING: [answer(200, run(word)) for word in ("RUNNING", "TERMINATING")],
+        JobState.PENDING: [
+            *(answer(200, run(word)) for word in WAITING),
+            *(answer(200, status(word)) for word in ("QUEUED", "PENDING", "BLOCKED", "WAITING")),
+        ],
+        JobState.RUNNING: [
+            *(answer(200, run(word)) for word in ("RUNNING", "TERMINATING")),
+            *(answer(200, status(word)) for word in ("RUNNING", "TERMINATING")),
+        ],
         **{
             state: [answer(200, run("TERMINATED", result)) for result in results]
             for state, results in ENDS.items()
@@ -128,6 +150,53 @@ def test_the_id_of_a_run_is_a_number_in_the_body() -> None:
     status = DATABRICKS_RUN.status_request(job, ENDPOINT)
     assert status is not None
     assert f"https://vendor.example/api/2.2/jobs/runs/get?run_id={RUN}" == status.url
+
+
+@pytest.mark.parametrize(
+    ("code", "state"), [(code, state) for state, codes in CODES.items() for code in codes]
+)
+def test_the_code_of_a_terminated_run_tells_how_it_ended(code: str, state: JobState) -> None:
+    body = status("TERMINATED", code)
+    reading, _ = play_status(reply(200, body), adapter=DATABRICKS_RUN, job_id=RUN)
+    assert (state, "TERMINATED", "m") == (reading.state, reading.raw_state, reading.message)
+
+
+@pytest.mark.parametrize(
+    ("code", "result", "outcome"),
+    [
+        ("USER_CANCELED", "CANCELED", Outcome.CANCELLED),
+        ("CANCELED", "CANCELED", Outcome.ALREADY_TERMINAL),
+        # An unknown code says less than a known result.
+        ("CODE_OF_TOMORROW", "CANCELED", Outcome.CANCELLED),
+        ("CODE_OF_TOMORROW", "FAILED", Outcome.ALREADY_TERMINAL),
+    ],
+)
+def test_a_run_that_the_platform_cancelled_was_not_cancelled_by_us(
+    code: str, result: str, outcome: Outcome
+) -> None:
+    both = status("TERMINATED", code, state=run("TERMINATED", result)["state"])
+    found, _ = play_cancel(reply(200, {}), reply(200, both), adapter=DATABRICKS_RUN, job_id=RUN)
+    assert outcome is found.outcome
+
+
+def test_the_newer_status_of_a_run_comes_before_its_deprecated_state() -> None:
+    both = status("RUNNING", state=run("TERMINATED", "CANCELED")["state"])
+    reading, _ = play_status(reply(200, both), adapter=DATABRICKS_RUN, job_id=RUN)
+    assert (JobState.RUNNING, "RUNNING") == (reading.state, reading.raw_state)
+
+
+@pytest.mark.parametrize("adapter", [DATABRICKS_RUN, DATABRICKS_STATEMENT])
+def test_a_workspace_is_named_in_a_header(
+    adapter: HttpAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABRICKS_WORKSPACE_ID", "1234567890")
+    job = config.job(adapter, RUN, HOST)
+    requests = [
+        adapter.cancel_request(job, ENDPOINT, "unused"),
+        adapter.status_request(job, ENDPOINT),
+    ]
+    named = [each and each.headers["x-databricks-workspace-id"] for each in requests]
+    assert ["1234567890", "1234567890"] == named
 
 
 def test_an_id_of_a_run_that_is_no_number_is_invalid_and_not_sent() -> None:

@@ -16,7 +16,7 @@ from jobcancel.providers.extend import (
 )
 from jobcancel.testing import AdapterContract
 from jobcancel.testing import reply as answer
-from tests.hand import ENDPOINT, play_cancel, reply
+from tests.hand import ENDPOINT, LOST, play_cancel, reply
 
 if TYPE_CHECKING:
     from jobcancel import HttpAdapter
@@ -32,6 +32,9 @@ def error(code: str, *, retryable: bool = False) -> dict[str, Any]:
     return {"code": code, "message": "m", "retryable": retryable, "requestId": "req_1"}
 
 
+ABORTED = {**run("FAILED"), "failureReason": "ABORTED"}
+
+
 class TestExtendExtract(AdapterContract):
     adapter = EXTEND_EXTRACT
     job_id = ID
@@ -42,20 +45,27 @@ class TestExtendExtract(AdapterContract):
         Outcome.NOT_FOUND: answer(404, error("NOT_FOUND")),
         Outcome.RATE_LIMITED: answer(429, error("RATE_LIMIT_EXCEEDED", retryable=True)),
         # A run that cannot be cancelled may be refused with either.
-        Outcome.UNKNOWN: [answer(code, error("INVALID_REQUEST")) for code in (400, 422)],
+        Outcome.REFUSED: [answer(code, error("INVALID_REQUEST")) for code in (400, 422)],
     }
     statuses = {
         JobState.PENDING: answer(200, run("PENDING")),
         JobState.RUNNING: answer(200, run("PROCESSING")),
         JobState.SUCCEEDED: answer(200, run("PROCESSED")),
         JobState.FAILED: answer(200, run("FAILED")),
-        JobState.CANCELLED: answer(200, run("CANCELLED")),
+        JobState.CANCELLED: [answer(200, run("CANCELLED")), answer(200, ABORTED)],
     }
     undocumented = [Outcome.ALREADY_TERMINAL]
 
 
 class TestExtendParse(TestExtendExtract):
     adapter = EXTEND_PARSE
+    # No word for a cancelled one is documented.
+    replies = {**TestExtendExtract.replies, Outcome.CANCELLED: answer(200, ABORTED)}
+    statuses = {
+        **TestExtendExtract.statuses,
+        JobState.CANCELLED: answer(200, ABORTED),
+        JobState.UNKNOWN: answer(200, run("CANCELLED")),
+    }
 
 
 class TestExtendClassify(TestExtendExtract):
@@ -104,12 +114,37 @@ def test_each_kind_has_its_own_path_and_all_the_version(adapter: HttpAdapter, ki
     assert adapter.shares == (None if kind == "extract" else "extend-extract")
 
 
+def test_a_refused_run_that_has_ended_is_already_terminal() -> None:
+    refusal = reply(400, error("INVALID_REQUEST"))
+    result, _ = play_cancel(
+        refusal, reply(200, run("PROCESSED")), adapter=EXTEND_EXTRACT, job_id=ID
+    )
+    assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED) == (result.outcome, result.state)
+
+
 def test_a_pending_run_is_refused_and_goes_on() -> None:
     refusal = reply(400, error("INVALID_REQUEST"))
     result, did = play_cancel(
         refusal, reply(200, run("PENDING")), adapter=EXTEND_EXTRACT, job_id=ID
     )
-    assert (Outcome.UNKNOWN, JobState.PENDING, 2) == (result.outcome, result.state, len(did))
+    assert (Outcome.REFUSED, JobState.PENDING, 2) == (result.outcome, result.state, len(did))
+
+
+@pytest.mark.parametrize(
+    "adapter",
+    [EXTEND_EXTRACT, EXTEND_PARSE, EXTEND_CLASSIFY, EXTEND_SPLIT, EXTEND_WORKFLOW],
+)
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [("ABORTED", Outcome.CANCELLED), ("OCR_ERROR", Outcome.ALREADY_TERMINAL)],
+)
+def test_a_run_that_failed_since_it_was_aborted_is_cancelled(
+    adapter: HttpAdapter, reason: str, outcome: Outcome
+) -> None:
+    failed = {**run("FAILED"), "failureReason": reason}
+    by_reply, _ = play_cancel(reply(200, failed), adapter=adapter, job_id=ID)
+    by_status, _ = play_cancel(LOST, reply(200, failed), adapter=adapter, job_id=ID)
+    assert (outcome, outcome) == (by_reply.outcome, by_status.outcome)
 
 
 def test_a_request_id_and_a_word_against_retrying_are_read() -> None:

@@ -10,7 +10,7 @@ from jobcancel.models import Job, JobState, Outcome, Progress
 from jobcancel.providers.firecrawl import FIRECRAWL_BATCH, FIRECRAWL_CRAWL
 from jobcancel.testing import AdapterContract
 from jobcancel.testing import reply as answer
-from tests.hand import ENDPOINT, play_cancel, reply
+from tests.hand import ENDPOINT, found, play_cancel, reply
 
 if TYPE_CHECKING:
     from jobcancel import HttpAdapter
@@ -61,15 +61,46 @@ def test_the_cancel_request_is_a_delete_where_the_status_is_read(
     assert ("GET", cancel.url) == (status.method, status.url)
 
 
+def test_the_address_is_that_of_the_sdks_variable_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRECRAWL_API_URL", "https://own.example")
+    assert "https://own.example" == found(FIRECRAWL_CRAWL).base_url
+    monkeypatch.setenv("FIRECRAWL_BASE_URL", "https://ours.example")
+    assert "https://ours.example" == found(FIRECRAWL_BATCH).base_url
+
+
 def test_another_teams_crawl_is_forbidden_whatever_its_words() -> None:
     reading = FIRECRAWL_CRAWL.read_cancel(Job("", ID), reply(403, {"error": "Unauthorized"}))
     assert (Outcome.FORBIDDEN, "Unauthorized") == (reading.outcome, reading.message)
 
 
-def test_the_reply_is_a_receipt_and_verify_reads_the_job() -> None:
-    receipt, crawl = reply(200, {"status": "cancelled"}), {"total": 9, "completed": 9}
-    taken, _ = play_cancel(receipt, adapter=FIRECRAWL_CRAWL, job_id=ID)
-    assert (Outcome.CANCELLED, None, False) == (taken.outcome, taken.state, taken.verified)
+RECEIPT = reply(200, {"status": "cancelled"})
+
+
+@pytest.mark.parametrize("adapter", [FIRECRAWL_CRAWL, FIRECRAWL_BATCH])
+@pytest.mark.parametrize(
+    ("word", "outcome"),
+    [
+        ("cancelled", Outcome.CANCELLED),
+        ("completed", Outcome.ALREADY_TERMINAL),
+        ("failed", Outcome.ALREADY_TERMINAL),
+        # The server could not record the cancel, or has not yet.
+        ("scraping", Outcome.CANCELLING),
+    ],
+)
+def test_the_reply_is_a_receipt_and_the_job_is_read_once(
+    adapter: HttpAdapter, word: str, outcome: Outcome
+) -> None:
+    result, did = play_cancel(RECEIPT, reply(200, {"status": word}), adapter=adapter, job_id=ID)
+    assert (outcome, word, 2) == (result.outcome, result.raw_state, len(did))
+
+
+def test_a_receipt_for_a_job_that_cannot_be_read_is_an_acceptance() -> None:
+    result, _ = play_cancel(RECEIPT, reply(500), adapter=FIRECRAWL_CRAWL, job_id=ID)
+    assert (Outcome.CANCELLING, False) == (result.outcome, result.verified)
+
+
+def test_verify_reads_the_job_until_it_has_ended() -> None:
+    receipt, crawl = RECEIPT, {"total": 9, "completed": 9}
     completed = reply(200, {"status": "completed", **crawl})
     answers = [receipt, reply(200, {"status": "scraping", **crawl}), completed]
     result, _ = play_cancel(*answers, adapter=FIRECRAWL_CRAWL, job_id=ID, verify=True)

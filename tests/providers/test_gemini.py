@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobcancel import Outcome, cancel
+from jobcancel import Outcome, cancel, config
 from jobcancel.models import Job, JobState
 from jobcancel.providers.gemini import GEMINI_BATCH
 from jobcancel.testing import contract, scripted, steps
@@ -17,8 +17,8 @@ JOB = Job("gemini-batch", "batches/abc123", VERSION)
 INFO = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
 
 
-def batch(state: str) -> steps.Step:
-    return steps.reply(200, {"name": JOB.job_id, "metadata": {"state": f"BATCH_STATE_{state}"}})
+def batch(state: str, kind: str = "BATCH") -> steps.Step:
+    return steps.reply(200, {"name": JOB.job_id, "metadata": {"state": f"{kind}_STATE_{state}"}})
 
 
 def error(code: int, status: str, *details: object) -> dict[str, Any]:
@@ -47,6 +47,7 @@ class TestGeminiBatch(contract.AdapterContract):
     statuses = {
         JobState.PENDING: batch("PENDING"),
         JobState.RUNNING: batch("RUNNING"),
+        JobState.CANCELLING: batch("CANCELLING", "JOB"),
         JobState.SUCCEEDED: batch("SUCCEEDED"),
         JobState.FAILED: batch("FAILED"),
         JobState.CANCELLED: batch("CANCELLED"),
@@ -70,6 +71,35 @@ def test_the_verb_is_behind_the_id_with_or_without_its_prefix(job_id: str) -> No
     )
     assert ("GET", url) == (status.method, status.url)
     assert ("x-goog-api-key", "k") == (request.credential.header, request.credential.spell("k"))
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("QUEUED", JobState.PENDING),
+        ("PENDING", JobState.PENDING),
+        ("PAUSED", JobState.PENDING),
+        ("RUNNING", JobState.RUNNING),
+        ("UPDATING", JobState.RUNNING),
+        ("CANCELLING", JobState.CANCELLING),
+        ("CANCELLED", JobState.CANCELLED),
+        ("SUCCEEDED", JobState.SUCCEEDED),
+        ("PARTIALLY_SUCCEEDED", JobState.SUCCEEDED),
+        ("FAILED", JobState.FAILED),
+        ("EXPIRED", JobState.EXPIRED),
+        ("UNSPECIFIED", JobState.UNKNOWN),
+    ],
+)
+def test_the_words_of_jobs_that_the_sdk_passes_through_are_known(
+    word: str, state: JobState
+) -> None:
+    answer = reply(200, {"name": JOB.job_id, "metadata": {"state": f"JOB_STATE_{word}"}})
+    assert state is GEMINI_BATCH.read_status(JOB, answer).state
+
+
+def test_the_version_may_come_from_the_sdks_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_GENAI_API_VERSION", "v1")
+    assert {"api_version": "v1"} == config.job(GEMINI_BATCH, "abc123", None).params
 
 
 def test_the_version_is_the_documented_one_unless_given() -> None:

@@ -22,11 +22,11 @@ class TestHiggsfield(AdapterContract):
     job_id = ID
     replies = {
         Outcome.CANCELLED: answer(202),
-        Outcome.UNAUTHORIZED: answer(401),
-        Outcome.NOT_FOUND: answer(404),
+        Outcome.UNAUTHORIZED: answer(401, {"detail": "m"}),
+        Outcome.NOT_FOUND: answer(404, {"detail": "m"}),
         Outcome.RATE_LIMITED: answer(429),
         # It began; whether it ended is not told.
-        Outcome.UNKNOWN: answer(400, {"detail": "already started"}),
+        Outcome.REFUSED: answer(400, {"detail": "already started"}),
     }
     statuses = {
         JobState.PENDING: answer(200, status("queued")),
@@ -48,12 +48,20 @@ def test_the_cancel_request_is_an_empty_post_with_a_key_of_two_parts() -> None:
     assert "Key id:secret" == request.credential.spell("id:secret")
 
 
+@pytest.mark.parametrize("field", ["detail", "details", "message", "error"])
+def test_an_error_has_its_text_where_the_sdk_looks(field: str) -> None:
+    reading = HIGGSFIELD.read_cancel(Job("higgsfield", ID), reply(404, {field: "no such"}))
+    assert (Outcome.NOT_FOUND, "no such") == (reading.outcome, reading.message)
+
+
 @pytest.mark.parametrize(
     ("word", "outcome"),
-    [("in_progress", Outcome.UNKNOWN), ("completed", Outcome.ALREADY_TERMINAL)],
+    [("in_progress", Outcome.REFUSED), ("completed", Outcome.ALREADY_TERMINAL)],
 )
 def test_a_request_that_began_is_read_to_tell_whether_it_ended(word: str, outcome: Outcome) -> None:
     result, did = play_cancel(
-        *(reply(400), reply(200, status(word))), adapter=HIGGSFIELD, job_id=ID
+        *(reply(400, {"detail": "already started"}), reply(200, status(word))),
+        adapter=HIGGSFIELD,
+        job_id=ID,
     )
     assert (outcome, word, 2) == (result.outcome, result.raw_state, len(did))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jobcancel import config
 from jobcancel.models import Job, JobState, Outcome, Progress
 from jobcancel.providers.openai import OPENAI_BATCH, OPENAI_FINETUNE, OPENAI_RESPONSE
 from jobcancel.testing import contract, steps
@@ -76,10 +77,23 @@ def response(status: str) -> steps.Step:
     return steps.reply(200, {**body, "error": None})
 
 
+def ended(status_code: int, kind: str) -> steps.Step:
+    return steps.reply(status_code, error(f"Cannot cancel {kind} response."))
+
+
 class TestOpenAIResponse(contract.AdapterContract):
     adapter = OPENAI_RESPONSE
     job_id = "resp_1"
-    replies = {Outcome.CANCELLED: response("cancelled"), **ERRORS}
+    replies = {
+        Outcome.CANCELLED: response("cancelled"),
+        Outcome.ALREADY_TERMINAL: [
+            ended(400, "a completed"),
+            ended(400, "a failed"),
+            ended(409, "an incomplete"),
+        ],
+        Outcome.UNKNOWN: [ended(400, "a synchronous"), ended(400, "an archived")],
+        **ERRORS,
+    }
     statuses = {
         JobState.PENDING: response("queued"),
         JobState.RUNNING: response("in_progress"),
@@ -87,7 +101,7 @@ class TestOpenAIResponse(contract.AdapterContract):
         JobState.FAILED: [response("failed"), response("incomplete")],
         JobState.CANCELLED: response("cancelled"),
     }
-    undocumented = [Outcome.FORBIDDEN, Outcome.ALREADY_TERMINAL]
+    undocumented = [Outcome.FORBIDDEN]
 
 
 def tuning(status: str) -> steps.Step:
@@ -115,6 +129,40 @@ def test_a_response_reported_as_cancelled_is_read_once_more_by_verify() -> None:
     completed = reply(200, {"id": "resp_1", "status": "completed"})
     result, _ = play_cancel(told, completed, adapter=OPENAI_RESPONSE, job_id="resp_1", verify=True)
     assert (Outcome.ALREADY_TERMINAL, True) == (result.outcome, result.verified)
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_response_that_cannot_be_read_any_more_is_over_when_its_refusal_says_so(
+    *, verify: bool
+) -> None:
+    refusal = reply(400, error("Cannot cancel a completed response."))
+    result, did = play_cancel(refusal, adapter=OPENAI_RESPONSE, job_id="resp_1", verify=verify)
+    told = (result.outcome, result.state, len(did))
+    assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED, 1) == told
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [("completed", Outcome.ALREADY_TERMINAL), ("in_progress", Outcome.UNKNOWN)],
+)
+def test_a_refusal_of_a_synchronous_response_is_settled_by_its_status(
+    status: str, outcome: Outcome
+) -> None:
+    refusal = reply(400, error("Cannot cancel a synchronous response."))
+    read = reply(200, {"id": "resp_1", "status": status})
+    result, did = play_cancel(refusal, read, adapter=OPENAI_RESPONSE, job_id="resp_1")
+    assert (outcome, status, 2) == (result.outcome, result.raw_state, len(did))
+
+
+@pytest.mark.parametrize("adapter", [OPENAI_BATCH, OPENAI_RESPONSE, OPENAI_FINETUNE])
+def test_organization_and_project_come_from_the_sdks_variables(
+    adapter: HttpAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-1")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj_1")
+    job = config.job(adapter, "x_1", {"project": "proj_2"})
+    request = adapter.cancel_request(job, ENDPOINT, "unused")
+    assert {"openai-organization": "org-1", "openai-project": "proj_2"} == request.headers
 
 
 @pytest.mark.parametrize(
@@ -162,7 +210,6 @@ def test_all_kinds_share_the_key_and_the_url_of_the_batches(adapter: HttpAdapter
         ("expired", JobState.EXPIRED),
         ("cancelled", JobState.CANCELLED),
         ("cancelling", None),
-        ("finalizing", None),
         ("archived", None),
     ],
 )
@@ -198,6 +245,13 @@ def test_a_refusal_that_names_the_status_is_all_there_is_to_know(*, verify: bool
 )
 def test_any_other_refusal_is_unsettled(status_code: int, body: object) -> None:
     assert OPENAI_BATCH.read_cancel(JOB, reply(status_code, body)).outcome is None
+
+
+def test_a_batch_refused_while_it_is_finalizing_is_refused_if_it_goes_on() -> None:
+    body = {"id": JOB.job_id, "status": "finalizing"}
+    refusal = reply(409, error("Cannot cancel a batch with status 'finalizing'."))
+    result, _ = play_cancel(refusal, reply(200, body), adapter=OPENAI_BATCH, job_id=JOB.job_id)
+    assert (Outcome.REFUSED, JobState.RUNNING) == (result.outcome, result.state)
 
 
 def test_a_batch_refused_while_it_is_finalizing_is_read_and_not_said_to_be_over() -> None:

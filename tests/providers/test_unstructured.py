@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from jobcancel.models import Job, JobState, Outcome
 from jobcancel.providers.unstructured import UNSTRUCTURED
 from jobcancel.testing import AdapterContract
 from jobcancel.testing import reply as answer
-from tests.hand import ENDPOINT, play_cancel, reply
+from tests.hand import ENDPOINT, found, play_cancel, reply
+
+if TYPE_CHECKING:
+    from jobcancel.testing.steps import Step
 
 ID = "fcdc4994-eea5-425c-91fa-e03f2bd8030d"
 
 
 def job(status: str) -> dict[str, Any]:
     return {"id": ID, "workflow_id": "w", "workflow_name": "n", "status": status}
+
+
+def shown(*words: str) -> list[Step]:
+    return [answer(200, job(word)) for word in words]
 
 
 class TestUnstructured(AdapterContract):
@@ -27,11 +36,11 @@ class TestUnstructured(AdapterContract):
         Outcome.RATE_LIMITED: answer(429),
     }
     statuses = {
-        JobState.PENDING: answer(200, job("SCHEDULED")),
-        JobState.RUNNING: answer(200, job("IN_PROGRESS")),
-        JobState.SUCCEEDED: answer(200, job("COMPLETED")),
-        JobState.FAILED: answer(200, job("FAILED")),
-        JobState.CANCELLED: answer(200, job("STOPPED")),
+        JobState.PENDING: shown("SCHEDULED", "scheduled"),
+        JobState.RUNNING: shown("IN_PROGRESS", "in_progress", "in progress", "im progress"),
+        JobState.SUCCEEDED: shown("COMPLETED", "completed"),
+        JobState.FAILED: shown("FAILED", "failed"),
+        JobState.CANCELLED: shown("STOPPED", "stopped"),
     }
     undocumented = [
         Outcome.ALREADY_TERMINAL,
@@ -50,6 +59,23 @@ def test_the_cancel_request_is_an_empty_post_with_the_key_in_its_own_header() ->
         request.credential.header,
         request.credential.spell("k"),
     )
+
+
+@pytest.mark.parametrize(
+    ("variable", "url"),
+    [
+        ("UNSTRUCTURED_API_URL", "https://own.example/api/v1"),
+        ("UNSTRUCTURED_API_URL", "https://own.example/api/v1/"),
+        ("UNSTRUCTURED_BASE_URL", "https://own.example"),
+    ],
+)
+def test_the_address_is_that_of_the_documented_variable_too(
+    variable: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, url)
+    job = Job("unstructured", ID)
+    request = UNSTRUCTURED.cancel_request(job, found(UNSTRUCTURED), "unused")
+    assert f"https://own.example/api/v1/jobs/{ID}/cancel" == request.url
 
 
 def test_an_accepted_cancel_is_cancelled_when_the_job_reads_as_stopped() -> None:

@@ -97,6 +97,14 @@ def test_a_cassette_needs_no_configuration_and_none_gets_in_its_way(
     assert Outcome.CANCELLED is cancel(held.provider, held.job_id).outcome
 
 
+def test_no_param_of_the_environment_gets_in_the_way_of_a_cassette(
+    jobcancel_cassette: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_VERSION", "2099-01-01")
+    held = jobcancel_cassette("azure-openai-batch/cancelling")
+    assert Outcome.CANCELLING is cancel(held.provider, held.job_id, **held.options).outcome
+
+
 @EVERY_WAY
 def test_a_cassette_does_not_answer_for_another_job_whose_id_is_in_the_body(
     call: Any, jobcancel_cassette: Play

@@ -183,6 +183,12 @@ def test_no_proxy_and_no_address_of_the_environment_comes_before_a_script(
         assert ["DELETE /job/1"] == sent(script)
 
 
+def test_no_param_of_the_environment_gets_into_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "proj_1")
+    with scripted(reply(200, {"id": "b", "status": "cancelling"})):
+        assert {} == cancel("openai-batch", "b").params
+
+
 def test_a_client_of_the_applications_own_is_left_to_it() -> None:
     own = httpx.Client(
         transport=httpx.MockTransport(lambda _: httpx.Response(403, json={"error": "no"}))
