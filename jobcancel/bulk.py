@@ -1,9 +1,11 @@
-"""Many cancels at once: one lane for each provider and key, none of which slows another.
+"""Many cancels at once: one lane for each vendor and key, none of which slows another.
 
 Jobs are read lazily, started as the pace of their lane allows, and their results handed on as
 they come. Each job goes through the same flow as a single one; what is different is that a
 rate limit holds up its whole lane instead of one job, and that a vendor that is down is
-noticed once for all its jobs. Runs under asyncio; `many` runs it from a thread for sync code.
+noticed once for all its jobs. Runs under asyncio; `background` runs it in a thread for sync code.
+
+Whatever happens in one job, its result tells: no task of a run ever raises.
 """
 
 from __future__ import annotations
@@ -11,27 +13,38 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from attrs import define, evolve, field
 
 from jobcancel import log
+from jobcancel.errors import JobCancelError
 from jobcancel.http import AsyncHttpClient
-from jobcancel.lane import Entry, Key, Lane
-from jobcancel.models import CancelResult, Outcome
+from jobcancel.items import Count
+from jobcancel.lane import Entry, Key, Lane, reason
+from jobcancel.models import CancelResult, Job, Outcome
 from jobcancel.pace import Pace
 from jobcancel.prepare import Call
 from jobcancel.retry import Clock
-from jobcancel.traffic import DOWN, Traffic
+from jobcancel.shares import Shares
+from jobcancel.traffic import CLOSED, DOWN, STOPPED, Traffic
 from jobcancel.transport import AsyncClients
 
-# Jobs that may wait for their lanes, for each that may be in flight: so far ahead is read.
-_ROOM = 50
+# Jobs that may wait for their lanes, for each request that may be in flight: so far ahead is read,
+# and further while a lane would run dry, up to the second number of jobs.
+_ROOM, _FURTHEST = 50, 20_000
 # Results that may wait to be taken, for each request that may be in flight.
 _BACKLOG = 4
 # Results that are remembered to answer a job that is given again after it was stopped.
 _REMEMBERED = 1000
+# Seconds until it is looked again whether a lane that had its share may have more.
+_LOOK_AGAIN = 0.5
+# Whatever swallows a cancellation gets so many, so many seconds apart, and is then left alone.
+_CANCELS, _APART = 5, 0.5
+
+_NO_REPLY = "its reply was not waited for"
+_CANCELLED = "its task was cancelled by something else"
 
 
 @define(eq=False)
@@ -40,103 +53,200 @@ class Bulk:
 
     Args:
         items: the jobs, as they come.
-        prepare: checks one and says what the call is; raises for one that cannot be.
+        count: counts what was read and answered.
+        job_of: makes a job of an item; raises for what can be none.
+        prepare: checks a job and says what the call is; raises for one that cannot be.
         client: what to send with.
         clock: where time and chance come from.
         concurrency: requests in flight at the most, over all lanes.
         rates: fixed requests per second by provider.
         max_wait: seconds that a lane waits at the most; what would wait longer is answered.
+        then: what to do at the end.
+
+    Attributes:
+        error: what is to be raised when the results before it have been given.
+        ended: whether nothing is going on any more.
+        abandoned: whether what was on its way was given up.
     """
 
-    items: AsyncIterator[Any]
-    prepare: Callable[[Any], Call]
+    items: AsyncGenerator[Any]
+    count: Count
+    job_of: Callable[[Any], Job]
+    prepare: Callable[[Job], Call]
     client: AsyncHttpClient | AsyncClients
     clock: Clock
     concurrency: int
     rates: dict[str, float]
     max_wait: float
+    then: Callable[[], Awaitable[None]]
     lanes: dict[object, Lane] = field(init=False, factory=dict)
     working: dict[Key, Entry] = field(init=False, factory=dict)
     finished: OrderedDict[Key, CancelResult] = field(init=False, factory=OrderedDict)
     results: deque[CancelResult] = field(init=False, factory=deque)
     tasks: set[asyncio.Task[None]] = field(init=False, factory=set)
+    starts: int = field(init=False, default=0)
     wake: asyncio.Event = field(init=False, factory=asyncio.Event)
     news: asyncio.Event = field(init=False, factory=asyncio.Event)
     room: asyncio.Event = field(init=False, factory=asyncio.Event)
+    error: BaseException | None = field(init=False, default=None)
+    ended: bool = field(init=False, default=False)
+    abandoned: bool = field(init=False, default=False)
     traffic: Traffic = field(init=False)
     reader: asyncio.Task[None] = field(init=False)
     runner: asyncio.Task[None] = field(init=False)
 
-    @property
-    def waiting(self) -> int:
-        """Jobs that were read and not begun."""
-        return sum(len(lane.waiting) for lane in self.lanes.values())
-
     def __attrs_post_init__(self) -> None:
-        self.traffic = Traffic(self.client, self.clock, self.concurrency, self.max_wait, self.wake)
+        self.room.set()
+        self.traffic = Traffic(self.client, self.clock, self.wake)
         self.reader = asyncio.create_task(self.read())
         self.reader.add_done_callback(lambda _: self.wake.set())
         self.runner = asyncio.create_task(self.run())
-        self.runner.add_done_callback(lambda _: self.news.set())
 
-    async def some(self) -> list[CancelResult]:
-        """Wait for results and return them all; none at the end.
+    async def next(self) -> CancelResult | None:
+        """Wait for a result and return it; None at the end.
 
         Raises:
             JobCancelError: an item cannot be a job; raised when those before it are answered.
         """
-        while not self.results and not self.runner.done():
+        while not self.results and not self.ended:
             self.news.clear()
             await self.news.wait()
-        some = list(self.results)
-        self.results.clear()
-        self.room.set()
-        self.wake.set()
-        if not some:
-            await self.runner
-        return some
+        if self.results:
+            result = self.results.popleft()
+            if len(self.results) == self.concurrency * _BACKLOG - 1:
+                self.room.set()
+                self.wake.set()
+            return result
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        return None
 
-    def finish(self) -> None:
+    def stop(self) -> None:
         """Send nothing more, and let what is on its way be answered."""
-        self.traffic.stopping = True
-        self.reader.cancel()
-        for lane in self.lanes.values():
-            while lane.waiting:
-                del self.working[lane.waiting.popleft().key]
-            lane.went_down.set()
-        self.wake.set()
+        self._halt(STOPPED)
 
-    async def stop(self) -> None:
-        """Send nothing more, and abandon what is on its way."""
-        self.runner.cancel()
+    def abandon(self) -> None:
+        """Send nothing more, and give up what is on its way; the run ends in a moment."""
+        self.abandoned = self.abandoned or not self.ended
+        self._halt(CLOSED)
+        for task in self.tasks:
+            task.cancel()
+
+    async def close(self) -> None:
+        """Abandon what is on its way, and wait until that is done."""
+        self.abandon()
         await asyncio.wait([self.runner])
 
+    def _halt(self, why: str) -> None:
+        self.traffic.stop(why)
+        self.reader.cancel()
+        for lane in self.lanes.values():
+            waiting, lane.waiting = lane.waiting, deque()
+            for entry in waiting:
+                self.drop(entry)
+            for turn in lane.turns:
+                if not turn.granted.done():
+                    turn.granted.set_result(None)
+        self.wake.set()
+
     async def run(self) -> None:
-        """Read, start and wait until every job that was read is answered."""
+        """Start and wait until every job that was read is answered."""
         try:
-            while not self.reader.done() or self.working:
+            while not self.is_over:
                 # One moment for both: a lane that became ready between two would be slept over.
                 now = self.clock.monotonic()
-                self.start_what_may(now)
-                await self.sleep_until_something_may(now)
-            if not self.traffic.stopping:
-                await self.reader
-        finally:
-            tasks = [self.reader, *self.tasks]
-            for task in tasks:
+                held_back = self.start_what_may(now)
+                await self.sleep_until_something_may(now, held_back=held_back)
+        except BaseException as error:  # noqa: BLE001 - the task of a run never raises
+            self.fail(error)
+        for end in (self.wind_up, self.then):
+            try:
+                await end()
+            except BaseException as error:  # noqa: BLE001 - likewise
+                self.fail(error)
+        self.ended = True
+        self.news.set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to do."""
+        if self.abandoned:
+            return True
+        return not self.working and (self.reader.done() or self.traffic.halt is not None)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are results to come, or never will be because the run was abandoned."""
+        return bool(self.results) or self.abandoned or not self.is_over
+
+    async def wind_up(self) -> None:
+        """End all tasks in bounded time, and answer what they leave."""
+        self.traffic.stop(self.traffic.halt or CLOSED)
+        left: set[asyncio.Task[None]] = {self.reader, *self.tasks}
+        for _ in range(_CANCELS):
+            for task in left:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            _, left = await asyncio.wait(left, timeout=_APART)
+            if not left:
+                break
+        for entry in list(self.working.values()):
+            self.drop(entry)
+
+    def fail(self, error: BaseException) -> None:
+        """End the run for an error that is none of one job."""
+        if not isinstance(error, asyncio.CancelledError):
+            self.error = self.error or error
+        self.abandon()
+
+    # Reading
 
     async def read(self) -> None:
         """Read the jobs into their lanes, no further ahead than there is room."""
-        async for item in self.items:
-            self.add(self.prepare(item))
-            while self.waiting + len(self.results) >= _ROOM * self.concurrency:
-                self.room.clear()
-                await self.room.wait()
+        try:
+            async with contextlib.aclosing(self.items) as items:
+                async for item in items:
+                    if self.traffic.halt is not None:
+                        break
+                    self.add(self.job_of(item))
+                    while not self.has_room:
+                        self.room.clear()  # which others look at, too
+                        self.wake.set()
+                        await self.room.wait()
+        except BaseException as error:  # noqa: BLE001 - raised when what was read is answered
+            if self.traffic.halt is None:
+                self.error = error
 
-    def add(self, call: Call) -> None:
+    @property
+    def has_room(self) -> bool:
+        """Whether another job may be read."""
+        room = _ROOM * self.concurrency
+        waiting = sum(len(lane.waiting) for lane in self.lanes.values())
+        if waiting + len(self.results) < room:
+            return True
+        if waiting >= _FURTHEST or len(self.results) >= self.concurrency * _BACKLOG:
+            return False
+        busy = [len(lane.waiting) for lane in self.lanes.values() if lane.is_busy or lane.in_flight]
+        return len(busy) > 1 and min(busy) < room // len(busy)
+
+    def add(self, job: Job) -> None:
         """Put a job into its lane, unless it is in the works or was answered a moment ago."""
+        try:
+            call = self.prepare(job)
+        except (JobCancelError, Warning):
+            raise
+        except Exception as error:  # noqa: BLE001 - a plug-in's, which stops no other job
+            self.hand_on(
+                CancelResult(
+                    provider=job.provider,
+                    job_id=job.job_id,
+                    outcome=Outcome.UNKNOWN,
+                    message=f"an unexpected error: {type(error).__name__}: {error}",
+                    params=job.params,
+                    at=self.clock.now(),
+                )
+            )
+            return
         key = (call.job.provider, call.job.job_id, tuple(sorted(call.job.params.items())))
         if key in self.working:
             self.working[key].times += 1
@@ -158,79 +268,135 @@ class Bulk:
 
     # Starting
 
-    def start_what_may(self, now: float) -> None:
-        """Start every job whose lane is ready, the lanes in turn."""
-        started = True
-        while started:
-            started = False
-            for lane in self.lanes.values():
-                if lane.waiting and lane.delay(now, self.max_wait) == 0.0:
-                    started = self.start_next(lane, now) or started
-
-    def start_next(self, lane: Lane, now: float) -> bool:
-        """Start, or answer without sending, what waits in a lane; False when nothing may."""
-        if lane.is_closed(now, self.max_wait):
-            wait = lane.pace.paused_until - now
-            self.answer_all(lane, Outcome.RATE_LIMITED, "the vendor refuses for now", wait)
-            return True
-        if lane.is_down and not lane.may_probe(now):
-            self.answer_all(lane, Outcome.UNKNOWN, DOWN)
-            return True
-        if self.traffic.is_full or len(self.results) >= self.concurrency * _BACKLOG:
+    def start_what_may(self, now: float) -> bool:
+        """Start every request that may be; whether some might but for their lane's share."""
+        for lane in self.lanes.values():
+            if lane.waiting:
+                self.answer_unsent(lane, now)
+        ready = [lane for lane in self.lanes.values() if self.is_ready(lane, now)]
+        if not ready:
             return False
-        entry = lane.waiting.popleft()
-        entry.began = now
-        if lane.in_doubt:
-            lane.probe = entry
-        self.room.set()
-        self.traffic.occupy(lane)
-        epoch = lane.pace.sent(now)
-        task = asyncio.create_task(self.cancel(lane, entry, epoch))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return True
+        shares = Shares.of(
+            self.lanes.values(),
+            self.concurrency,
+            now,
+            more_may_come=self.room.is_set() and not self.reader.done(),
+        )
+        while ready and self.traffic.in_flight < self.concurrency:
+            if (next_lane := shares.next(ready)) is None:
+                return True
+            self.starts += 1
+            next_lane.last = self.starts
+            self.start_next(next_lane, now)
+            if not self.is_ready(next_lane, now):
+                ready.remove(next_lane)
+        return False
 
-    async def sleep_until_something_may(self, now: float) -> None:
+    def is_ready(self, lane: Lane, now: float) -> bool:
+        """Whether a lane may send another request, if there is a place."""
+        if lane.turns and lane.next_turn(now, self.max_wait) is not None:
+            return True
+        return len(self.results) < self.concurrency * _BACKLOG and lane.may_start(now)
+
+    def start_next(self, lane: Lane, now: float) -> None:
+        """Let the next job of a lane send, one that was started before any new one."""
+        if (turn := lane.next_turn(now, self.max_wait)) is not None:
+            entry = turn.entry
+            self.traffic.grant(lane, turn, now)
+        else:
+            entry = lane.waiting.popleft()
+            entry.begin(now)
+            lane.started += 1
+            self.traffic.occupy(lane, entry, now)
+            task = asyncio.create_task(self.cancel(lane, entry, lane.pace.sent(now)))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+            self.room.set()
+        if lane.opened is not None:
+            lane.probe = entry
+
+    async def sleep_until_something_may(self, now: float, *, held_back: bool) -> None:
         """Sleep until a lane is ready, or something has happened."""
-        delays = [lane.delay(now, self.max_wait) for lane in self.lanes.values() if lane.waiting]
+        delays = [lane.delay(now, self.max_wait) for lane in self.lanes.values()]
+        if held_back:
+            delays.append(_LOOK_AGAIN)
         soonest = min((delay for delay in delays if delay), default=None)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.wake.wait(), soonest)
+            async with asyncio.timeout(soonest):
+                await self.wake.wait()
         self.wake.clear()
 
     # One job
 
-    async def cancel(self, lane: Lane, entry: Entry, epoch: int | None) -> None:
+    async def cancel(self, lane: Lane, entry: Entry, epoch: int) -> None:
         """Take one job through its flow; a refused one goes back to the head of its lane."""
-        flow = entry.call.cancel()
+        result: CancelResult | None = None
         try:
-            result = await self.traffic.pump(flow, lane, entry, epoch)
-        finally:
-            flow.close()
-            self.traffic.vacate(lane)
-            if lane.probe is entry:
-                lane.probe = None
+            result = await self.traffic.pump(lane, entry, epoch)
+        except asyncio.CancelledError:
+            why = self.traffic.halt or _CANCELLED
+            if entry.requests or self.traffic.halt is None:
+                result = self.conclude(entry, why, _NO_REPLY)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the job's result tells
+            fault = f"an unexpected error: {reason(error, entry.call)}"
+            result = self.conclude(entry, "nothing more was sent for this job", fault)
+            if not isinstance(error, Exception):
+                self.fail(error)
+        self.traffic.vacate(lane, entry)
+        lane.started -= 1
+        if lane.probe is entry:
+            lane.probe = None
+        self.wake.set()
+        if self.working.get(entry.key) is not entry:
+            return  # it took so long to end that it was answered without
         if result is not None:
             self.answer(entry, result)
-        elif self.traffic.stopping:
-            del self.working[entry.key]
+        elif self.traffic.halt is not None:
+            self.drop(entry)
         else:
             lane.waiting.appendleft(entry)
 
+    def conclude(self, entry: Entry, why: str, fault: str) -> CancelResult:
+        """Return the result of a job that was started and for which nothing more is sent."""
+        elapsed = self.clock.monotonic() - entry.began
+        return entry.conclude(why, fault, elapsed=elapsed, at=self.clock.now())
+
     # Answers
+
+    def drop(self, entry: Entry) -> None:
+        """Answer a job if anything was sent for it; else it has no result."""
+        if entry.requests:
+            why = self.traffic.halt or CLOSED
+            self.answer(entry, self.conclude(entry, why, _NO_REPLY))
+        else:
+            del self.working[entry.key]
+
+    def answer_unsent(self, lane: Lane, now: float) -> None:
+        """Answer what waits in a lane, if that would wait too long."""
+        if lane.is_closed(now, self.max_wait):
+            wait = lane.pace.paused_until - now
+            self.answer_all(lane, Outcome.RATE_LIMITED, "the vendor refuses for now", wait)
+        elif lane.is_given_up(now, self.max_wait) and not lane.may_probe(now):
+            self.answer_all(lane, Outcome.UNKNOWN, DOWN)
 
     def answer_all(
         self, lane: Lane, outcome: Outcome, message: str, wait: float | None = None
     ) -> None:
-        """Answer every job that waits in a lane without sending anything for it."""
+        """Answer every job that waits in a lane without sending anything more for it."""
         while lane.waiting:
             entry = lane.waiting.popleft()
-            self.answer(entry, entry.unsent(outcome, message, wait, at=self.clock.now()))
+            if entry.requests:
+                result = self.conclude(entry, message, _NO_REPLY)
+            else:
+                result = entry.unsent(outcome, message, at=self.clock.now())
+            self.answer(entry, result if wait is None else evolve(result, retry_after=wait))
+        self.room.set()
 
     def answer(self, entry: Entry, result: CancelResult) -> None:
         """Hand a job's result on, as often as the job was given."""
         log.cancel_settled(result)
         del self.working[entry.key]
+        self.wake.set()
         if result.stopped:
             self.finished[entry.key] = evolve(result, body=None)
         if len(self.finished) > _REMEMBERED:
@@ -241,4 +407,5 @@ class Bulk:
     def hand_on(self, result: CancelResult) -> None:
         """Give one result to whoever waits for it."""
         self.results.append(result)
+        self.count.answered += 1
         self.news.set()

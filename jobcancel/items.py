@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from typing import TypeAlias
+
+from attrs import define
 
 from jobcancel.models import Job
 
@@ -19,13 +21,25 @@ _READ_AHEAD = 1000
 _TURN = 64
 
 
-async def iterate(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncIterator[Item]:
+@define
+class Count:
+    """How many items were read, and how many results there are for them."""
+
+    read: int = 0
+    answered: int = 0
+
+
+async def iterate(
+    items: Iterable[Item] | AsyncIterable[Item], count: Count
+) -> AsyncGenerator[Item]:
     """Give the items of either kind of iterable, and others their turn in between."""
     if isinstance(items, AsyncIterable):
         async for item in items:
+            count.read += 1
             yield item
     else:
         for number, item in enumerate(items):
+            count.read += 1
             yield item
             if number % _TURN == 0:
                 await asyncio.sleep(0)
@@ -34,8 +48,9 @@ async def iterate(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncIterator[
 class ReadInThread:
     """The items of a sync iterable, which may block, read ahead by a thread of their own."""
 
-    def __init__(self, items: Iterable[Item]) -> None:
+    def __init__(self, items: Iterable[Item], count: Count) -> None:
         self._items = items
+        self._count = count
         self._loop = asyncio.get_running_loop()
         self._read: deque[Item] = deque()
         self._room = threading.Semaphore(_READ_AHEAD)
@@ -43,7 +58,7 @@ class ReadInThread:
         self._ended = self._stopped = False
         self._error: BaseException | None = None
 
-    async def __aiter__(self) -> AsyncIterator[Item]:
+    async def __aiter__(self) -> AsyncGenerator[Item]:
         threading.Thread(target=self._run, name="jobcancel-reader", daemon=True).start()
         try:
             while not (self._ended and not self._read):
@@ -64,6 +79,7 @@ class ReadInThread:
                 self._room.acquire()
                 if self._stopped:
                     return
+                self._count.read += 1
                 self._read.append(item)
                 self._tell()
         except BaseException as error:  # noqa: BLE001 - raised again where the items are used

@@ -8,17 +8,24 @@
 They go to structlog when the application configured it, else to the standard library's logger
 `jobcancel`, which is silent until the application adds a handler. (structlog unconfigured
 would print every event to standard output.) Keys are never among the values.
+
+An application's logging never decides what becomes of a call: what a filter, a processor or a
+renderer of its raises is reported and goes no further, as in the standard library's handlers.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any
 
 from jobcancel.models import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jobcancel.models import CancelResult, JobReading
 
 _logger = logging.getLogger("jobcancel")
@@ -51,6 +58,13 @@ def emit(level: int, event: str, **values: object) -> None:
     """
     if not is_wanted(level):
         return
+    try:
+        _emit(level, event, values)
+    except Exception:  # noqa: BLE001 - whatever the application's logging raises
+        _report(event)
+
+
+def _emit(level: int, event: str, values: Mapping[str, object]) -> None:
     # The words of a vendor may hold line breaks, lone surrogates and worse.
     known = {name: _one_line(value) for name, value in values.items() if value is not None}
     if (structlog := _structlog()) is not None:
@@ -91,6 +105,23 @@ def _settled(event: str, result: CancelResult | JobReading, outcome: Outcome | N
         request_id=result.request_id,
         detail=result.message,
     )
+
+
+_reported: set[type[BaseException] | None] = set()
+
+
+def _report(event: str) -> None:
+    """Write to standard error what the application's logging raised, once for each kind.
+
+    It is done, or left out, under the same condition as in `logging.Handler.handleError`.
+    """
+    kind = sys.exc_info()[0]
+    if kind in _reported or not logging.raiseExceptions:
+        return
+    _reported.add(kind)
+    with contextlib.suppress(Exception):  # such as a standard error that is closed
+        sys.stderr.write(f"jobcancel: the logging of {event!r} failed; the call goes on\n")
+        traceback.print_exc()
 
 
 def _one_line(value: object) -> object:

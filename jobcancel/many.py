@@ -1,31 +1,33 @@
 """`cancel_many` for sync code and for async code: how jobs get into `bulk` and results out.
 
-Sync code runs the asynchronous one in a thread, so it also works where the caller's thread
-runs an event loop of its own.
+Sync code runs the asynchronous one in a thread (`background`), so it also works where the
+caller's thread runs an event loop of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import warnings
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
     Awaitable,
     Callable,
-    Generator,
     Iterable,
     Iterator,
     Mapping,
 )
 from typing import TYPE_CHECKING, Any, Self
 
-from attrs import define, frozen
+from attrs import frozen
 
+from jobcancel.background import UNCLOSED, Background
 from jobcancel.bulk import Bulk
 from jobcancel.errors import ConfigurationError, WrongType
-from jobcancel.items import Item, ReadInThread, iterate
+from jobcancel.items import Count, Item, ReadInThread, iterate
 from jobcancel.models import CancelResult, Job
 from jobcancel.pace import rates
 from jobcancel.registry import check_known
@@ -33,7 +35,7 @@ from jobcancel.transport import AsyncClients
 
 if TYPE_CHECKING:
     from jobcancel.http import AsyncHttpClient
-    from jobcancel.prepare import Call, Client
+    from jobcancel.prepare import Client
 
 
 @frozen
@@ -67,59 +69,74 @@ class Limits:
             check_known(provider)
 
 
-@define
-class _Stopping:
-    """Whether a run is to stop, and how to tell it."""
-
-    asked: bool = False
-    tell: Callable[[], object] | None = None
-
-    def begin(self, bulk: Bulk) -> None:
-        """Take note of the run, in its event loop."""
-        loop = asyncio.get_running_loop()
-        self.tell = lambda: loop.call_soon_threadsafe(bulk.finish)
-        if self.asked:
-            bulk.finish()
-
-    def ask(self) -> None:
-        """Ask the run to stop, from any thread."""
-        self.asked = True
-        if self.tell is not None:
-            with contextlib.suppress(RuntimeError):  # the event loop is closed: it has ended
-                self.tell()
-
-
 class CancelResults(Iterator[CancelResult]):
     """The results of `cancel_many`: an iterator that gives each as soon as it is known.
 
-    Nothing is sent before the first is asked for.
+    Nothing is sent before the first is asked for. Several threads may ask. A run that is left
+    before its end is to be closed, best by a `with`; until it is, it goes on, and one that is
+    never closed ends with the process and a ResourceWarning.
+
+    Raises:
+        ConfigurationError: a forked process asks for results of its parent's run.
     """
 
     def __init__(self, client: Client[Any, Any], jobs: Iterable[Item], limits: Limits) -> None:
-        self._stopping = _Stopping()
-        self._results = _in_thread(client, jobs, limits, self._stopping)
+        self._count = count = Count()
+
+        def start() -> Bulk:
+            http = AsyncClients()
+            items = aiter(ReadInThread(jobs, count))
+            return _bulk(client, items, count, http, limits, then=http.aclose)
+
+        self._run = Background(start)
 
     def __next__(self) -> CancelResult:
-        return next(self._results)
+        _check_process(self._run.process)
+        try:
+            result = self._run.next()
+        except BaseException:  # such as Ctrl-C, or what the run ends with
+            self._run.abandon()
+            raise
+        if result is None:
+            raise StopIteration
+        return result
+
+    @property
+    def unanswered(self) -> int:
+        """How many jobs were read that have no result; after a stop, what was never sent."""
+        return self._count.read - self._count.answered
 
     def stop(self) -> None:
         """Send nothing more; the results that are known or on their way still come.
 
-        Jobs whose cancel was sent but not settled by then are `unknown`, or `cancelling` if it was
-        accepted; jobs for which nothing was sent have no result. May be called from another thread
-        or from a signal handler.
+        Every job for which something was sent has a result. One whose cancel was not settled by
+        then is `unknown`, or `cancelling` if it was accepted, or `rate-limited` if it was refused;
+        jobs for which nothing was sent have none, and `unanswered` counts them. May be called from
+        another thread or from a signal handler.
         """
-        self._stopping.ask()
+        self._run.stop()
 
     def close(self) -> None:
-        """Send nothing more, and abandon what is on its way; so does leaving a `with`."""
-        self._results.close()
+        """Send nothing more, and abandon what is on its way; so does leaving a `with`.
+
+        Returns as soon as that is done, after a few seconds at the most. The results that were
+        not taken can still be: those that were known, and `unknown` for each job that was
+        abandoned.
+        """
+        self._run.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    # The defaults keep what is needed alive when the interpreter shuts down.
+    def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
+        run: Background | None = getattr(self, "_run", None)
+        if run is not None and run.is_left_open:
+            run.abandon()
+            _warn(UNCLOSED.format("cancel_many"), ResourceWarning, 2, source=self)
 
 
 class AsyncCancelResults(AsyncIterator[CancelResult]):
@@ -130,6 +147,9 @@ class AsyncCancelResults(AsyncIterator[CancelResult]):
         jobs: what to cancel.
         limits: how many and how fast.
         then: what to do at the end.
+
+    Raises:
+        ConfigurationError: another event loop, or a forked process, asks for results.
     """
 
     def __init__(
@@ -140,22 +160,73 @@ class AsyncCancelResults(AsyncIterator[CancelResult]):
         *,
         then: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        self._stopping = _Stopping()
-        self._results = _in_loop(client, jobs, limits, self._stopping, then=then)
+        self._count = count = Count()
+        self._bulk: Bulk | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._process = os.getpid()
+        self._stopped = self._closed = False
+
+        def start() -> Bulk:
+            items = iterate(jobs, count)
+            return _bulk(client, items, count, client.http(), limits, then=then or _nothing)
+
+        self._start = start
 
     async def __anext__(self) -> CancelResult:
-        return await anext(self._results)
+        _check_process(self._process)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ConfigurationError(
+                "acancel_many runs under asyncio only; elsewhere use cancel_many in a thread"
+            ) from None
+        if self._loop not in {None, loop}:
+            raise ConfigurationError(
+                "these results belong to another event loop, in which the first was asked for"
+            )
+        if self._bulk is None:
+            if self._closed or self._stopped:
+                raise StopAsyncIteration
+            self._loop, self._bulk = loop, self._start()
+        try:
+            result = await self._bulk.next()
+        except BaseException:  # such as a cancelled task, or what the run ends with
+            await self.aclose()
+            raise
+        if result is None:
+            raise StopAsyncIteration
+        return result
+
+    @property
+    def unanswered(self) -> int:
+        """As `CancelResults.unanswered`."""
+        return self._count.read - self._count.answered
 
     def stop(self) -> None:
         """Send nothing more; the results that are known or on their way still come.
 
         As `CancelResults.stop`.
         """
-        self._stopping.ask()
+        self._stopped = True
+        if self._bulk is not None:
+            self._tell(self._bulk.stop)
 
     async def aclose(self) -> None:
-        """Send nothing more, and abandon what is on its way; so does leaving an `async with`."""
-        await self._results.aclose()
+        """Send nothing more, and abandon what is on its way; so does leaving an `async with`.
+
+        As `CancelResults.close`.
+        """
+        self._closed = True
+        if self._bulk is not None and asyncio.get_running_loop() is self._loop:
+            await self._bulk.close()
+        elif self._bulk is not None:
+            self._tell(self._bulk.abandon)
+
+    def _tell(self, what: Callable[[], object]) -> None:
+        """Have something done in the event loop of the run."""
+        if self._loop is not None and self._process == os.getpid():
+            with contextlib.suppress(RuntimeError):  # the event loop is closed: the run has ended
+                self._loop.call_soon_threadsafe(what)
 
     async def __aenter__(self) -> Self:
         return self
@@ -163,88 +234,63 @@ class AsyncCancelResults(AsyncIterator[CancelResult]):
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
+    # The defaults keep what is needed alive when the interpreter shuts down.
+    def __del__(
+        self,
+        _warn: Callable[..., None] = warnings.warn,
+        _pid: Callable[[], int] = os.getpid,
+    ) -> None:
+        bulk: Bulk | None = getattr(self, "_bulk", None)
+        if bulk is None or self._closed or self._process != _pid() or not bulk.has_more:
+            return
+        self._tell(bulk.abandon)
+        _warn(UNCLOSED.format("acancel_many"), ResourceWarning, 2, source=self)
 
-async def _in_loop(
-    client: Client[AsyncHttpClient, AsyncClients],
-    jobs: Iterable[Item] | AsyncIterable[Item],
-    limits: Limits,
-    stopping: _Stopping,
-    *,
-    then: Callable[[], Awaitable[None]] | None,
-) -> AsyncGenerator[CancelResult]:
-    """Cancel many jobs in this event loop, which must be asyncio's."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+
+async def _nothing() -> None:
+    """Do nothing at the end."""
+
+
+def _check_process(process: int) -> None:
+    if process != os.getpid():
         raise ConfigurationError(
-            "acancel_many runs under asyncio only; elsewhere use cancel_many in a thread"
-        ) from None
-    bulk = _bulk(client, iterate(jobs), client.http(), limits)
-    stopping.begin(bulk)
-    try:
-        while some := await bulk.some():
-            for result in some:
-                yield result
-    finally:
-        await bulk.stop()
-        if then is not None:
-            await then()
-
-
-def _in_thread(
-    client: Client[Any, Any], jobs: Iterable[Item], limits: Limits, stopping: _Stopping
-) -> Generator[CancelResult]:
-    """Cancel many jobs in an event loop in a thread."""
-    from anyio.from_thread import start_blocking_portal  # comes with httpx
-
-    async def start() -> Bulk:
-        bulk = _bulk(client, aiter(ReadInThread(jobs)), AsyncClients(), limits)
-        stopping.begin(bulk)
-        return bulk
-
-    async def stop() -> None:
-        await bulk.stop()
-        await bulk.client.aclose()
-
-    with start_blocking_portal("asyncio") as portal:
-        bulk = portal.call(start)
-        try:
-            while some := portal.call(bulk.some):
-                yield from some
-        finally:
-            portal.call(stop)
+            "this run belongs to the process that was forked; start one in each process"
+        )
 
 
 def _bulk(
     client: Client[Any, Any],
-    items: AsyncIterator[Item],
+    items: AsyncGenerator[Item],
+    count: Count,
     http: AsyncHttpClient | AsyncClients,
     limits: Limits,
+    *,
+    then: Callable[[], Awaitable[None]],
 ) -> Bulk:
     if isinstance(http, AsyncClients):
         http.allow(limits.concurrency)
     return Bulk(
         items=items,
-        prepare=lambda item: prepared(client, item),
+        count=count,
+        job_of=job_of,
+        prepare=lambda job: client.prepare(job.provider, job.job_id, params=job.params),
         client=http,
         clock=client.clock,
         concurrency=limits.concurrency,
         rates=rates(limits.rate),
         max_wait=limits.max_wait,
+        then=then,
     )
 
 
-def prepared(client: Client[Any, Any], item: object) -> Call:
-    """Return the call that cancels one item.
+def job_of(item: object) -> Job:
+    """Return the job that an item is.
 
     Raises:
-        JobCancelError: it cannot be a job, or not one of a known provider.
+        WrongType: it is none.
     """
-    job = item if isinstance(item, Job) else _pair(item)
-    return client.prepare(job.provider, job.job_id, params=job.params)
-
-
-def _pair(item: object) -> Job:
+    if isinstance(item, Job):
+        return item
     if isinstance(item, tuple) and len(item) == 2:  # noqa: PLR2004 - a pair
         return Job(*item)
     raise WrongType(f"a job must be a Job or a pair (provider, job_id), not {item!r}")

@@ -77,6 +77,7 @@ class Pace:
     now: float
     window: float = field(init=False, default=_FIRST_WINDOW)
     paused_until: float = field(init=False)
+    refused_from: float | None = field(init=False, default=None)
     resumed: float = field(init=False)
     base: float | None = field(init=False)
     searching: bool = field(init=False, default=True)
@@ -101,6 +102,12 @@ class Pace:
         delay = max(self.paused_until - now, self._earned_at(self.spent + 1) - now)
         return delay if delay > _AT_ONCE else 0.0
 
+    def would_wait(self, now: float) -> float:
+        """Return for how long nothing will have been accepted when the pause ends, in seconds."""
+        if self.paused_until <= now:
+            return 0.0
+        return self.paused_until - (now if self.refused_from is None else self.refused_from)
+
     def sent(self, now: float) -> int:
         """Take note of a request; returns what `took` and `refused` want to know of it."""
         # What was not used for a while is not saved up beyond the credit.
@@ -111,6 +118,7 @@ class Pace:
         """Take note that the vendor did not refuse a request, and how long its reply took."""
         self.round_trip += (0.2 if self.round_trip else 1.0) * (seconds - self.round_trip)
         self.window = min(self.window + 1, self.most)
+        self.refused_from = None
         if epoch == self.epoch:
             self.accepted += 1
             self.refusals = 0
@@ -126,6 +134,8 @@ class Pace:
             self.epoch += 1
             self.accepted = 0
             self.window = max(_FIRST_WINDOW, self.window / 2)
+        if self.refused_from is None:
+            self.refused_from = now
         self.resumed = self.paused_until = max(self.paused_until, now + wait)
         self.spent = 0.0
 

@@ -110,65 +110,6 @@ def test_a_vendor_that_is_away_for_a_moment_costs_no_job() -> None:
     assert {Outcome.CANCELLED: 1000} == Counter(result.outcome for result in results)
 
 
-def test_a_vendor_that_is_back_is_found_by_a_probe() -> None:
-    """One that sends nothing finds out nothing; the next one does."""
-    down = True
-    found = asyncio.Event()
-
-    async def answer(_vendor: Vendor, _method: str, _job_id: str) -> httpx.Response:
-        if down:
-            raise httpx.ConnectError("refused")
-        found.set()
-        return reply(200, CANCELLED)
-
-    async def jobs() -> AsyncIterator[str]:
-        for number in range(20):
-            yield str(number)
-        for number in range(100):
-            if found.is_set():
-                break
-            yield ".." if number % 2 else f"probe-{number}"
-            await asyncio.sleep(0.1)
-        yield "later"
-
-    async def until_found() -> dict[str, Outcome]:
-        nonlocal down
-        outcomes = {}
-        async for result in run(vendor, jobs(), concurrency=20):
-            outcomes[result.job_id] = result.outcome
-            down = down and result.job_id != "19"
-        return outcomes
-
-    vendor = Vendor(answer)
-    outcomes = asyncio.run(until_found())
-    assert {Outcome.UNKNOWN} == {outcomes[str(number)] for number in range(20)}
-    assert Outcome.CANCELLED is outcomes["later"]
-    assert Outcome.UNKNOWN is outcomes["probe-0"]
-    assert Outcome.CANCELLED in {outcomes[job_id] for job_id in outcomes if "probe" in job_id}
-
-
-def test_a_wait_that_was_asked_for_is_not_cut_short_by_a_vendor_that_goes_down_and_up() -> None:
-    """The wait ends when the vendor goes down, and finds it up again."""
-    probed = asyncio.Event()
-
-    async def answer(_vendor: Vendor, method: str, job_id: str) -> httpx.Response:
-        if job_id == "held":
-            await probed.wait()
-            return reply(200, CANCELLED)
-        if job_id == "patient" and method == "DELETE":
-            return reply(503, retry_after="20")
-        if job_id == "probe" and method == "GET":
-            probed.set()
-        return reply(500)
-
-    vendor = Vendor(answer)
-    jobs = ["patient", *(f"failing-{number}" for number in range(5)), "held", "probe"]
-    results = {each.job_id: each for each in results_of(vendor, jobs, concurrency=7)}
-    assert Outcome.CANCELLED is results["held"].outcome
-    assert Outcome.UNKNOWN is results["patient"].outcome
-    assert ["DELETE", "GET"] == [sent for sent, job_id, _ in vendor.requests if job_id == "patient"]
-
-
 def test_reading_keeps_to_a_fixed_rate_too_and_comes_before_new_jobs() -> None:
     async def answer(vendor: Vendor, method: str, job_id: str) -> httpx.Response:
         if method == "DELETE":

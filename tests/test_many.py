@@ -223,7 +223,7 @@ def test_a_vendor_that_is_down_is_noticed_once_for_all_its_jobs(sandbox: Sandbox
     jobs += submit(sandbox, "talonic", 5)
     began = time.monotonic()
     urls = {**sandbox.base_urls, "pulse": nowhere}
-    results = list(cancel_many(jobs, base_urls=urls, api_keys=sandbox.api_keys))
+    results = list(cancel_many(jobs, base_urls=urls, api_keys=sandbox.api_keys, deadline=2))
     assert time.monotonic() - began < 10
     assert {Outcome.UNKNOWN: 500, Outcome.CANCELLED: 5} == counted(results)
     assert any("the vendor is down" in result.message for result in results)
@@ -417,12 +417,14 @@ def test_a_stop_ends_a_wait_between_two_requests(sandbox: Sandbox) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_a_refused_job_has_no_result_after_a_stop(sandbox: Sandbox) -> None:
+def test_a_refused_job_is_rate_limited_after_a_stop(sandbox: Sandbox) -> None:
     (job,) = submit(sandbox, "pulse", 1)
-    sandbox.fault(*job, Fault(status=429, stall=0.3, headers={"retry-after": "1"}))
+    sandbox.fault(*job, Fault(status=429, stall=0.3, headers={"retry-after": "7"}))
     results = cancel_many([job], **where(sandbox))
     with stopped_when_asked(sandbox, job, results):
-        assert [] == list(results)
+        (result,) = results
+    assert (Outcome.RATE_LIMITED, 1, 429) == (result.outcome, result.attempts, result.status_code)
+    assert (7.0, 1) == (result.retry_after, len(about(sandbox, job)))
 
 
 def test_async_code_may_stop_a_run(sandbox: Sandbox) -> None:

@@ -1,0 +1,541 @@
+"""How runs end: when they are closed, abandoned or broken, each job has one result at the most."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+import structlog
+from attrs import evolve
+
+from jobcancel import (
+    ConfigurationError,
+    Outcome,
+    acancel_many,
+    cancel_many,
+    log,
+    register,
+    registry,
+)
+from jobcancel.providers.pulse import PULSE
+from jobcancel.sandbox import Fault
+from tests.virtual import CANCELLED, Vendors, after, now, play, reply
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import httpx
+
+    from jobcancel import CancelResult
+    from jobcancel.sandbox import Sandbox
+
+RUNNING: dict[str, Any] = {"pending": 0.0, "running": 1e6}
+
+
+def where(sandbox: Sandbox) -> dict[str, Any]:
+    return {"base_urls": sandbox.base_urls, "api_keys": sandbox.api_keys}
+
+
+def pulse(number: int) -> list[tuple[str, str]]:
+    return [("pulse", str(each)) for each in range(number)]
+
+
+def until(condition: Any) -> None:
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.01)
+
+
+# Closing
+
+
+async def limited_once(_method: str, job_id: str) -> httpx.Response:
+    """The first few jobs are refused for a moment, so that the lane has a pace."""
+    await asyncio.sleep(0.01)
+    return reply(429, retry_after="1") if job_id == "3" and now() < 0.5 else reply(200, CANCELLED)
+
+
+@pytest.mark.parametrize("settings", [{}, {"rate": "100/s"}, {"concurrency": 1}])
+@pytest.mark.parametrize("taken", [1, 4, 30])
+@pytest.mark.parametrize("how", ["close", "with", "cancel", "timeout"])
+def test_nothing_is_sent_after_the_end_however_it_comes(
+    how: str, taken: int, settings: dict[str, Any]
+) -> None:
+    async def take(results: Any) -> None:
+        for _ in range(taken):
+            await anext(results)
+
+    async def scene() -> tuple[int, int]:
+        vendors = Vendors({"pulse": limited_once})
+        results = vendors.run(pulse(1000), **settings)
+        if how == "close":
+            await take(results)
+            await results.aclose()
+        elif how == "with":
+            async with results:
+                await take(results)
+        elif how == "cancel":
+            task = asyncio.create_task(take(results))
+            await asyncio.sleep(0.011)
+            task.cancel()
+            await asyncio.wait([task])
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.2345):
+                    async for _ in results:
+                        await asyncio.sleep(0)
+        await results.aclose()
+        sent = len(vendors.sent)
+        assert {asyncio.current_task()} == asyncio.all_tasks()
+        await asyncio.sleep(60)
+        return sent, len(vendors.sent)
+
+    before, later = play(scene())
+    assert before == later < 1000
+
+
+def test_a_client_that_swallows_cancellations_cannot_keep_a_closed_run_open_or_send() -> None:
+    async def stubborn(_method: str, _job_id: str) -> httpx.Response:
+        for _ in range(50):
+            try:
+                await asyncio.sleep(1)
+            except asyncio.CancelledError:
+                continue
+        return reply(200, CANCELLED)
+
+    async def scene() -> tuple[list[CancelResult], int, float]:
+        vendors = Vendors({"pulse": stubborn})
+        results = vendors.run(pulse(100), concurrency=4, timeout=1e6, deadline=1e6)
+        asyncio.get_running_loop().call_later(1, asyncio.create_task, results.aclose())
+        told = [result async for result in results]
+        ended = now()
+        await asyncio.sleep(200)
+        return told, len(vendors.sent), ended
+
+    told, sent, ended = play(scene())
+    assert ({Outcome.UNKNOWN: 4}, 4) == (Counter(result.outcome for result in told), sent)
+    assert ended < 10
+
+
+@pytest.mark.usefixtures("_plug_in")
+def test_what_was_sent_has_a_result_when_a_run_is_closed() -> None:
+    register(evolve(PULSE, name="quick"))
+
+    async def scene() -> tuple[list[CancelResult], Vendors]:
+        vendors = Vendors({"pulse": after(5.0)})
+        vendors.answers["quick"] = after(0.01)
+        jobs = [*pulse(5), *(("quick", f"quick-{number}") for number in range(5))]
+        results = vendors.run(jobs, concurrency=8)
+        first = await anext(results)
+        await results.aclose()
+        return [first, *[result async for result in results]], vendors
+
+    told, vendors = play(scene())
+    assert {job_id for *_, job_id, _ in vendors.sent} == {result.job_id for result in told}
+    abandoned = [result for result in told if result.outcome is Outcome.UNKNOWN]
+    assert abandoned
+    assert {1} == {result.attempts for result in told}
+    assert all("the run was closed" in result.message for result in abandoned)
+    assert all(result.at is not None for result in told)
+
+
+def test_a_sync_run_gives_what_it_has_after_it_was_closed(sandbox: Sandbox) -> None:
+    jobs = [("pulse", sandbox.submit("pulse", **RUNNING)) for _ in range(6)]
+    sandbox.fault(*jobs[5], Fault(stall=60))
+    results = cancel_many(jobs, **where(sandbox))
+    until(lambda: results._run._begin is not None)
+    told = [next(results)]
+    until(lambda: len({r.path for r in sandbox.requests if jobs[5][1] in r.path}) == 1)
+    results.close()
+    told += results
+    assert {job_id for _, job_id in jobs} == {result.job_id for result in told}
+    assert Outcome.UNKNOWN is {r.job_id: r.outcome for r in told}[jobs[5][1]]
+    assert [] == list(results)
+
+
+def test_a_run_that_is_closed_before_it_began_sends_nothing(sandbox: Sandbox) -> None:
+    results = cancel_many(pulse(3), **where(sandbox))
+    results.close()
+    assert [] == list(results)
+
+    async def run() -> list[CancelResult]:
+        results = acancel_many(pulse(3), **where(sandbox))
+        await results.aclose()
+        return [result async for result in results]
+
+    assert [] == asyncio.run(run())
+    assert [] == sandbox.requests
+
+
+def test_what_blocks_the_thread_of_a_run_does_not_keep_close_waiting(sandbox: Sandbox) -> None:
+    """Nothing is sent, either, when it goes on."""
+    blocked, goes_on = threading.Event(), threading.Event()
+
+    class Blocking(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            blocked.set()
+            return goes_on.wait(60)
+
+    jobs = [("pulse", sandbox.submit("pulse", **RUNNING)) for _ in range(20)]
+    logger, blocking = logging.getLogger("jobcancel"), Blocking()
+    level = logger.level
+    logger.setLevel(logging.DEBUG)
+    logger.addFilter(blocking)
+    results = cancel_many(jobs, concurrency=1, **where(sandbox))
+    threading.Thread(target=lambda: next(results, None), daemon=True).start()
+    try:
+        assert blocked.wait(20)
+        sent = len(sandbox.requests)
+        results.close()
+        assert next(results, None) is None
+    finally:
+        goes_on.set()
+        logger.removeFilter(blocking)
+        logger.setLevel(level)
+    until(lambda: not results._run._thread.is_alive())  # type: ignore[union-attr]
+    assert sent == len(sandbox.requests)
+
+
+# Stopping
+
+
+def test_after_a_stop_each_job_that_was_sent_has_a_result_and_no_other() -> None:
+    async def answer(_method: str, job_id: str) -> httpx.Response:
+        await asyncio.sleep(0.1 + int(job_id) / 1000)
+        if int(job_id) % 3 == 0:
+            return reply(429, retry_after="30")
+        if int(job_id) % 3 == 1:
+            return reply(500)
+        return reply(200, CANCELLED)
+
+    async def scene(seconds: float) -> None:
+        vendors, read = Vendors({"pulse": answer}), []
+
+        async def jobs() -> AsyncIterator[tuple[str, str]]:
+            for job in pulse(200):
+                read.append(job)
+                yield job
+
+        results = vendors.run(jobs(), concurrency=8)
+        asyncio.get_running_loop().call_later(seconds, results.stop)
+        told = [result async for result in results]
+        sent = {job_id for *_, job_id, _ in vendors.sent}
+        assert Counter(sent) == Counter(result.job_id for result in told)
+        assert len(read) - len(sent) == results.unanswered
+        for result in told:
+            if int(result.job_id) % 3 == 0:
+                assert (Outcome.RATE_LIMITED, 1) == (result.outcome, result.attempts)
+
+    for seconds in (0.0, 0.05, 0.105, 0.2, 1.0, 3.0):
+        play(scene(seconds))
+
+
+# Whatever goes wrong in one job
+
+
+@pytest.fixture
+def _plug_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_registered", {})
+
+
+class Broken:
+    """A plug-in with a bug in one of its methods."""
+
+    def __init__(self, name: str, method: str, kind: type[BaseException]) -> None:
+        self.name, self.shares = name, None
+        self._method, self._kind = method, kind
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self._method:
+            return self._fail
+        return getattr(PULSE, name)
+
+    def _fail(self, *_: Any, **__: Any) -> Any:
+        raise self._kind("oh, sk-very-secret")
+
+
+@pytest.mark.parametrize("method", ["read_cancel", "cancel_request", "refuse", "must_read_first"])
+@pytest.mark.usefixtures("_plug_in")
+def test_a_bug_of_a_plug_in_is_one_unknown_result(method: str) -> None:
+    registry._registered["broken"] = Broken("broken", method, ZeroDivisionError)
+
+    async def scene() -> list[CancelResult]:
+        vendors = Vendors({"pulse": after(0.05, 404), "broken": after(0.05, 404)})
+        jobs = [*pulse(20), *(("broken", f"b-{number}") for number in range(20))]
+        return [result async for result in vendors.run(jobs)]
+
+    told = play(scene())
+    assert 40 == len({result.job_id for result in told}) == len(told)
+    broken = [result for result in told if result.provider == "broken"]
+    assert {Outcome.UNKNOWN} == {result.outcome for result in broken}
+    assert all("ZeroDivisionError" in result.message for result in broken)
+    assert {Outcome.NOT_FOUND} == {r.outcome for r in told if r.provider == "pulse"}
+
+
+@pytest.mark.usefixtures("_plug_in")
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_what_ends_a_process_comes_after_the_results(kind: type[BaseException]) -> None:
+    registry._registered["broken"] = Broken("broken", "read_cancel", kind)
+
+    async def scene() -> list[CancelResult]:
+        vendors = Vendors({"broken": after(0.05, 404)})
+        results = vendors.run([("broken", "1"), ("broken", "2")])
+        told = [await anext(results), await anext(results)]
+        with pytest.raises(kind):
+            await anext(results)
+        return told
+
+    assert {"1", "2"} == {result.job_id for result in play(scene())}
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, OSError, asyncio.CancelledError])
+def test_what_a_hook_of_the_callers_client_raises_is_one_unknown_result(
+    error: type[BaseException],
+) -> None:
+    async def raise_for_status(response: httpx.Response) -> None:
+        response.raise_for_status()
+        raise error("a hook, key")
+
+    async def scene() -> tuple[list[CancelResult], int]:
+        async def answer(_method: str, job_id: str) -> httpx.Response:
+            return reply(200, CANCELLED) if int(job_id) % 2 else reply(404)
+
+        vendors = Vendors({"pulse": answer})
+        client = {"event_hooks": {"response": [raise_for_status]}}
+        told = [result async for result in vendors.run(pulse(40), client=client)]
+        return told, len(vendors.sent)
+
+    told, sent = play(scene())
+    assert (40, 40) == (len({result.job_id for result in told}), sent)
+    assert ({Outcome.UNKNOWN}, {1}) == ({r.outcome for r in told}, {r.attempts for r in told})
+
+
+def test_no_more_files_can_be_opened_and_every_job_has_a_result(sandbox: Sandbox) -> None:
+    code = """
+import resource, sys
+from jobcancel import cancel_many
+jobs = [("pulse", f"j-{n}") for n in range(60)]
+results = cancel_many(iter(jobs), deadline=2, concurrency=40)
+first = next(results)
+used = len(__import__("os").listdir("/proc/self/fd"))
+resource.setrlimit(resource.RLIMIT_NOFILE, (used + 3, used + 3))
+told = [first, *results]
+print(len(told), len({r.job_id for r in told}), sorted({str(r.outcome) for r in told}))
+"""
+    for transport in ("aiohttp", "httpx"):
+        done = run_code(sandbox, code, JOBCANCEL_TRANSPORT=transport)
+        assert 0 == done.returncode, done.stderr
+        assert re.match(r"60 60 \['not-found'(, 'unknown')?\]\n", done.stdout), done.stdout
+
+
+# Logging
+
+
+@pytest.fixture
+def _reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "_reported", set())
+
+
+@pytest.mark.usefixtures("_reported")
+@pytest.mark.parametrize("way", ["structlog", "filter"])
+def test_logging_that_raises_decides_nothing_and_is_reported_once(
+    way: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    caplog.set_level(logging.DEBUG, logger="jobcancel")
+    if way == "structlog":
+        structlog.configure(processors=[fail])
+    else:
+        logging.getLogger("jobcancel").addFilter(fail)
+    try:
+        told = play(_all_of(Vendors({"pulse": after(0.05)})))
+    finally:
+        structlog.reset_defaults()
+        logging.getLogger("jobcancel").removeFilter(fail)
+    assert {Outcome.CANCELLED: 30} == Counter(result.outcome for result in told)
+    assert 1 == capsys.readouterr().err.count("the logging of 'cancel.sent' failed")
+
+
+async def _all_of(vendors: Vendors) -> list[CancelResult]:
+    return [result async for result in vendors.run(pulse(30))]
+
+
+@pytest.mark.usefixtures("_reported")
+def test_logging_that_raises_is_not_reported_where_the_library_is_told_not_to(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    structlog.configure(processors=[fail])
+    try:
+        log.emit(logging.INFO, "cancel.sent")
+    finally:
+        structlog.reset_defaults()
+    assert "" == capsys.readouterr().err
+
+
+# Processes
+
+
+def run_code(
+    sandbox: Sandbox, code: str, *options: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *options, "-c", code],
+        env={**os.environ, **sandbox.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+
+@pytest.fixture
+def stalled(sandbox: Sandbox) -> Sandbox:
+    """Has one job that is answered at once, and many that are not answered for a minute."""
+    for number in range(50):
+        sandbox.fault("pulse", f"stalled-{number}", Fault(stall=60.0), times=None)
+    return sandbox
+
+
+ABANDONED = """
+import sys
+from jobcancel import cancel_many
+jobs = [("pulse", "unknown"), *(("pulse", f"stalled-{n}") for n in range(50))]
+results = cancel_many(jobs, timeout=60, deadline=60, max_wait=60)
+print(next(results).outcome, flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "said"),
+    [
+        ("", 0, ""),
+        ("sys.exit(3)", 3, ""),
+        ("raise ZeroDivisionError", 1, "ZeroDivisionError"),
+        ("for result in results: pass", 1, "KeyboardInterrupt"),
+        ("del results; import gc; gc.collect()", 0, ""),
+    ],
+)
+def test_a_process_that_abandons_a_run_ends_at_once(
+    stalled: Sandbox, how: str, status: int, said: str
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-W", "always::ResourceWarning", "-c", ABANDONED + how],
+        env={**os.environ, **stalled.environ},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert "not-found\n" == process.stdout.readline()
+        if said == "KeyboardInterrupt":
+            until(lambda: any("stalled" in request.path for request in stalled.requests))
+            process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=15)
+    finally:
+        process.kill()
+    assert status == process.returncode
+    assert said in err
+    assert ("unclosed results of cancel_many" in err) == (said != "KeyboardInterrupt")
+    assert "Fatal" not in err
+
+
+def test_a_forked_process_is_told_that_the_run_is_not_its_own(stalled: Sandbox) -> None:
+    code = """
+import os
+if (child := os.fork()) == 0:
+    try:
+        next(results)
+    except Exception as error:
+        print(type(error).__name__, error, flush=True)
+    results.stop(); results.close()
+    sys.exit(0)
+print(os.waitpid(child, 0)[1])
+results.close()
+"""
+    done = run_code(stalled, ABANDONED + code)
+    assert 0 == done.returncode, done.stderr
+    assert done.stdout.startswith("not-found\nConfigurationError this run belongs to the process")
+    assert done.stdout.endswith("\n0\n")
+    assert "" == done.stderr
+
+
+def test_any_thread_may_take_results(sandbox: Sandbox) -> None:
+    jobs = [("pulse", sandbox.submit("pulse", **RUNNING)) for _ in range(60)]
+    results = cancel_many(jobs, **where(sandbox))
+    told: list[CancelResult] = []
+    threads = [threading.Thread(target=lambda: told.extend(results)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(job_id for _, job_id in jobs) == sorted(result.job_id for result in told)
+
+
+def test_another_event_loop_is_told_that_the_run_is_not_its_own(sandbox: Sandbox) -> None:
+    results = acancel_many(pulse(2), **where(sandbox))
+
+    async def first() -> CancelResult:
+        return await anext(results)
+
+    async def second() -> None:
+        with pytest.raises(ConfigurationError, match="belong to another event loop"):
+            await anext(results)
+        await results.aclose()
+        results.stop()
+
+    assert Outcome.NOT_FOUND is asyncio.run(first()).outcome
+    asyncio.run(second())
+
+
+def test_results_that_are_dropped_in_a_loop_that_goes_on_end_their_run() -> None:
+    async def scene() -> tuple[int, int]:
+        vendors = Vendors({"pulse": after(1.0)})
+        results = vendors.run(pulse(1000))
+        await anext(results)
+        with pytest.warns(ResourceWarning, match="unclosed results of acancel_many"):
+            del results
+        await asyncio.sleep(0.1)
+        sent = len(vendors.sent)
+        await asyncio.sleep(60)
+        return sent, len(vendors.sent)
+
+    before, later = play(scene())
+    assert before == later < 100
+
+
+def test_a_run_works_in_a_thread_of_trios(sandbox: Sandbox) -> None:
+    async def run() -> list[CancelResult]:
+        return list(cancel_many(pulse(3), **where(sandbox)))
+
+    assert {Outcome.NOT_FOUND} == {result.outcome for result in anyio.run(run, backend="trio")}
+
+
+def test_a_vendor_that_refuses_for_good_ends_the_run() -> None:
+    async def scene() -> tuple[Counter[Outcome], float]:
+        vendors = Vendors({"pulse": after(0.01, 429, {}, retry_after="1")})
+        told = [result async for result in vendors.run(pulse(100), max_wait=10)]
+        return Counter(result.outcome for result in told), now()
+
+    outcomes, seconds = play(scene())
+    assert {Outcome.RATE_LIMITED: 100} == outcomes
+    assert seconds < 15
