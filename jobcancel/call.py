@@ -126,6 +126,8 @@ class Call:
         if not isinstance(reply, Response):
             return Reading(message=reply.reason)
         reading = with_longest_wait(read(self.job, reply), reply, self.clock.wall())
+        if reading.astray:
+            reply.distrust()
         if reading.retry_after is not None:
             self.asked = max(reading.retry_after, self.asked or 0.0)
         return reading

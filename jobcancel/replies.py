@@ -156,6 +156,7 @@ class Replies:
             refused=meaning.refused,
             look=meaning.look,
             vague=meaning.vague,
+            astray=strange,
             repeat=not meaning.refused and self._repeatable(response, said),
             retry_after=said.retry_after,
             message=f"the reply is about another job, {said.job_id!r}" if strange else message,

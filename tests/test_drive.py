@@ -444,7 +444,7 @@ def test_two_hundred_threads_need_one_request_each() -> None:
 
 
 def test_our_own_client_also_works_outside_a_call() -> None:
-    with Wire([ACCEPT]) as wire, transport.new_client() as client:
+    with Wire([ACCEPT]) as wire, transport.Client() as client:
         request = client.build_request("GET", wire.url, timeout=5.0, headers={}, content=None)
         reply = client.send(request)
         assert SUCCESS == reply.read()
