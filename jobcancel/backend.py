@@ -11,13 +11,17 @@ server that sends a byte now and then could hold a caller forever.
 
 from __future__ import annotations
 
+# Also what others import where they need it: later, a signal handler could find it half made.
+import encodings.idna  # noqa: F401 - by `socket` and `ssl`, for every host
 import re
 import socket
 import ssl
 import time
+import uuid  # noqa: F401 - by `flow`
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import anyio
+import certifi  # noqa: F401 - by httpx, for TLS
 import httpcore
 from attrs import define, field, frozen
 from httpcore import URL, Request

@@ -6,6 +6,7 @@ What the calls do is in `client`; here is only which client they use.
 from __future__ import annotations
 
 import atexit
+import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 _shared = Canceller()
 # Not closed: the application's own exit handlers may still cancel jobs.
 atexit.register(_shared._disconnect_for_good)  # noqa: SLF001 - a sibling
+if not threading.main_thread().is_alive():  # one of them is the first to do so
+    _shared._disconnect_for_good()  # noqa: SLF001 - a sibling
 
 
 @cache

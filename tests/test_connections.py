@@ -314,7 +314,7 @@ def test_a_connection_is_kept_for_the_next_call(run: Run) -> None:
 @pytest.mark.parametrize("way", [reset, sent(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")])
 def test_an_exchange_that_breaks_takes_the_idle_connections_with_it(way: Behaviour) -> None:
     """A server that was started anew, or a router that forgot them: all of them are dead."""
-    together, old = threading.Barrier(5), set()
+    together, old = threading.Barrier(5), set[socket.socket]()
 
     def serve(connection: socket.socket, request: bytes) -> None:
         if len(wire.requests) <= 5:
@@ -347,7 +347,7 @@ def test_an_async_exchange_that_breaks_takes_the_idle_connections_with_it(
     by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JOBCANCEL_TRANSPORT", by)
-    together, old = threading.Barrier(5), set()
+    together, old = threading.Barrier(5), set[socket.socket]()
 
     def serve(connection: socket.socket, request: bytes) -> None:
         if len(wire.requests) <= 5:
