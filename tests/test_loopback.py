@@ -19,7 +19,7 @@ from jobcancel import Canceller, ConfigurationError
         "localhost.evil.com",
         "[::ffff:1.2.3.4]",
         "128.0.0.1",
-        "0.0.0.0",
+        "0.0.0.0",  # noqa: S104 - nothing is bound
         "[::]",
     ],
 )

@@ -59,7 +59,8 @@ def shows_key(value: object, depth: int = 6) -> bool:
     elif isinstance(value, list | tuple | set | frozenset):
         parts = list(value)
     elif attrs.has(type(value)):
-        parts = [getattr(value, field.name, None) for field in attrs.fields(type(value))]
+        fields: Any = attrs.fields(type(value))  # type: ignore[arg-type]  # it has some
+        parts = [getattr(value, field.name, None) for field in fields]
     elif isinstance(value, httpx.Request):
         parts = [value.headers.raw]
     return any(shows_key(part, depth - 1) for part in parts)
