@@ -255,9 +255,10 @@ def test_threads_and_signals_share_one_client() -> None:
 
         def handle(*_: object) -> None:
             outcomes.append(canceller.cancel("pulse", "1").outcome)
+            signal.setitimer(signal.ITIMER_REAL, 0.002)
 
         before = signal.signal(signal.SIGALRM, handle)
-        signal.setitimer(signal.ITIMER_REAL, 0.002, 0.002)
+        signal.setitimer(signal.ITIMER_REAL, 0.002)
         others = [
             threading.Thread(target=lambda: [canceller.cancel("pulse", "1") for _ in range(50)])
             for _ in range(2)
