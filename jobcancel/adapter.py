@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
 
 from attrs import Factory, field, frozen
@@ -141,6 +141,7 @@ class Response:
         content: the body after decompression, or None when it could not be read.
         problem: why the body could not be read.
         body: the JSON object that `content` holds, or None.
+        distrust: closes the connection that it came over: it answers another request.
     """
 
     status_code: int
@@ -148,6 +149,7 @@ class Response:
     content: bytes | None = b""
     problem: str = ""
     body: Mapping[str, Any] | None = Factory(lambda self: parse(self.content), takes_self=True)
+    distrust: Callable[[], None] = field(default=lambda: None, eq=False, repr=False)
 
 
 @frozen(kw_only=True)
@@ -161,6 +163,7 @@ class Reading:
         look: whether an acceptance says so little that the job is to be read once in any case.
         vague: whether anything would have been such an acceptance, even of a job that is not there.
         gone: whether a job that this call cancelled cannot be found afterwards at this vendor.
+        astray: whether the reply is about another job, and so the answer to another request.
         repeat: whether the request may be sent again after this reply.
         retry_after: seconds that the reply asks to wait.
         message: the vendor's words, or what was wrong with the reply.
@@ -177,6 +180,7 @@ class Reading:
     look: bool = False
     vague: bool = False
     gone: bool = False
+    astray: bool = False
     repeat: bool = True
     retry_after: float | None = None
     message: str = ""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _LONGEST_URL = 2_000
 _HOST_PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+# Python reads the address only, and nothing of what stands beside the brackets.
+_BRACKETED = re.compile(r"\[[^\[\]]+\](?::[0-9]*)?")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?")
 
 
@@ -131,9 +133,9 @@ def _checked(provider: str, default_url: str, url: str, *, allow_http: bool) -> 
         raise ConfigurationError(f"{wrong}is longer than {_LONGEST_URL:,} characters{right}")
     if parts.scheme not in {"http", "https"} or not url.isprintable() or " " in url:
         raise ConfigurationError(f"{wrong}is not an http or https URL: {url!r}{right}")
-    if not _is_host(host, bracketed="[" in parts.netloc) or port == 0:
+    if not _is_host(host, parts.netloc) or port == 0:
         raise ConfigurationError(f"{wrong}has no valid host or port: {url!r}{right}")
-    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
+    if parts.scheme == "http" and not allow_http and not is_loopback(host):
         raise ConfigurationError(
             f"{wrong}is plain http to {host}, which would show the key to the network; use "
             "https, or allow_http=True on the client if you mean it"
@@ -141,20 +143,38 @@ def _checked(provider: str, default_url: str, url: str, *, allow_http: bool) -> 
     return url.rstrip("/")
 
 
-def _is_host(host: str, *, bracketed: bool) -> bool:
+def _is_host(host: str, netloc: str) -> bool:
+    if "[" in netloc or "]" in netloc:
+        return _BRACKETED.fullmatch(netloc) is not None and _address(host) is not None
     labels = host.removesuffix(".").split(".")
-    if bracketed or labels[-1].isdigit():
+    if labels[-1].isdigit():
         return _address(host) is not None
     return all(map(_LABEL.fullmatch, labels))
 
 
 def _is_on_this_machine(url: str) -> bool:
-    return _is_loopback(urlsplit(url).hostname or "")
+    return is_loopback(urlsplit(url).hostname or "")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine, whichever way it is written.
+
+    A key may be sent to it in clear, and is never sent to it through a proxy.
+
+    Args:
+        host: a name or an address, without brackets; an IPv6 address may have a zone.
+
+    Example:
+        >>> [is_loopback(host) for host in ("127.0.0.2", "0:0:0:0:0:0:0:1", "::1%25lo")]
+        [True, True, True]
+        >>> is_loopback("localhost.example")
+        False
+    """
     address = _address(host)
-    return host == "localhost" if address is None else address.is_loopback
+    if address is None:
+        return host.lower().removesuffix(".") == "localhost"
+    # Older versions of Python do not look inside an IPv4 address that is written as IPv6.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:

@@ -147,7 +147,10 @@ class Call:
         """Return what a reply means, a missing one included."""
         if not isinstance(reply, Response):
             return Reading(message=reply.reason)
-        return with_longest_wait(read(self.job, reply), reply, self.clock.wall())
+        reading = with_longest_wait(read(self.job, reply), reply, self.clock.wall())
+        if reading.astray:
+            reply.distrust()
+        return reading
 
     def request_wait(self, reading: Reading) -> None:
         """Keep the wait that a reply to the cancel asks for."""

@@ -7,14 +7,14 @@ arguments are checked in `prepare`; what is decided is in `flow`.
 from __future__ import annotations
 
 import os
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from jobcancel import drive, log, transport
 from jobcancel.config import hidden
 from jobcancel.errors import ConfigurationError
 from jobcancel.http import AsyncHttpClient, HttpClient
-from jobcancel.limit import is_limited
+from jobcancel.lazy import load
 from jobcancel.prepare import Client
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ class Canceller(Client[HttpClient, HttpClient]):
     """
 
     _http_kind = "Client"
-    _new_http_client = staticmethod(transport.new_client)
+    _is_last = False
+    _new_http_client = transport.Client
 
     def cancel(
         self,
@@ -116,29 +117,30 @@ class Canceller(Client[HttpClient, HttpClient]):
         max_wait: float = 60.0,
     ) -> CancelResults:
         """Cancel many jobs, as `jobcancel.cancel_many` does, with this client's settings."""
-        from jobcancel import many  # and with it asyncio, which single sync calls do without
-
         self.check_open()
+        many = load("jobcancel.many")  # and with it asyncio, which single sync calls do without
         limits = many.Limits(concurrency, rate, max_wait)
         if self._http_client is not None:
             raise ConfigurationError(
                 "cancel_many sends asynchronously, which the http_client of this Canceller "
                 "cannot; use AsyncCanceller(http_client=...) and its cancel_many"
             )
-        return many.CancelResults(self, jobs, limits)
+        results: CancelResults = many.CancelResults(self, jobs, limits)
+        return results
 
     @contextmanager
     def _http(self) -> Iterator[HttpClient]:
-        """Give the HTTP client for one call.
-
-        A signal handler that interrupted an exchange gets one of its own: that exchange may hold
-        the lock of the other's connections, and goes on only when the handler has returned.
-        """
-        if self._http_client is not None or not is_limited():
+        """Give the HTTP client for one call, which closes it when there may be no other."""
+        try:
             yield self.http()
-            return
-        with closing(self._new_http_client()) as client:
-            yield client
+        finally:
+            if self._is_last:
+                self._disconnect()
+
+    def _disconnect_for_good(self) -> None:
+        """Keep no connection any more; calls open their own."""
+        self._is_last = True
+        self._disconnect()
 
     def close(self) -> None:
         """Close the connections; the client cannot be used any more."""
@@ -228,11 +230,11 @@ class AsyncCanceller(Client[AsyncHttpClient, transport.AsyncClients]):
         max_wait: float = 60.0,
     ) -> AsyncCancelResults:
         """Cancel many jobs, as `jobcancel.acancel_many` does, with this client's settings."""
-        from jobcancel import many  # and with it asyncio, which single sync calls do without
-
         self.check_open()
+        many = load("jobcancel.many")  # and with it asyncio, which single sync calls do without
         limits = many.Limits(concurrency, rate, max_wait)
-        return many.AsyncCancelResults(self, jobs, limits)
+        results: AsyncCancelResults = many.AsyncCancelResults(self, jobs, limits)
+        return results
 
     async def aclose(self) -> None:
         """Close the connections; the client cannot be used any more."""

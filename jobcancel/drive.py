@@ -8,19 +8,20 @@ clients are made is in `transport`.
 from __future__ import annotations
 
 import logging
+import sys
 import time
 import zlib
 from collections.abc import Mapping
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from jobcancel import log
 from jobcancel._version import __version__
 from jobcancel.adapter import Request, Response, parse
 from jobcancel.call import Flow, NoReply, NotSent, Pause, Reply, Send
 from jobcancel.http import errors_of
-from jobcancel.limit import time_limit
 from jobcancel.transport import AsyncClients
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ T = TypeVar("T")
 # A reply is a few hundred bytes; a Pulse status may hold 5 MB of result.
 _LARGEST_BODY = 16 * 2**20
 _LONGEST_REASON = 300
+_FIRST_FINAL = 200
+# How any client is to send: nothing of its own added, and the body left to us.
+_AS_IT_IS = {"stream": True, "auth": None, "follow_redirects": False}
 _HEADERS = {
     "accept": "application/json",
     "accept-encoding": "gzip",
@@ -85,22 +89,24 @@ async def arun(flow: Flow[T], client: AsyncHttpClient | AsyncClients, clock: Clo
 
 def _exchange(client: HttpClient, send: Send) -> Reply:
     errors = errors_of(type(client))
-    received = _Received(send.request)
+    received, handled = _Received(send.request), sys.exception()
     try:
-        with time_limit(send.timeout):
-            request = _build(client, send, send.timeout)
-            reply = client.send(request, stream=True, auth=None, follow_redirects=False)
-            try:
-                received.begin(reply)
-                if not reply.is_stream_consumed:
-                    for chunk in reply.iter_raw():
-                        if not received.feed(chunk):
-                            break
-            finally:
-                reply.close()
+        # The request has the key in it, so no local variable holds it.
+        reply = client.send(_build(client, send, send.timeout), **_AS_IT_IS)
+        try:
+            received.begin(reply)
+            if not reply.is_stream_consumed:
+                for chunk in reply.iter_raw():
+                    if not received.feed(chunk):
+                        break
+        finally:
+            reply.close()
     except errors.failures as error:
         return _fault(error, errors, send)
-    return received.response()
+    except BaseException as error:
+        _clear_locals(error, handled)
+        raise
+    return _whole(received, reply)
 
 
 async def aexchange(client: AsyncHttpClient | AsyncClients, send: Send) -> Reply:
@@ -115,22 +121,21 @@ async def aexchange(client: AsyncHttpClient | AsyncClients, send: Send) -> Reply
         left = send.timeout - (time.monotonic() - began)
         return await _within(leased, send, left)
     finally:
-        await client.give_back(leased)
+        client.give_back()
 
 
 async def _within(client: AsyncHttpClient, send: Send, seconds: float) -> Reply:
     """Do one exchange in so many seconds."""
     received = _Received(send.request)
     if errors_of(type(client)).keeps_time:
-        return await _receive(client, send, seconds, received) or received.response()
+        return await _receive(client, send, seconds, received)
     import anyio  # comes with httpx; works under asyncio and trio
 
-    fault = None
     with anyio.move_on_after(seconds) as scope:
-        fault = await _receive(client, send, seconds, received, scope.cancel)
-    if fault is None and scope.cancelled_caught and not received.problem:
-        fault = NoReply(f"no complete reply within {send.timeout:g} seconds")
-    return fault or received.response()
+        return await _receive(client, send, seconds, received, scope.cancel)
+    if received.problem:
+        return received.response()
+    return NoReply(f"no complete reply within {send.timeout:g} seconds")
 
 
 async def _receive(
@@ -139,12 +144,19 @@ async def _receive(
     seconds: float,
     received: _Received,
     enough: Callable[[], None] | None = None,
-) -> NotSent | NoReply | None:
-    """Send, and collect in `received` what comes; the fault when there was one."""
-    errors = errors_of(type(client))
+) -> Reply:
+    """Send, collect in `received` what comes, and return what came of it.
+
+    Args:
+        client: sends.
+        send: what.
+        seconds: what the client is told that it may take.
+        received: where the reply is collected.
+        enough: ends the exchange when the rest need not be read.
+    """
+    errors, handled = errors_of(type(client)), sys.exception()
     try:
-        request = _build(client, send, seconds)
-        reply = await client.send(request, stream=True, auth=None, follow_redirects=False)
+        reply = await client.send(_build(client, send, seconds), **_AS_IT_IS)
         try:
             received.begin(reply)
             if not reply.is_stream_consumed:
@@ -159,11 +171,44 @@ async def _receive(
             await reply.aclose()
     except errors.failures as error:
         return _fault(error, errors, send)
-    return None
+    except BaseException as error:
+        _clear_locals(error, handled)
+        raise
+    return _whole(received, reply)
+
+
+def _whole(received: _Received, reply: Any) -> Reply:  # noqa: ANN401 - httpx's or httpx2's
+    """Return what was received, if it is a reply that ends a request."""
+    if received.status_code < _FIRST_FINAL:
+        return NoReply(f"HTTP {received.status_code}, which does not answer the request")
+    response = received.response()
+    distrust = reply.extensions.get("distrust")
+    return response if distrust is None else evolve(response, distrust=distrust)
+
+
+def _clear_locals(error: BaseException, handled: BaseException | None) -> None:
+    """Forget the local variables of the libraries that an error came through.
+
+    They hold the request as it is sent, with the key; what reports errors shows them. The lines
+    that the error came through are still there.
+
+    Args:
+        error: what is raised.
+        handled: what the caller was handling before, which is none of ours.
+    """
+    errors: list[BaseException | None] = [error]
+    seen: set[BaseException | None] = {None, handled}
+    while errors:
+        if (each := errors.pop()) is not None and each not in seen:
+            seen.add(each)
+            clear_frames(each.__traceback__)
+            errors += [each.__cause__, each.__context__]
+            errors += each.exceptions if isinstance(each, BaseExceptionGroup) else ()
 
 
 def _build(client: HttpClient | AsyncHttpClient, send: Send, seconds: float) -> Any:  # noqa: ANN401 - httpx's or httpx2's
     request = send.request
+    own = {"owner": request.key} if errors_of(type(client)).separates_keys else {}
     name, spell = request.credential.header, request.credential.spell
     # The key is spelled out in this expression only, so that no traceback's locals show it.
     return client.build_request(
@@ -176,6 +221,7 @@ def _build(client: HttpClient | AsyncHttpClient, send: Send, seconds: float) -> 
             name: spell(request.key.reveal()),
         },
         timeout=seconds,
+        **own,
     )
 
 

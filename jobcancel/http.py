@@ -59,12 +59,15 @@ class Errors:
         never_sent: those of them after which the request cannot have arrived.
         timeouts: those that say that time was up.
         keeps_time: whether `timeout` is for the whole exchange, to the last byte of the body.
+        separates_keys: whether `build_request` takes the `owner` of a request, a key whose
+            connections no other's requests use.
     """
 
     failures: tuple[type[Exception], ...]
     never_sent: tuple[type[Exception], ...]
     timeouts: tuple[type[Exception], ...]
     keeps_time: bool = False
+    separates_keys: bool = False
 
 
 # The errors after which a request cannot have arrived, by the names that both libraries use;
@@ -88,13 +91,16 @@ def module_of(kind: type) -> Any:  # noqa: ANN401 - the module httpx or httpx2
 def errors_of(kind: type) -> Errors:
     """Return what a kind of client raises: what it says itself, or what its library has."""
     own: Errors | None = getattr(kind, "errors", None)
-    if own is not None:
-        return own
-    library = module_of(kind)
+    return errors_of_library(module_of(kind)) if own is None else own
+
+
+def errors_of_library(library: Any, *, separates_keys: bool = False) -> Errors:  # noqa: ANN401 - the module httpx or httpx2
+    """Return what clients of a library raise; `separates_keys` as for `Errors`."""
     return Errors(
         # A client of the caller's own also follows up where a redirect leads, as far as working
         # out the address, and raises when that is malformed.
         failures=(library.RequestError, library.InvalidURL, UnicodeError),
         never_sent=tuple(getattr(library, name) for name in _NEVER_SENT),
         timeouts=(library.TimeoutException,),
+        separates_keys=separates_keys,
     )

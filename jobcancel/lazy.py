@@ -1,17 +1,66 @@
-"""Names of a package that are imported when they are first asked for (PEP 562).
+"""Modules that are imported late, and names of a package that come when asked for (PEP 562).
 
 The pytest plug-in is loaded into every test run of every environment that has jobcancel; whoever
 does not use it should not wait for an HTTP library.
+
+A signal handler may cancel a job at any moment, also while the main thread is in the middle of an
+import. It would find that module half made, for Python lets a thread see what it is importing
+itself. So whatever is imported late is imported in another thread: handlers run in the main one,
+which only waits, and a handler that needs the same module waits as well.
 """
 
 from __future__ import annotations
 
+import _thread
 import sys
+import threading
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+# A handler that interrupts an import of the application's own may have to go on without it.
+_PATIENCE = 10.0
+
+_loaded: dict[str, Any] = {}
+
+
+def load(name: str) -> Any:  # noqa: ANN401 - a module
+    """Import a module, whole at every moment for signal handlers, too.
+
+    Args:
+        name: its full name.
+    """
+    if name not in _loaded:
+        is_main = threading.get_ident() == threading.main_thread().ident
+        _loaded[name] = _imported_in_thread(name) if is_main else import_module(name)
+    return _loaded[name]
+
+
+def _imported_in_thread(name: str) -> Any:  # noqa: ANN401 - a module
+    errors: list[BaseException] = []
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def run() -> None:
+        # As `threading` does, whose own threads a handler could not start at every moment.
+        sys.settrace(threading.gettrace())
+        try:
+            import_module(name)
+        except BaseException as error:  # noqa: BLE001 - raised below, in the thread that asked
+            errors.append(error)
+        finally:
+            done.release()
+
+    try:
+        _thread.start_new_thread(run, ())
+    except RuntimeError:  # there are no threads here, or no more at the interpreter's end
+        return import_module(name)
+    done.acquire(timeout=_PATIENCE)
+    if errors:
+        raise errors[0]
+    return import_module(name)
 
 
 def lazily(
@@ -28,7 +77,7 @@ def lazily(
     def get(name: str) -> object:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = space[name] = getattr(import_module(f"{package}.{modules[name]}"), name)
+        value = space[name] = getattr(load(f"{package}.{modules[name]}"), name)
         return value
 
     return get, lambda: sorted({*space, *modules})

@@ -21,6 +21,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from jobcancel.lazy import load
 from jobcancel.models import Outcome
 
 if TYPE_CHECKING:
@@ -70,9 +71,7 @@ def _emit(level: int, event: str, values: Mapping[str, object]) -> None:
     if (structlog := _structlog()) is not None:
         getattr(structlog.get_logger("jobcancel"), _METHODS[level])(event, **known)
     else:
-        from structlog.processors import LogfmtRenderer
-
-        render = LogfmtRenderer(key_order=["event"])
+        render = load("structlog.processors").LogfmtRenderer(key_order=["event"])
         _logger.log(level, "%s", render(None, "", {"event": event, **known}))
 
 

@@ -8,12 +8,12 @@ API keys, so none can take a built-in name.
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from jobcancel.adapter import Adapter
 from jobcancel.errors import BrokenAdapter, ConfigurationError, UnknownProvider, WrongType
+from jobcancel.lazy import load
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -136,7 +136,7 @@ def providers() -> tuple[str, ...]:
 @cache
 def _built_in(provider: str) -> Adapter:
     module, _, attribute = BUILT_IN[provider].partition(":")
-    return cast("Adapter", getattr(import_module(module), attribute))
+    return cast("Adapter", getattr(load(module), attribute))
 
 
 @cache

@@ -165,6 +165,7 @@ class Replies:
             look=meaning.look,
             vague=meaning.vague,
             gone=self.gone_after_cancel,
+            astray=strange,
             repeat=not refused and self._repeatable(response, said, foreign=foreign),
             retry_after=said.retry_after,
             message=f"the reply is about another job, {said.job_id!r}" if strange else message,

@@ -6,11 +6,13 @@ What the calls do is in `client`; here is only which client they use.
 from __future__ import annotations
 
 import atexit
+import threading
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jobcancel.client import AsyncCanceller, Canceller
 from jobcancel.config import hidden, hidden_keys
+from jobcancel.lazy import load
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -20,21 +22,26 @@ if TYPE_CHECKING:
         Mapping,
     )
 
-    from anyio.lowlevel import RunVar
+    from anyio.lowlevel import RunVar, RunvarToken
 
     from jobcancel.items import Item
     from jobcancel.many import AsyncCancelResults, CancelResults
     from jobcancel.models import CancelResult, JobReading
 
+    _Token: TypeAlias = RunvarToken[tuple[AsyncCanceller, AsyncGenerator[None, Any]]]
+
 # The module-level calls share one warm client a process, and one for each event loop: a new
 # client and its first connection cost many times what a request does.
 _shared = Canceller()
-# Not closed for good: the application's own exit handlers may still cancel jobs.
-atexit.register(_shared._disconnect)  # noqa: SLF001 - a sibling
+# Not closed: the application's own exit handlers may still cancel jobs.
+atexit.register(_shared._disconnect_for_good)  # noqa: SLF001 - a sibling
+if not threading.main_thread().is_alive():  # one of them is the first to do so
+    _shared._disconnect_for_good()  # noqa: SLF001 - a sibling
 
 
 @cache
-def _shared_async() -> RunVar[tuple[AsyncCanceller, AsyncGenerator[None]]]:
+def _shared_async() -> RunVar[tuple[AsyncCanceller, AsyncGenerator[None, _Token]]]:
+    load("jobcancel.backend")  # all that a signal handler needs, before this thread imports more
     from anyio.lowlevel import RunVar  # comes with httpx
 
     return RunVar("jobcancel")
@@ -48,15 +55,20 @@ async def _loops_own() -> AsyncCanceller:
         client = AsyncCanceller()
         keeper = _close_at_shutdown(client)
         await anext(keeper)
-        _shared_async().set((client, keeper))
+        await keeper.asend(_shared_async().set((client, keeper)))
         return client
 
 
-async def _close_at_shutdown(client: AsyncCanceller) -> AsyncGenerator[None]:
-    """Close `client` when the event loop ends: it finishes its asynchronous generators then."""
+async def _close_at_shutdown(client: AsyncCanceller) -> AsyncGenerator[None, _Token]:
+    """Close `client` when the event loop ends: it finishes its asynchronous generators then.
+
+    It is sent what makes the loop forget the client, which would keep the loop alive.
+    """
+    kept = yield
     try:
         yield
     finally:
+        _shared_async().reset(kept)
         await client.aclose()
 
 
@@ -246,8 +258,7 @@ def acancel_many(
     verify: bool = False,
 ) -> AsyncCancelResults:
     """Cancel many jobs from async code (asyncio); everything as for `cancel_many`."""
-    from jobcancel import many  # and with it asyncio, which single sync calls do without
-
+    many = load("jobcancel.many")  # and with it asyncio, which single sync calls do without
     api_keys = hidden_keys(api_keys)
     canceller = AsyncCanceller(
         api_keys=api_keys,
@@ -257,4 +268,7 @@ def acancel_many(
         verify=verify,
     )
     limits = many.Limits(concurrency, rate, max_wait)
-    return many.AsyncCancelResults(canceller, jobs, limits, then=canceller.aclose)
+    results: AsyncCancelResults = many.AsyncCancelResults(
+        canceller, jobs, limits, then=canceller.aclose
+    )
+    return results

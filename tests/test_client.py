@@ -202,9 +202,9 @@ def test_two_threads_that_come_first_at_once_use_one_client(
 ) -> None:
     both_are_here = threading.Barrier(2)
 
-    def slow() -> httpx.Client:
+    def slow() -> transport.Client:
         both_are_here.wait(5)
-        return transport.new_client()
+        return transport.Client()
 
     canceller = Canceller()
     monkeypatch.setattr(canceller, "_new_http_client", slow)
@@ -326,40 +326,6 @@ def test_a_signal_handler_may_cancel_a_job_in_the_middle_of_a_call(configured: S
         outcomes.append(cancel("pulse", job_id).outcome)
     finally:
         signal.signal(signal.SIGALRM, before)
-    assert [Outcome.CANCELLED] * 2 == outcomes
-
-
-class _LockWithSignal:
-    """The lock of a pool's connections; the first time it is taken, a signal comes."""
-
-    def __init__(self) -> None:
-        self.lock, self.taken = threading.Lock(), 0
-
-    def __enter__(self) -> None:
-        assert self.lock.acquire(timeout=5), "the call that was interrupted holds it"
-        self.taken += 1
-        if self.taken == 1:
-            signal.raise_signal(signal.SIGALRM)
-
-    def __exit__(self, *_: object) -> None:
-        self.lock.release()
-
-
-def test_a_signal_handler_does_not_wait_for_the_call_that_it_interrupted(
-    configured: Sandbox,
-) -> None:
-    job_id, urgent = configured.submit("pulse"), configured.submit("pulse")
-    outcomes = []
-    with Canceller() as canceller:
-        pool = canceller.http()._transport._pool  # type: ignore[attr-defined]
-        pool._optional_thread_lock = _LockWithSignal()
-        before = signal.signal(
-            signal.SIGALRM, lambda *_: outcomes.append(canceller.cancel("pulse", urgent).outcome)
-        )
-        try:
-            outcomes.append(canceller.cancel("pulse", job_id).outcome)
-        finally:
-            signal.signal(signal.SIGALRM, before)
     assert [Outcome.CANCELLED] * 2 == outcomes
 
 

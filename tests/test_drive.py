@@ -27,6 +27,7 @@ from jobcancel import (
     AsyncCanceller,
     Canceller,
     CancelResult,
+    ConfigurationError,
     JobState,
     Outcome,
     http,
@@ -447,7 +448,7 @@ def test_two_hundred_threads_need_one_request_each() -> None:
 
 
 def test_our_own_client_also_works_outside_a_call() -> None:
-    with Wire([ACCEPT]) as wire, transport.new_client() as client:
+    with Wire([ACCEPT]) as wire, transport.Client() as client:
         request = client.build_request("GET", wire.url, timeout=5.0, headers={}, content=None)
         reply = client.send(request)
         assert SUCCESS == reply.read()
@@ -577,3 +578,75 @@ def test_the_child_of_a_fork_opens_its_own_connection() -> None:
             os._exit(0 if outcome is Outcome.CANCELLED else 1)
         _, status = os.waitpid(child, 0)
     assert (0, 2) == (status, wire.connections)
+
+
+LOOPBACK = [
+    "127.0.0.2",
+    "127.255.255.254",
+    "[::1]",
+    "[0:0:0:0:0:0:0:1]",
+    "[::ffff:127.0.0.1]",
+    "[::1%25lo]",
+    "localhost",
+    "LOCALHOST.",
+]
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_no_way_of_writing_this_machine_goes_through_a_proxy(
+    cancel: Cancel, host: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Wire([ACCEPT]) as wire, Wire([]) as proxy:
+        monkeypatch.setenv(variable, proxy.url)
+        cancel(f"http://{host}:{wire.url.rpartition(':')[2]}", timeout=1, deadline=1)
+    assert 0 == proxy.connections
+
+
+def test_plain_http_to_others_goes_through_a_proxy_where_it_is_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Wire([ACCEPT, ACCEPT]) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url.removeprefix("http://"))
+        settings: dict[str, Any] = {
+            "api_keys": {"pulse": KEY},
+            "base_urls": {"pulse": "http://gateway.internal"},
+            "allow_http": True,
+        }
+        with Canceller(**settings) as canceller:
+            outcomes = [canceller.cancel("pulse", "1").outcome for _ in range(2)]
+        for excepted in ("internal", ".internal", "*", "all://gateway.internal"):
+            monkeypatch.setenv("NO_PROXY", f"other.example, {excepted}")
+            with Canceller(**settings, timeout=1, deadline=0.1) as canceller:
+                outcomes.append(canceller.cancel("pulse", "1").outcome)
+    assert [Outcome.CANCELLED] * 2 + [Outcome.UNKNOWN] * 4 == outcomes
+    assert proxy.requests[0].startswith(b"DELETE http://gateway.internal/job/1 ")
+    assert 1 == proxy.connections
+
+
+def test_a_socks_proxy_without_its_package_is_a_configuration_error(
+    cancel: Cancel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match="socksio"):
+        cancel("https://vendor.example")
+
+
+@pytest.mark.parametrize("status", ["101 Switching Protocols", "199 Whatever"])
+def test_a_reply_that_is_none_of_the_final_ones_settles_nothing(
+    cancel: Cancel, status: str
+) -> None:
+    odd = raw(f"HTTP/1.1 {status}\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n".encode())
+    with Wire([odd, CANCELLED]) as wire:
+        result = cancel(wire.url)
+    assert (Outcome.CANCELLED, [DELETE, GET]) == (result.outcome, paths(wire))
+
+
+def test_a_reply_of_ones_own_client_that_is_no_final_one_settles_nothing() -> None:
+    def odd(request: httpx.Request) -> httpx.Response:
+        status = 101 if request.method == "DELETE" else 404
+        return httpx.Response(status)
+
+    with httpx.Client(transport=httpx.MockTransport(odd)) as own:
+        result = cancel_sync("https://vendor.example", http_client=own)
+    assert (Outcome.UNKNOWN, False) == (result.outcome, 101 == result.status_code)

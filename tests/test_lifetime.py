@@ -140,3 +140,69 @@ def test_a_keyboard_interrupt_of_the_event_loop_is_clean(sandbox: Sandbox, stall
         timeout=30,
     )
     assert ("interrupted\n", "") == (done.stdout, done.stderr)
+
+
+LOOPS = """
+import asyncio, gc, os, sys, weakref
+import anyio
+from jobcancel import acancel, astatus
+loops, descriptors = [], []
+async def main():
+    if sys.argv[1] == "asyncio":
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+    else:
+        import trio
+        loops.append(weakref.ref(trio.lowlevel.current_trio_token()))
+    await astatus("pulse", "unknown")
+    await acancel("pulse", "unknown")
+for _ in range(8):
+    if len(sys.argv) > 2:
+        asyncio.run(main())
+    else:
+        anyio.run(main, backend=sys.argv[1])
+    gc.collect()
+    descriptors.append(len(os.listdir("/proc/self/fd")))
+print([loop() is None for loop in loops].count(False), descriptors[1] == descriptors[-1])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
+@pytest.mark.parametrize("by", ["aiohttp", "httpx"])
+@pytest.mark.parametrize("runner", [["asyncio", "run"], ["asyncio"], ["trio"]])
+def test_an_event_loop_that_has_ended_is_forgotten(
+    sandbox: Sandbox, by: str, runner: list[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LOOPS, *runner],
+        env={**os.environ, **sandbox.environ, "JOBCANCEL_TRANSPORT": by},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ("0 True\n", "") == (done.stdout, done.stderr)
+
+
+AT_EXIT = """
+import atexit
+def at_exit():
+    for _ in range(2):
+        print(jobcancel.cancel("pulse", "unknown").outcome, flush=True)
+atexit.register(at_exit)
+import jobcancel
+if {first}:
+    jobcancel.cancel("pulse", "unknown")
+"""
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_exit_handler_that_cancels_leaves_nothing_open(sandbox: Sandbox, *, first: bool) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", AT_EXIT.format(first=first)],
+        env={**os.environ, **sandbox.environ},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ("not-found\nnot-found\n", "") == (done.stdout, done.stderr)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from aiohttp import ClientTimeout
+from aiohttp import ClientSession, ClientTimeout
 from yarl import URL
 
 from jobcancel import AsyncCanceller, CancelResult, Outcome, over_aiohttp, transport
@@ -57,11 +57,23 @@ def _too_old(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(over_aiohttp, "IS_NEW_ENOUGH", False)
 
 
+def _without_a_way_to_send_once(patch: pytest.MonkeyPatch) -> None:
+    made = ClientSession.__init__
+
+    def other(self: ClientSession, *arguments: Any, **options: Any) -> None:
+        made(self, *arguments, **options)
+        del self._retry_connection
+
+    patch.setattr(ClientSession, "__init__", other)
+
+
 def _not_installed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(transport, "find_spec", lambda _: None)
 
 
-@pytest.mark.parametrize("why", [_chosen, _behind_a_proxy, _too_old, _not_installed])
+@pytest.mark.parametrize(
+    "why", [_chosen, _behind_a_proxy, _too_old, _without_a_way_to_send_once, _not_installed]
+)
 def test_elsewhere_httpx_is(
     why: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
