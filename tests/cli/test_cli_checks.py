@@ -16,6 +16,7 @@ from jobcancel import Canceller, ConfigurationError, registry
 from jobcancel.cli import done as done_module
 from jobcancel.cli.calls import _named_url, client
 from jobcancel.cli.done import read_done
+from jobcancel.cli.problems import Problems
 from jobcancel.providers.pulse import PULSE
 from jobcancel.sandbox import Fault
 from tests.cli.runs import plain, rows, started
@@ -289,9 +290,17 @@ def test_of_many_kinds_of_problems_the_first_are_told(run: Run, file: Path) -> N
     assert 9 == len(told)
 
 
-def test_kinds_themselves_are_bounded() -> None:
-    from jobcancel.cli.problems import Problems
+def test_a_long_problem_is_of_one_kind_however_long_its_particulars_are() -> None:
+    told: list[str] = []
+    problems = Problems("f", told.append)
+    for line in range(1, 2001):
+        problems.add(line, f"the param 'host' is {'x' * line!r}, which is none of {'y, ' * 200}")
+    problems.count_the_others()
+    assert 4 == len(told)
+    assert told[-1].endswith("... (and 1,997 more like this)")
 
+
+def test_kinds_themselves_are_bounded() -> None:
     told: list[str] = []
     problems = Problems("f", told.append)
     for line, letter in enumerate("abcdefghijklmnopqrstuvwxyz", 1):
