@@ -116,6 +116,7 @@ def cancel(
         base_url=base_url,
         timeout=timeout,
         deadline=deadline,
+        params=params,
         verify=verify,
     )
     if source is None:
@@ -172,6 +173,7 @@ def status(
             base_url=base_url,
             timeout=timeout,
             deadline=deadline,
+            params=params,
         ) as canceller,
         needing_key(provider),
     ):
@@ -211,7 +213,8 @@ def record(
     from jobcancel.cli.record import check_file, check_scrub, run
 
     path, values = check_file(output, force=force), check_scrub(scrub or ())
-    given = {"params": read_params(param or ()), "verify": verify, "deadline": deadline}
+    params = read_params(param or ())
+    given = {"params": params, "verify": verify, "deadline": deadline}
     usual = {"params": {}, "verify": False, "deadline": 30.0}
     with (
         client(
@@ -221,6 +224,7 @@ def record(
             base_url=base_url,
             timeout=timeout,
             deadline=deadline,
+            params=params,
             verify=verify,
         ) as canceller,
         needing_key(provider),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -12,7 +13,9 @@ from jobcancel import Canceller, ConfigurationError, MissingCredential, get_adap
 from jobcancel.cli.words import complain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from jobcancel import Adapter
 
 
 _LONGEST_KEY = 1 << 16
@@ -30,6 +33,7 @@ def client(
     base_url: str | None,
     timeout: float,
     deadline: float,
+    params: Mapping[str, str],
     verify: bool = False,
 ) -> Iterator[C]:
     """Open a client for one provider, and say so when the provider is deprecated.
@@ -41,6 +45,7 @@ def client(
         base_url: where the provider is; None for the environment or the vendor's own address.
         timeout: seconds for one HTTP exchange.
         deadline: seconds for one whole call.
+        params: those of the command line; what is a part of the provider's host is where it is.
         verify: whether to read a job's status after an acceptance.
 
     Raises:
@@ -51,6 +56,8 @@ def client(
         adapter = get_adapter(provider)
         if api_key_file is not None:
             keys[provider] = read_key(api_key_file)
+        if base_url is None and not os.environ.get(adapter.url_env):
+            base_url = _named_url(adapter, params)
         if base_url is not None:
             urls[provider] = base_url
         if adapter.deprecated is not None:
@@ -66,6 +73,17 @@ def client(
         ) as canceller,
     ):
         yield canceller
+
+
+def _named_url(adapter: Adapter, params: Mapping[str, str]) -> str | None:
+    """Return the URL whose host the command line names, which a line of a file may not do."""
+    hosts = {name for name in params if f"{{{name}}}" in adapter.default_url}
+    if not hosts:
+        return None
+    try:
+        return adapter.default_url.format_map(params)
+    except KeyError:  # another part of it is missing
+        return None
 
 
 @contextmanager

@@ -13,8 +13,12 @@ _KINDS = 20
 """How many kinds are; more of them are counted together."""
 _LONGEST = 300
 """Characters; a message may quote a line, and a line may hold anything."""
+_TELLING = 80
+"""Characters, without particulars, that tell one kind from another."""
 
-_PARTICULARS = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\d+""")
+_PARTICULARS = re.compile(
+    r"""'(?:[^'\\]|\\.)*+(?:'|\\?\Z)|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|\d+""", re.DOTALL
+)
 """What differs between problems of one kind: what they quote, and numbers."""
 
 
@@ -39,9 +43,9 @@ class Problems:
 
     def add(self, line: int, problem: str) -> None:
         """Say what is wrong with a line, unless that was said of others."""
+        key = _PARTICULARS.sub("?", problem)[:_TELLING]
         if len(problem) > _LONGEST:
             problem = f"{problem[:_LONGEST]}..."
-        key = _PARTICULARS.sub("?", problem)
         if key not in self._kinds and len(self._kinds) >= _KINDS:
             key = ""
         message = f"{self._name}, line {line}: {problem}"

@@ -10,10 +10,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from attrs import evolve
 
-from jobcancel import ConfigurationError, registry
+from jobcancel import Canceller, ConfigurationError, registry
 from jobcancel.cli import done as done_module
+from jobcancel.cli.calls import _named_url, client
 from jobcancel.cli.done import read_done
+from jobcancel.cli.problems import Problems
+from jobcancel.providers.pulse import PULSE
 from jobcancel.sandbox import Fault
 from tests.cli.runs import plain, rows, started
 
@@ -286,9 +290,17 @@ def test_of_many_kinds_of_problems_the_first_are_told(run: Run, file: Path) -> N
     assert 9 == len(told)
 
 
-def test_kinds_themselves_are_bounded() -> None:
-    from jobcancel.cli.problems import Problems
+def test_a_long_problem_is_of_one_kind_however_long_its_particulars_are() -> None:
+    told: list[str] = []
+    problems = Problems("f", told.append)
+    for line in range(1, 2001):
+        problems.add(line, f"the param 'host' is {'x' * line!r}, which is none of {'y, ' * 200}")
+    problems.count_the_others()
+    assert 4 == len(told)
+    assert told[-1].endswith("... (and 1,997 more like this)")
 
+
+def test_kinds_themselves_are_bounded() -> None:
     told: list[str] = []
     problems = Problems("f", told.append)
     for line, letter in enumerate("abcdefghijklmnopqrstuvwxyz", 1):
@@ -515,3 +527,29 @@ def test_a_full_disk_for_messages_does_not_stop_the_cancelling(file: Path) -> No
             check=False,
         )
     assert (2, [PENDING]) == (ran.returncode, [row[1] for row in rows(ran.stdout)])
+
+
+@pytest.mark.parametrize(
+    ("params", "environment", "expected"),
+    [
+        ({"host": "dbc-1.example.com"}, "", "https://dbc-1.example.com"),
+        ({"host": "dbc-1.example.com"}, "http://127.0.0.1:1", "http://127.0.0.1:1"),
+        ({}, "https://configured.example.com", "https://configured.example.com"),
+    ],
+)
+def test_the_command_line_may_name_a_host(
+    monkeypatch: pytest.MonkeyPatch, params: dict[str, str], environment: str, expected: str
+) -> None:
+    monkeypatch.setenv("DATABRICKS_TOKEN", "key")
+    monkeypatch.setenv("DATABRICKS_HOST", environment)
+    settings = {"api_key_file": None, "base_url": None, "timeout": 1.0, "deadline": 1.0}
+    with client(Canceller, "databricks-run", params=params, **settings) as canceller:  # type: ignore[arg-type]
+        assert expected == canceller.prepare("databricks-run", "7", params=params).endpoint.base_url
+
+
+def test_a_host_of_which_a_part_is_missing_is_not_named() -> None:
+    params = {"shard": "its shard", "host": "its host"}
+    url = "https://{shard}.{host}"
+    adapter = evolve(PULSE, name="parts", default_url=url, params=params)
+    assert _named_url(adapter, {"host": "example.com"}) is None
+    assert _named_url(adapter, {"host": "a.com", "shard": "s"}) == "https://s.a.com"
