@@ -18,7 +18,7 @@ _MOST_MEMORY = 96 * 2**20
 # of an object, a further value, half a string. Measured; in texts they are counted, too.
 _COSTS = {b"{": 184, b"[": 88, b":": 48, b",": 32, b'"': 16}
 # How many texts may be told from what is between them, which takes memory, too.
-_MOST_QUOTES = 200_000
+_MOST_QUOTES = 1_000_000
 # Bodies that are shorter cannot take so much, whatever is in them.
 _SURELY_CHEAP = _MOST_MEMORY // max(_COSTS.values())
 
@@ -76,14 +76,20 @@ def _decoded(content: bytes) -> object:
 
 def _cost(content: bytes) -> int:
     """Return how many bytes of memory the values of a body take at most."""
-    cost = sum(content.count(sign) * each for sign, each in _COSTS.items())
-    quotes = content.count(b'"')
-    if cost <= _MOST_MEMORY or quotes > _MOST_QUOTES:
+    cost = _cost_of_signs(content)
+    if cost <= _MOST_MEMORY:
         return cost
-    # It may be in texts, such as formulas, that there are so many: these are left out.
-    texts_and_others = content.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')
-    others = b"".join(texts_and_others[::2])
-    return sum(others.count(sign) * each for sign, each in _COSTS.items()) + quotes * _COSTS[b'"']
+    # The signs may be in texts, such as formulas: these are left out.
+    unescaped = content.replace(b"\\\\", b"").replace(b'\\"', b"")
+    quotes = unescaped.count(b'"')
+    if quotes > _MOST_QUOTES:
+        return cost
+    others = b"".join(unescaped.split(b'"')[::2])
+    return _cost_of_signs(others) + quotes * _COSTS[b'"']
+
+
+def _cost_of_signs(content: bytes) -> int:
+    return sum(content.count(sign) * each for sign, each in _COSTS.items())
 
 
 def _refuse_constant(name: str) -> NoReturn:
