@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from attrs import define, evolve, field
@@ -49,7 +49,7 @@ class Bulk:
     """
 
     items: AsyncIterator[Any]
-    prepare: Callable[[Any], Call]
+    prepare: Callable[[Any], Awaitable[Call]]
     client: AsyncHttpClient | AsyncClients
     clock: Clock
     concurrency: int
@@ -130,7 +130,7 @@ class Bulk:
     async def read(self) -> None:
         """Read the jobs into their lanes, no further ahead than there is room."""
         async for item in self.items:
-            self.add(self.prepare(item))
+            self.add(await self.prepare(item))
             while self.waiting + len(self.results) >= _ROOM * self.concurrency:
                 self.room.clear()
                 await self.room.wait()

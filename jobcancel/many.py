@@ -234,14 +234,14 @@ def _bulk(
     )
 
 
-def prepared(client: Client[Any, Any], item: object) -> Call:
+async def prepared(client: Client[Any, Any], item: object) -> Call:
     """Return the call that cancels one item.
 
     Raises:
         JobCancelError: it cannot be a job, or not one of a known provider.
     """
     job = item if isinstance(item, Job) else _pair(item)
-    return client.prepare(job.provider, job.job_id, params=job.params)
+    return await client.prepare(job.provider, job.job_id, params=job.params).aasked()
 
 
 def _pair(item: object) -> Job:

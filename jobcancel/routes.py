@@ -82,12 +82,15 @@ class Param:
         pattern: regular expression that it matches in full; others are `invalid`.
         optional: whether it may be left out; the query field or header that it fills is left out
             then.
+        hosts: for one that is the end of the vendor's host: the hosts that are the vendor's, such
+            as `"*.cloud.databricks.com"`. Only these may be named by a job.
     """
 
     about: str
     default: str | None = None
     optional: bool = False
     pattern: str | None = None
+    hosts: tuple[str, ...] = ()
 
     def takes(self, value: str) -> bool:
         """Return whether a value is of the form that it must have."""

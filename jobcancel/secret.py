@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Protocol, Self
 
 from jobcancel.spellings import Spellings, decoded, encoded
 
@@ -13,6 +13,18 @@ if TYPE_CHECKING:
 # Shorter strings occur in any text by chance; replacing them would garble what a vendor says.
 _SHORTEST_REDACTED = 8
 REDACTED = "[redacted]"
+
+
+class Source(Protocol):
+    """Who can be asked for a key; `asked` has the one there is."""
+
+    def ask(self) -> Secret:
+        """Return the key."""
+        ...
+
+    async def aask(self) -> Secret:
+        """Return the key, whether or not it must be awaited."""
+        ...
 
 
 class Secret:
@@ -26,12 +38,21 @@ class Secret:
         problem: why it cannot be one. What is wrong is said later, in an error whose traceback
             does not hold what was given.
         spelled: how else it is written where it is sent.
+        source: whom to ask for it, while nobody has.
     """
 
-    __slots__ = ("__spellings", "__value", "problem")
+    __slots__ = ("__spellings", "__value", "problem", "source")
 
-    def __init__(self, value: str, problem: str | None = None, *, spelled: str = "") -> None:
+    def __init__(
+        self,
+        value: str,
+        problem: str | None = None,
+        *,
+        spelled: str = "",
+        source: Source | None = None,
+    ) -> None:
         self.problem = problem
+        self.source = source
         self.__value: Callable[[], str] = lambda: value
         # Found out when something is received, for many a key is only sent.
         self.__spellings: Callable[[], Spellings] = cache(
@@ -66,7 +87,8 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return (self.reveal(), self.problem) == (other.reveal(), other.problem)
+        own, others = ((it.reveal(), it.problem, it.source) for it in (self, other))
+        return own == others
 
     def __hash__(self) -> int:
         return hash(self.reveal())

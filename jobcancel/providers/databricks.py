@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 # Both wordings are those that the SDK knows.
 _NO_RUN = re.compile(r"Run .* does not exist|Run: .* in job: .* doesn't exist")
 
+# Of AWS, Azure and GCP, and of their clouds for governments and for China, as in the SDK.
+_HOSTS = (
+    *("*.cloud.databricks.com", "*.cloud.databricks.us", "*.cloud.databricks.mil"),
+    *("*.azuredatabricks.net", "*.databricks.azure.us", "*.databricks.azure.cn"),
+    "*.gcp.databricks.com",
+)
+
 # How a run ended that is TERMINATED. Those that were never begun read as SKIPPED does.
 _RESULTS = {
     "SUCCESS": JobState.SUCCEEDED,
@@ -77,6 +84,7 @@ DATABRICKS_RUN = HttpAdapter(
         "host": Param(
             "the host of the workspace, such as `dbc-a1b2345c-d6e7.cloud.databricks.com`",
             optional=True,
+            hosts=_HOSTS,
         )
     },
     # What to send
