@@ -125,7 +125,7 @@ def _url(adapter: HttpAdapter) -> Iterator[str]:
     except ConfigurationError as error:
         yield f"default_url: {error}"
         return
-    parts = urlsplit(re.sub(r"\{[^}]*\}", "x", adapter.default_url))
+    parts = urlsplit(re.sub(r"\{[^{}]*\}", "x", adapter.default_url))
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
         yield f"default_url: {adapter.default_url!r} is not like 'https://api.example.com'"
     for name in sorted(set(_names(adapter.default_url)) - set(adapter.params)):

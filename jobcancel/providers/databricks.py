@@ -17,7 +17,7 @@ from attrs import evolve
 
 from jobcancel.adapter import BEARER
 from jobcancel.models import JobState, Outcome
-from jobcancel.paths import pick
+from jobcancel.paths import pick, pick_text
 from jobcancel.replies import Override
 from jobcancel.routes import Param, Route
 from jobcancel.tables import HttpAdapter
@@ -25,8 +25,8 @@ from jobcancel.tables import HttpAdapter
 if TYPE_CHECKING:
     from jobcancel.adapter import Response
 
-# Both wordings are those that the SDK knows.
-_NO_RUN = re.compile(r"Run .* does not exist|Run: .* in job: .* doesn't exist")
+# Both wordings are those that the SDK knows; what it finds between them are ids.
+_NO_RUN = re.compile(r"Run \S{1,64} does not exist|Run: \S{1,64} in job: \S{1,64} doesn't exist")
 
 # Of AWS, Azure and GCP, and of their clouds for governments and for China, as in the SDK.
 _HOSTS = (
@@ -58,10 +58,10 @@ def _wrong_token(response: Response) -> Outcome | None:
 
 def _no_such_run(response: Response) -> Outcome | None:
     """400 saying that the run does not exist is not-found, 403 of a wrong token unauthorized."""
-    said = pick(response.body or {}, ["message"])
+    said = pick_text(response.body or {}, ["message"])
     code = pick(response.body or {}, ["error_code"])
     refused = (response.status_code, code) == (400, "INVALID_PARAMETER_VALUE")
-    unknown = refused and isinstance(said, str) and _NO_RUN.search(said)
+    unknown = refused and _NO_RUN.search(said)
     return Outcome.NOT_FOUND if unknown else _wrong_token(response)
 
 

@@ -15,7 +15,7 @@ from attrs import evolve
 
 from jobcancel.adapter import BEARER
 from jobcancel.models import JobState, Outcome
-from jobcancel.paths import pick
+from jobcancel.paths import pick_text
 from jobcancel.routes import Param, Route
 from jobcancel.tables import HttpAdapter
 
@@ -38,11 +38,10 @@ _REFUSED = re.compile(r"Cannot cancel a batch with status\W+(\w+)")
 
 def _over(response: Response) -> JobState | None:
     """A 400 or 409 "Cannot cancel a batch with status ..." tells that status, if it is final."""
-    message = pick(response.body or {}, _MESSAGE)
-    if response.status_code not in {400, 409} or not isinstance(message, str):
+    if response.status_code not in {400, 409}:
         return None
     # A batch can also be refused in a state from which it goes on.
-    named = _REFUSED.match(message)
+    named = _REFUSED.match(pick_text(response.body or {}, _MESSAGE))
     state = _BATCH_STATES.get(named[1]) if named else None
     return state if state is not None and state.final else None
 
