@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from base64 import b64encode
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from html.entities import html5
 from typing import TYPE_CHECKING
 
@@ -93,8 +93,9 @@ class Spellings:
         letters = any(sign in text for text in self._wanted for sign in _JSON_LETTERS.values())
         plain = _Plain.of(data, letters=letters)
         spans: list[tuple[int, int]] = []
-        for text in {_Plain.of(text, letters=letters).data for text in self._wanted}:
-            spans += (plain.span(at, at + len(text)) for at in _places(plain.data, text))
+        for text in self._wanted:
+            bare = _Plain.of(text, letters=letters).data
+            spans += (plain.span(at, bare, text) for at in _places(plain.data, bare))
         pieces, end, times = [], 0, 0
         for start, stop in sorted(spans):
             if start >= end:
@@ -131,7 +132,7 @@ class _Plain:
             start, stop = found.span()
             meant = _meant(found)
             if not letters and found[5] in _JSON_LETTERS:
-                stop, meant = stop - 1, b"\\"
+                stop, meant = stop - 1, b""
             pieces += [data[end:start], meant]
             starts.append(size + start - end)
             size = starts[-1] + len(meant)
@@ -140,9 +141,22 @@ class _Plain:
             end = stop
         return cls(b"".join([*pieces, data[end:]]), ends, starts, escapes)
 
-    def span(self, start: int, stop: int) -> tuple[int, int]:
-        """Return where in the data with its escapes a part of the plain data is."""
-        return self._place(start), self._place(stop - 1, last=True)
+    def span(self, at: int, bare: bytes, text: bytes) -> tuple[int, int]:
+        """Return where a text is in the data with its escapes.
+
+        Args:
+            at: where it is in the plain data.
+            bare: what it is there.
+            text: what it is with the backslashes at its ends, which are in no plain data.
+        """
+        start, stop = self._place(at), self._place(at + len(bare) - 1, last=True)
+        first = bisect_left(self.starts, at)
+        if text.startswith(b"\\") and self.starts[first : first + 1] == [at]:
+            start = self.escapes[first][0]
+        after = bisect_right(self.ends, at + len(bare)) - 1
+        if text.endswith(b"\\") and self.starts[after : after + 1] == [at + len(bare)]:
+            stop = self.escapes[after][1]
+        return start, stop
 
     def _place(self, at: int, *, last: bool = False) -> int:
         number = bisect_right(self.starts, at) - 1
@@ -154,9 +168,9 @@ class _Plain:
 
 
 def _meant(found: re.Match[bytes]) -> bytes:
-    """Return what an escape stands for."""
+    """Return what an escape stands for; nothing for backslashes, which multiply in JSON in JSON."""
     kind = found.lastindex
-    return found[0][:1] if kind is None else _MEANINGS[kind](found)
+    return (found[0][:1] if kind is None else _MEANINGS[kind](found)).replace(b"\\", b"")
 
 
 def _octet(found: re.Match[bytes]) -> bytes:
@@ -206,7 +220,7 @@ def _core(value: bytes, before: int) -> bytes:
 
 
 def _places(data: bytes, text: bytes) -> Iterator[int]:
-    at = data.find(text)
+    at = data.find(text) if text else -1
     while at >= 0:
         yield at
         at = data.find(text, at + len(text))
