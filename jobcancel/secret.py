@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn, Protocol, Self
 
 from jobcancel.spellings import Spellings, decoded, encoded
@@ -54,10 +54,7 @@ class Secret:
         self.problem = problem
         self.source = source
         self.__value: Callable[[], str] = lambda: value
-        # Found out when something is received, for many a key is only sent.
-        self.__spellings: Callable[[], Spellings] = cache(
-            lambda: Spellings(_quotable(value, spelled))
-        )
+        self.__spellings: Callable[[], Spellings] = lambda: _spellings(value, spelled)
 
     def spelled(self, text: str) -> Secret:
         """Return the same key, redacted as well where it is quoted in this other spelling."""
@@ -106,8 +103,8 @@ class Secret:
         return "Secret('***')"
 
 
-def _quotable(value: str, spelled: str) -> list[str]:
+@lru_cache(maxsize=32)  # the key of the environment is hidden anew for each call
+def _spellings(value: str, spelled: str) -> Spellings:
     """Return what must not be told of a key: it, its other spelling, each half of a pair."""
-    return [
-        text for text in {value, spelled, *value.split(":", 1)} if len(text) >= _SHORTEST_REDACTED
-    ]
+    texts = {value, spelled, *value.split(":", 1)}
+    return Spellings(text for text in texts if len(text) >= _SHORTEST_REDACTED)

@@ -249,14 +249,9 @@ def test_json_is_utf_8(encoding: str) -> None:
 # Heads
 
 
-@pytest.mark.parametrize("headers", [b"x-a: b\r\n" * 300, b"x-a: " + b"b" * 70_000 + b"\r\n"])
-def test_a_head_that_is_too_large_settles_nothing(headers: bytes) -> None:
-    head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n" % len(DONE)
-    with (
-        Wire([raw(head + headers + b"\r\n" + DONE) for _ in range(9)]) as wire,
-        Canceller(api_keys={"pulse": KEY}, deadline=0.01) as canceller,
-    ):
-        result = canceller.cancel("pulse", "1", base_url=wire.url)
+@pytest.mark.parametrize("headers", [[("x-a", "b")] * 201, [("x-a", "b" * 70_000)]])
+def test_a_head_that_is_too_large_settles_nothing(headers: list[tuple[str, str]]) -> None:
+    result = cancel(httpx.Response(200, headers=headers, content=DONE))
     assert (Outcome.UNKNOWN, None) == (result.outcome, result.body)
     assert "more than 200 headers or 64 KiB of them" in result.message
 
