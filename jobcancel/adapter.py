@@ -7,21 +7,18 @@ Nearly every vendor is an `HttpAdapter` (in `tables`), which is a declaration.
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from attrs import Factory, field, frozen
 
+from jobcancel.bodies import parse
 from jobcancel.models import Job, JobState, Outcome, Progress
 from jobcancel.secret import Secret
 
 if TYPE_CHECKING:
     from jobcancel.routes import Param
-
-# A result is converted and pickled by recursion; no vendor nests its bodies nearly as deep.
-_DEEPEST = 64
 
 
 @frozen(kw_only=True)
@@ -85,50 +82,6 @@ class Request:
     content: bytes | None = None
     credential: Credential = BEARER
     key: Secret
-
-
-def parse(content: bytes | None) -> Mapping[str, Any] | None:
-    """Return the JSON object that a body holds, or None when it is anything else."""
-    try:
-        value = _decoded(content or b"")
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) and not _is_too_deep(value) else None
-
-
-def is_json(content: bytes | None) -> bool:
-    """Return whether a body is JSON of any kind."""
-    try:
-        _decoded(content or b"")
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
-def _decoded(content: bytes) -> object:
-    # As `json.loads` does, which makes a new decoder whenever it has to refuse something.
-    return _DECODER.decode(content.decode(json.detect_encoding(content), "surrogatepass"))
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")  # RFC 8259, section 6
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
-
-
-def _is_too_deep(value: dict[str, Any]) -> bool:
-    level: list[Any] = [value]
-    for _ in range(_DEEPEST):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return False
-    return True
 
 
 @frozen(kw_only=True)

@@ -31,13 +31,15 @@ def base_url(
     params: Mapping[str, str],
     *,
     allow_http: bool,
+    own_key: bool = False,
 ) -> str:
     """Find the base URL of an adapter's provider.
 
     Looked up in this order: the argument, the client's mapping, the environment, the adapter's
-    default. A job's own param that is a part of that default's host comes before the mapping and
-    the environment, for these may be another tenant's; but not before a URL on this machine,
-    where a stand-in or a proxy answers for every host.
+    default. A job's own param may be a part of that default's host. What it names is one of the
+    vendor's own hosts, and no other than the client or the environment names, for their key
+    would go there; only a key that came with the same call may. A URL on this machine, where a
+    stand-in or a proxy is, answers for every host.
 
     Args:
         adapter: what knows the vendor.
@@ -45,6 +47,7 @@ def base_url(
         settings: the client's base URLs by provider.
         params: the job's.
         allow_http: whether plain HTTP is allowed to hosts that are not loopback.
+        own_key: whether the key came with the call.
 
     Raises:
         WrongType: it is not a string.
@@ -61,22 +64,36 @@ def base_url(
         return checked(given)
     names = [name for name in (adapter.name, adapter.shares) if name is not None]
     url = next((settings[name] for name in names if name in settings), None)
+    source = "the client's base_urls"
     if url is None:
-        url = _from_environment(adapter)
+        url, source = _from_environment(adapter)
     if url is not None and (not named or _is_on_this_machine(checked(url))):
         return checked(url)
-    return checked(_default(adapter, params))
+    own = checked(_default(adapter, params))
+    if not named:
+        return own
+    if url is not None and _host(checked(url)) == _host(own):
+        return checked(url)
+    if url is not None and not own_key:
+        raise ConfigurationError(
+            f"the params of the job name the host {_host(own)!r}, and {source} names "
+            f"{_host(checked(url))!r}: a configured key is for the configured host only; leave "
+            "the param out, or pass api_key= with the call"
+        )
+    _check_vendors(adapter, _host(own), own_key=own_key)
+    return own
 
 
-def _from_environment(adapter: Adapter) -> str | None:
+def _from_environment(adapter: Adapter) -> tuple[str | None, str]:
+    """Return the base URL that the environment has, and the variable that holds it."""
     if url := os.environ.get(adapter.url_env, "").strip():
-        return url
+        return url, adapter.url_env
     # An adapter that is written to the protocol alone has no other variables.
     others: Mapping[str, str] = getattr(adapter, "other_url_envs", {})
     for variable, ending in others.items():
         if url := os.environ.get(variable, "").strip():
-            return url.rstrip("/").removesuffix(ending)
-    return None
+            return url.rstrip("/").removesuffix(ending), variable
+    return None, adapter.url_env
 
 
 def _names_host(adapter: Adapter, params: Mapping[str, str]) -> bool:
@@ -90,10 +107,44 @@ def _names_host(adapter: Adapter, params: Mapping[str, str]) -> bool:
     for name in named:
         if not _HOST_PART.fullmatch(params[name]):
             raise ConfigurationError(
-                f"the param {name!r} of {adapter.name!r} is {params[name]!r}, which cannot be a "
-                f"part of a host; it must be {about[name].about}"
+                f"the param {name!r} of {adapter.name!r} is {params[name][:100]!r}, which cannot "
+                f"be a part of a host; it must be {about[name].about}"
             )
     return any(params[name] != about[name].default for name in named)
+
+
+def _check_vendors(adapter: Adapter, host: str, *, own_key: bool) -> None:
+    """Check that a host that a job names is the vendor's.
+
+    It is where the adapter's own URL goes on after the param, as in `{name}.example.com`. Else it
+    is one of the `hosts` of the param; where none are declared, whoever gives the key must say.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    netloc = urlsplit(adapter.default_url).netloc
+    _, _, fixed = netloc.rpartition("}")
+    if "}" not in netloc or "." in fixed.partition(":")[0].partition(".")[2]:
+        return
+    name = [part.name for part in parse(netloc) if isinstance(part, Placeholder)][-1]
+    hosts = declared(adapter.params)[name].hosts
+    if any(_matches(host, each) for each in hosts) or (own_key and not hosts):
+        return
+    theirs = f" is none of the vendor's ({', '.join(hosts)})" if hosts else " may be anyone's"
+    raise ConfigurationError(
+        f"the param {name!r} of {adapter.name!r} names the host {host[:100]!r}, which{theirs}; a "
+        f"host that you trust is given as base_url=, or in {adapter.url_env}"
+    )
+
+
+def _matches(host: str, pattern: str) -> bool:
+    """Whether a host is the one that a pattern such as `*.example.com` says."""
+    fixed = pattern.removeprefix("*")
+    return host == pattern if fixed == pattern else host.endswith(fixed)
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").removesuffix(".")
 
 
 def _host_params(adapter: Adapter) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ class Bulk:
     items: AsyncGenerator[Any]
     count: Count
     job_of: Callable[[Any], Job]
-    prepare: Callable[[Job], Call]
+    prepare: Callable[[Job], Awaitable[Call]]
     client: AsyncHttpClient | AsyncClients
     clock: Clock
     concurrency: int
@@ -208,7 +208,7 @@ class Bulk:
                 async for item in items:
                     if self.traffic.halt is not None:
                         break
-                    self.add(self.job_of(item))
+                    await self.add(self.job_of(item))
                     while not self.has_room:
                         self.room.clear()  # which others look at, too
                         self.wake.set()
@@ -229,10 +229,10 @@ class Bulk:
         busy = [len(lane.waiting) for lane in self.lanes.values() if lane.is_busy or lane.in_flight]
         return len(busy) > 1 and min(busy) < room // len(busy)
 
-    def add(self, job: Job) -> None:
+    async def add(self, job: Job) -> None:
         """Put a job into its lane, unless it is in the works or was answered a moment ago."""
         try:
-            call = self.prepare(job)
+            call = await self.prepare(job)
         except (JobCancelError, Warning):
             raise
         except Exception as error:  # noqa: BLE001 - a plug-in's, which stops no other job

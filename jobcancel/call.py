@@ -12,6 +12,7 @@ from attrs import define, evolve, field, frozen
 
 from jobcancel.adapter import Adapter, Endpoint, Reading, Request, Response
 from jobcancel.models import Job
+from jobcancel.received import readable
 from jobcancel.retry import Clock, Policy, requested_wait
 
 T = TypeVar("T")
@@ -147,7 +148,8 @@ class Call:
         """Return what a reply means, a missing one included."""
         if not isinstance(reply, Response):
             return Reading(message=reply.reason)
-        reading = with_longest_wait(read(self.job, reply), reply, self.clock.wall())
+        reading = readable(read(self.job, reply), reply, self.endpoint.key)
+        reading = with_longest_wait(reading, reply, self.clock.wall())
         if reading.astray:
             reply.distrust()
         return reading

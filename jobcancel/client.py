@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Mapping,
     )
 
+    from jobcancel.asked import ApiKey, AsyncApiKey
     from jobcancel.items import Item
     from jobcancel.many import AsyncCancelResults, CancelResults
     from jobcancel.models import CancelResult, JobReading
@@ -34,7 +35,8 @@ class Canceller(Client[HttpClient, HttpClient]):
     """Cancels jobs at any vendor; thread-safe, keeps its connections, survives a fork.
 
     Args:
-        api_keys: API keys by provider, such as `{"pulse": "..."}`.
+        api_keys: API keys by provider, such as `{"pulse": "..."}`; instead of a key, a callable
+            that returns it, which is asked once a call.
         base_urls: base URLs by provider.
         timeout: seconds for one HTTP exchange.
         deadline: seconds for one whole call, retries and waits included.
@@ -58,7 +60,7 @@ class Canceller(Client[HttpClient, HttpClient]):
         job_id: str,
         *,
         params: Mapping[str, str] | None = None,
-        api_key: str | None = None,
+        api_key: ApiKey | None = None,
         base_url: str | None = None,
         timeout: float | None = None,
         deadline: float | None = None,
@@ -75,7 +77,7 @@ class Canceller(Client[HttpClient, HttpClient]):
             timeout=timeout,
             deadline=deadline,
             verify=verify,
-        )
+        ).asked()
         with self._http() as http:
             result = drive.run(call.cancel(), http, self._clock, call.job)
         log.cancel_settled(result)
@@ -87,7 +89,7 @@ class Canceller(Client[HttpClient, HttpClient]):
         job_id: str,
         *,
         params: Mapping[str, str] | None = None,
-        api_key: str | None = None,
+        api_key: ApiKey | None = None,
         base_url: str | None = None,
         timeout: float | None = None,
         deadline: float | None = None,
@@ -102,7 +104,7 @@ class Canceller(Client[HttpClient, HttpClient]):
             base_url=base_url,
             timeout=timeout,
             deadline=deadline,
-        )
+        ).asked()
         with self._http() as http:
             reading = drive.run(call.status(), http, self._clock, call.job)
         log.status_settled(reading)
@@ -173,7 +175,7 @@ class AsyncCanceller(Client[AsyncHttpClient, transport.AsyncClients]):
         job_id: str,
         *,
         params: Mapping[str, str] | None = None,
-        api_key: str | None = None,
+        api_key: AsyncApiKey | None = None,
         base_url: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - seconds for each exchange, not the call
         deadline: float | None = None,
@@ -181,7 +183,7 @@ class AsyncCanceller(Client[AsyncHttpClient, transport.AsyncClients]):
     ) -> CancelResult:
         """Cancel one job, as `jobcancel.cancel` does, with this client's settings as defaults."""
         api_key = hidden(api_key)
-        call = self.prepare(
+        call = await self.prepare(
             provider,
             job_id,
             params=params,
@@ -190,7 +192,7 @@ class AsyncCanceller(Client[AsyncHttpClient, transport.AsyncClients]):
             timeout=timeout,
             deadline=deadline,
             verify=verify,
-        )
+        ).aasked()
         result = await drive.arun(call.cancel(), self.http(), self._clock, call.job)
         log.cancel_settled(result)
         return result
@@ -201,14 +203,14 @@ class AsyncCanceller(Client[AsyncHttpClient, transport.AsyncClients]):
         job_id: str,
         *,
         params: Mapping[str, str] | None = None,
-        api_key: str | None = None,
+        api_key: AsyncApiKey | None = None,
         base_url: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - seconds for each exchange, not the call
         deadline: float | None = None,
     ) -> JobReading:
         """Read where a job is, as `jobcancel.status` does, with this client's settings."""
         api_key = hidden(api_key)
-        call = self.prepare(
+        call = await self.prepare(
             provider,
             job_id,
             params=params,
@@ -216,7 +218,7 @@ class AsyncCanceller(Client[AsyncHttpClient, transport.AsyncClients]):
             base_url=base_url,
             timeout=timeout,
             deadline=deadline,
-        )
+        ).aasked()
         reading = await drive.arun(call.status(), self.http(), self._clock, call.job)
         log.status_settled(reading)
         return reading

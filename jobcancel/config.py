@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from jobcancel import address
 from jobcancel.adapter import Endpoint
+from jobcancel.asked import AsyncApiKey, source_of
 from jobcancel.errors import ConfigurationError, MissingCredential, WrongType
 from jobcancel.models import Job
 from jobcancel.retry import Policy
@@ -17,6 +18,9 @@ from jobcancel.secret import Secret
 
 if TYPE_CHECKING:
     from jobcancel.adapter import Adapter
+
+K = TypeVar("K")
+A = TypeVar("A", bound=AsyncApiKey)
 
 # What a header may hold of a key: visible ASCII (RFC 9110, section 5.5).
 _SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
@@ -27,9 +31,9 @@ _LONGEST_TIME = 30 * 86_400
 def endpoint(
     adapter: Adapter,
     *,
-    api_keys: Mapping[str, str],
+    api_keys: Mapping[str, AsyncApiKey],
     base_urls: Mapping[str, str],
-    api_key: str | None,
+    api_key: AsyncApiKey | None,
     base_url: str | None,
     allow_http: bool,
     params: Mapping[str, str] | None = None,
@@ -62,14 +66,19 @@ def endpoint(
         key = next((hidden(os.environ[name]) for name in variables if os.environ.get(name)), None)
     return Endpoint(
         base_url=address.base_url(
-            adapter, base_url, base_urls, params or {}, allow_http=allow_http
+            adapter,
+            base_url,
+            base_urls,
+            params or {},
+            allow_http=allow_http,
+            own_key=api_key is not None,
         ),
-        key=_checked_key(adapter, cast("Secret | None", key)),
+        key=checked_key(adapter, cast("Secret | None", key)),
     )
 
 
-def hidden(key: str | None) -> str | None:
-    """Return a key as a `Secret` in a string's place, so that no traceback's locals show it.
+def hidden(key: K) -> K:
+    """Return a key as a `Secret` in its place, so that no traceback's locals show it.
 
     The first thing that every public call does with a key is to hide it, whatever it is;
     `endpoint` looks at it and says what is wrong. It is typed as what the caller should give.
@@ -77,25 +86,28 @@ def hidden(key: str | None) -> str | None:
     if key is None or isinstance(key, Secret):
         return key
     if isinstance(key, str):
-        return cast("str", Secret(key.strip()))
-    return cast("str", Secret("", f"an API key must be a string, not {type(key).__name__}"))
+        return cast("K", Secret(key.strip()))
+    if callable(key):
+        return cast("K", Secret("", source=source_of(key)))
+    problem = f"an API key must be a string, not {type(key).__name__}"
+    return cast("K", Secret("", problem))
 
 
-def hidden_keys(keys: Mapping[str, str] | None) -> dict[str, str]:
+def hidden_keys(keys: Mapping[str, A] | None) -> dict[str, A]:
     """Return a client's keys by provider, each `hidden`; `check_keys` says what is wrong."""
     if keys is None:
         return {}
     if isinstance(keys, Mapping):
-        return {name: cast("str", hidden(keys[name])) for name in keys}
+        return {name: hidden(keys[name]) for name in keys}
     problem = "api_keys must map providers to keys, such as {'pulse': '...'}"
-    return {"": cast("str", Secret("", problem))}
+    return {"": cast("A", Secret("", problem))}
 
 
-def check_keys(keys: Mapping[str, str]) -> None:
+def check_keys(keys: Mapping[str, AsyncApiKey]) -> None:
     """Check what `hidden_keys` made.
 
     Raises:
-        WrongType: the keys are no mapping, or one of them is not a string.
+        WrongType: the keys are no mapping, or one of them is neither a string nor a callable.
     """
     for key in keys.values():
         if isinstance(key, Secret) and key.problem is not None:
@@ -176,7 +188,16 @@ def _seconds(name: str, value: object) -> float:
     return float(value)
 
 
-def _checked_key(adapter: Adapter, key: Secret | None) -> Secret:
+def checked_key(adapter: Adapter, key: Secret | None) -> Secret:
+    """Return a key that can be sent, or one that is still to be asked for.
+
+    Raises:
+        WrongType: it is not a string.
+        MissingCredential: there is none.
+        ConfigurationError: no header can hold it.
+    """
+    if key is not None and key.source is not None:
+        return key
     if key is not None and key.problem is not None:
         raise WrongType(key.problem)
     if key is None or not key.reveal():

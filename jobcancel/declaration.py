@@ -25,6 +25,7 @@ _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")  # a token (RFC 9110, section 5.6.2), lower case
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/{}%-]*")
+_HOST = re.compile(r"(?:\*\.)?[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+")
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 # Headers that are the driver's own, or HTTP's.
 _OURS = frozenset(
@@ -142,7 +143,9 @@ def _params(adapter: HttpAdapter) -> Iterator[str]:
 
 
 def _form(name: str, param: Param) -> Iterator[str]:
-    """Find what is wrong with a param's pattern."""
+    """Find what is wrong with a param's hosts and its pattern."""
+    if not isinstance(param.hosts, tuple) or not all(map(_is_host, param.hosts)):
+        yield f"params: hosts of {name!r} must be a tuple of hosts, such as ('*.example.com',)"
     if param.pattern is None:
         return
     try:
@@ -155,13 +158,17 @@ def _form(name: str, param: Param) -> Iterator[str]:
         yield f"params: the default of {name!r} does not match its pattern"
 
 
+def _is_host(host: object) -> bool:
+    return isinstance(host, str) and _HOST.fullmatch(host) is not None
+
+
 def _url(adapter: HttpAdapter) -> Iterator[str]:
     try:
         parse(adapter.default_url)
     except ConfigurationError as error:
         yield f"default_url: {error}"
         return
-    parts = urlsplit(re.sub(r"\{[^}]*\}", "x", adapter.default_url))
+    parts = urlsplit(re.sub(r"\{[^{}]*\}", "x", adapter.default_url))
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
         yield f"default_url: {adapter.default_url!r} is not like 'https://api.example.com'"
     for name in sorted(set(_names(adapter.default_url)) - set(adapter.params)):

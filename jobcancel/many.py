@@ -35,7 +35,7 @@ from jobcancel.transport import AsyncClients
 
 if TYPE_CHECKING:
     from jobcancel.http import AsyncHttpClient
-    from jobcancel.prepare import Client
+    from jobcancel.prepare import Call, Client
 
 
 @frozen
@@ -269,11 +269,15 @@ def _bulk(
 ) -> Bulk:
     if isinstance(http, AsyncClients):
         http.allow(limits.concurrency)
+
+    async def prepare(job: Job) -> Call:
+        return await client.prepare(job.provider, job.job_id, params=job.params).aasked()
+
     return Bulk(
         items=items,
         count=count,
         job_of=job_of,
-        prepare=lambda job: client.prepare(job.provider, job.job_id, params=job.params),
+        prepare=prepare,
         client=http,
         clock=client.clock,
         concurrency=limits.concurrency,

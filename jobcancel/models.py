@@ -5,11 +5,12 @@ Everything here is immutable and knows nothing of HTTP or of any vendor.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from html import escape
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar, cast
 
 from attrs import field, frozen
 
@@ -110,6 +111,42 @@ class Job:
     params: Mapping[str, str] = field(factory=dict, converter=_own_copy, hash=False)
 
 
+LARGEST_KEPT = 256 * 1024
+"""Bytes of the largest reply whose body is kept in a result."""
+
+
+def _kept(body: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return a body as it is kept: none that is too large, nor numbers that JSON cannot write."""
+    if body is None:
+        return None
+    left = LARGEST_KEPT
+    finite = True
+    waiting: list[Any] = [body]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            left -= sum(len(str(name)) + 4 for name in value)
+            waiting += value.values() if left > 0 else ()
+        elif isinstance(value, list):
+            left -= 2 * len(value)
+            waiting += value if left > 0 else ()
+        elif isinstance(value, str):
+            left -= len(value)
+        elif isinstance(value, float):
+            finite = finite and math.isfinite(value)
+        if left < 0:
+            return None
+    return body if finite else cast("Mapping[str, Any]", _with_finite_numbers(body))
+
+
+def _with_finite_numbers(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {name: _with_finite_numbers(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_finite_numbers(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 @frozen
 class Progress:
     """How much of a job was done when the vendor answered, in the vendor's units."""
@@ -135,7 +172,7 @@ class JobReading:
         elapsed: seconds that the call took.
         request_id: the vendor's id for the deciding request, for its support.
         progress: how much of the job is done, if the vendor says so.
-        body: the deciding reply's JSON object, if it was one.
+        body: the deciding reply's JSON object, if it was one of at most 256 KiB.
         params: the job's params, defaults included; left out of `to_dict()` when there are none.
     """
 
@@ -152,7 +189,7 @@ class JobReading:
     elapsed: float = 0.0
     request_id: str | None = None
     progress: Progress | None = None
-    body: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
+    body: Mapping[str, Any] | None = field(default=None, converter=_kept, hash=False, repr=False)
     params: Mapping[str, str] = field(factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -184,7 +221,7 @@ class CancelResult:
         elapsed: seconds that the call took.
         request_id: the vendor's id for the deciding request, for its support.
         progress: how much was done before the job stopped, if the vendor says so.
-        body: the deciding reply's JSON object, if it was one.
+        body: the deciding reply's JSON object, if it was one of at most 256 KiB.
         params: the job's params, defaults included; left out of `to_dict()` when there are none.
         at: when the outcome was settled, in UTC; None in a result that was made by hand.
     """
@@ -203,7 +240,7 @@ class CancelResult:
     elapsed: float = 0.0
     request_id: str | None = None
     progress: Progress | None = None
-    body: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
+    body: Mapping[str, Any] | None = field(default=None, converter=_kept, hash=False, repr=False)
     params: Mapping[str, str] = field(factory=dict, hash=False)
     at: datetime | None = None
 

@@ -15,6 +15,9 @@ _LONGEST_SEGMENT = 7000
 # Characters; one takes twelve octets at the most, percent-encoded from four of UTF-8.
 _SURELY_SHORT = _LONGEST_SEGMENT // 12
 
+LONGEST_TEXT = 500
+"""Characters of a vendor's words that are looked at and kept, in results and logs."""
+
 # Of a list that a `*` looks through: a vendor lists a few details, a hostile server millions.
 _MOST_ITEMS = 100
 
@@ -68,6 +71,21 @@ def pick(body: Mapping[str, Any], paths: Iterable[str]) -> object:
         if (value := _at(body, path)) is not None:
             return value
     return None
+
+
+def pick_text(body: Mapping[str, Any], paths: Iterable[str]) -> str:
+    """Return the beginning of the text that is there at one of the `paths`, or an empty one.
+
+    Patterns are tried on no more of a vendor's words than that.
+
+    Example:
+        >>> pick_text({"message": "No such run."}, ["message"])
+        'No such run.'
+        >>> pick_text({"message": 7}, ["message"])
+        ''
+    """
+    value = pick(body, paths)
+    return value[:LONGEST_TEXT] if isinstance(value, str) else ""
 
 
 def _at(body: Mapping[str, Any], path: str) -> object:

@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from jobcancel import config, flow
 from jobcancel.adapter import Adapter, Endpoint
@@ -24,7 +24,9 @@ from jobcancel.retry import SYSTEM_CLOCK, Clock, Policy
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from jobcancel.asked import AsyncApiKey
     from jobcancel.call import Flow
+    from jobcancel.secret import Secret
 
 C = TypeVar("C")  # the HTTP client that a caller may give
 W = TypeVar("W")  # what is used when none is given
@@ -39,6 +41,25 @@ class Call:
     policy: Policy
     endpoint: Endpoint
     clock: Clock
+
+    def asked(self) -> Call:
+        """Return the call with its key: a callable that was given as one is asked now, once.
+
+        Raises:
+            WrongType: it is async, or its answer is no string.
+            ConfigurationError: its answer cannot be a key.
+        """
+        source = self.endpoint.key.source
+        return self if source is None else self._with_key(source.ask())
+
+    async def aasked(self) -> Call:
+        """Return the call with its key; as `asked`, and the callable may be async."""
+        source = self.endpoint.key.source
+        return self if source is None else self._with_key(await source.aask())
+
+    def _with_key(self, answer: Secret) -> Call:
+        key = config.checked_key(self.adapter, answer)
+        return evolve(self, endpoint=evolve(self.endpoint, key=key))
 
     def cancel(self) -> Flow[CancelResult]:
         """Return the flow that cancels the job."""
@@ -60,7 +81,7 @@ class Client(Generic[C, W]):
     def __init__(
         self,
         *,
-        api_keys: Mapping[str, str] | None = None,
+        api_keys: Mapping[str, AsyncApiKey] | None = None,
         base_urls: Mapping[str, str] | None = None,
         timeout: float = 10.0,
         deadline: float = 30.0,
@@ -133,13 +154,13 @@ class Client(Generic[C, W]):
         job_id: str,
         *,
         params: Mapping[str, str] | None = None,
-        api_key: str | None = None,
+        api_key: AsyncApiKey | None = None,
         base_url: str | None = None,
         timeout: float | None = None,
         deadline: float | None = None,
         verify: bool | None = None,
     ) -> Call:
-        """Check the arguments of one call and say what it is."""
+        """Check the arguments of one call and say what it is; `asked` completes it."""
         self.check_open()
         adapter = get_adapter(provider)
         job = config.job(adapter, job_id, params)

@@ -7,16 +7,18 @@ API keys, so none can take a built-in name.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING, cast
 
-from jobcancel.adapter import Adapter
 from jobcancel.errors import BrokenAdapter, ConfigurationError, UnknownProvider, WrongType
 from jobcancel.lazy import load
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+    from jobcancel.adapter import Adapter
 
 GROUP = "jobcancel.adapters"
 
@@ -107,8 +109,8 @@ def register(adapter: Adapter, *, replace: bool = False) -> None:
         ConfigurationError: it is not an adapter, or its name is built in, or registered
             while `replace` is false.
     """
-    if not isinstance(adapter, Adapter):
-        raise WrongType(f"not an adapter: {adapter!r}; declare an HttpAdapter")
+    if (problem := _problem(adapter)) is not None:
+        raise WrongType(f"not an adapter: {_shown(adapter)}; declare an HttpAdapter ({problem})")
     if adapter.name in BUILT_IN:
         raise ConfigurationError(
             f"{adapter.name!r} is a built-in provider and cannot be replaced; choose another name"
@@ -163,13 +165,61 @@ def _load(point: EntryPoint) -> Adapter:
     origin = f"plug-in {point.name!r} of {_distribution(point)}"
     try:
         adapter = point.load()
-    except Exception as error:  # whatever a stranger's module raises on import
-        raise BrokenAdapter(f"{origin} cannot be imported: {error!r}") from error
-    if not isinstance(adapter, Adapter):
-        raise BrokenAdapter(f"{origin} is not an adapter but {adapter!r}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a stranger's module raises, SystemExit included
+        raise BrokenAdapter(f"{origin} cannot be imported: {_shown(error)}") from error
+    if (problem := _problem(adapter)) is not None:
+        raise BrokenAdapter(f"{origin} is not an adapter but {_shown(adapter)}: {problem}")
     if adapter.name != point.name:
         raise BrokenAdapter(f"{origin} calls itself {adapter.name!r}; both names must be one")
-    return adapter
+    return cast("Adapter", adapter)
+
+
+def _problem(adapter: object) -> str | None:
+    """Return why an object is not an adapter, or None when it is.
+
+    It is a stranger's, so that looking at any of its properties may raise.
+    """
+    for name, kinds in _FACTS.items():
+        try:
+            value = getattr(adapter, name)
+        except AttributeError:
+            return f"it has no {name!r}"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a stranger's property raises
+            return f"its {name!r} raises {_shown(error)}"
+        if not isinstance(value, kinds):
+            return f"its {name!r} is {_shown(value)}"
+    missing = [name for name in _METHODS if not callable(getattr(adapter, name, None))]
+    return f"it has no method {missing[0]!r}" if missing else None
+
+
+_TEXT, _MAYBE_TEXT = (str,), (str, NoneType)
+# What the list of providers shows and every call looks up, and of which types it is.
+_FACTS: Mapping[str, tuple[type, ...]] = {
+    **dict.fromkeys(("name", "title", "docs", "default_url", "key_env", "url_env"), _TEXT),
+    **dict.fromkeys(("deprecated", "shares"), _MAYBE_TEXT),
+    "other_key_envs": (tuple, list),
+    "params": (Mapping,),
+    "destroys_finished": (bool,),
+}
+_METHODS = (
+    *("refuse", "must_read_first", "cancel_request", "status_request"),
+    *("read_cancel", "read_status"),
+)
+_LONGEST_SHOWN = 300
+
+
+def _shown(value: object) -> str:
+    """Return the repr of something that a stranger made, or its type when it has none."""
+    try:
+        return repr(value)[:_LONGEST_SHOWN]
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - whatever a stranger's repr raises
+        return f"a {type(value).__name__}"
 
 
 def _distribution(point: EntryPoint) -> str:

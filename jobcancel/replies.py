@@ -14,7 +14,8 @@ from typing import Any
 
 from attrs import field, frozen
 
-from jobcancel.adapter import Reading, Response, is_json
+from jobcancel.adapter import Reading, Response
+from jobcancel.bodies import is_json
 from jobcancel.models import Job, JobState, Outcome, Progress
 from jobcancel.paths import pick
 from jobcancel.said import Said

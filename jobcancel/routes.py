@@ -84,6 +84,8 @@ class Param:
         pattern: regular expression that it matches in full; others are `invalid`.
         optional: whether it may be left out; the query field or header that it fills is left out
             then.
+        hosts: for one that is the end of the vendor's host: the hosts that are the vendor's, such
+            as `"*.cloud.databricks.com"`. Only these may be named by a job.
     """
 
     about: str
@@ -91,6 +93,7 @@ class Param:
     optional: bool = False
     pattern: str | None = None
     env: str | None = None
+    hosts: tuple[str, ...] = ()
 
     def fallback(self) -> str | None:
         """Return the value for a job that does not set it: the variable's, else the default."""

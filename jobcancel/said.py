@@ -6,19 +6,19 @@ import re
 
 from attrs import field, frozen
 
-# What a vendor says ends up in results and logs, so none of it is longer than this.
-_LONGEST = 500
+from jobcancel.paths import LONGEST_TEXT
+
 # Seconds; a year. A wait above it is no wait but a mistake.
 _LONGEST_WAIT = 366 * 86_400
 
 
 def _word(value: object) -> str | None:
-    return _clean(value[:_LONGEST]) if isinstance(value, str) else None
+    return _clean(value[:LONGEST_TEXT]) if isinstance(value, str) else None
 
 
 def _text(value: object) -> str | None:
     text = _id(value)
-    return None if text is None else text[:_LONGEST]
+    return None if text is None else text[:LONGEST_TEXT]
 
 
 def _id(value: object) -> str | None:
@@ -40,7 +40,7 @@ _DURATION = re.compile(r"(?:^|[\s~])([0-9]{1,12}(?:\.[0-9]{1,9})?)s\b")
 
 
 def _seconds(value: object) -> float | None:
-    if isinstance(value, str) and (duration := _DURATION.search(value)):
+    if isinstance(value, str) and (duration := _DURATION.search(value[:LONGEST_TEXT])):
         value = float(duration[1])
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None

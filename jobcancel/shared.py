@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from anyio.lowlevel import RunVar, RunvarToken
 
+    from jobcancel.asked import ApiKey, AsyncApiKey
     from jobcancel.items import Item
     from jobcancel.many import AsyncCancelResults, CancelResults
     from jobcancel.models import CancelResult, JobReading
@@ -77,7 +78,7 @@ def cancel(
     job_id: str,
     *,
     params: Mapping[str, str] | None = None,
-    api_key: str | None = None,
+    api_key: ApiKey | None = None,
     base_url: str | None = None,
     timeout: float = 10.0,
     deadline: float = 30.0,
@@ -89,7 +90,8 @@ def cancel(
         provider: the vendor's name, such as `"pulse"`; `providers()` lists them.
         job_id: the id that the vendor gave when the job was submitted.
         params: what else the vendor needs to find the job (most need nothing).
-        api_key: the key; by default from the environment, such as `PULSE_API_KEY`.
+        api_key: the key, or a callable that returns it; by default from the environment, such as
+            `PULSE_API_KEY`.
         base_url: where the vendor is; by default from the environment, such as
             `PULSE_BASE_URL`, else the vendor's own address. It may carry a path prefix.
         timeout: seconds for one HTTP exchange.
@@ -124,7 +126,7 @@ async def acancel(
     job_id: str,
     *,
     params: Mapping[str, str] | None = None,
-    api_key: str | None = None,
+    api_key: AsyncApiKey | None = None,
     base_url: str | None = None,
     timeout: float = 10.0,  # noqa: ASYNC109 - seconds for each exchange, not for the call
     deadline: float = 30.0,
@@ -150,7 +152,7 @@ def status(
     job_id: str,
     *,
     params: Mapping[str, str] | None = None,
-    api_key: str | None = None,
+    api_key: ApiKey | None = None,
     base_url: str | None = None,
     timeout: float = 10.0,
     deadline: float = 30.0,
@@ -177,7 +179,7 @@ async def astatus(
     job_id: str,
     *,
     params: Mapping[str, str] | None = None,
-    api_key: str | None = None,
+    api_key: AsyncApiKey | None = None,
     base_url: str | None = None,
     timeout: float = 10.0,  # noqa: ASYNC109 - seconds for each exchange, not for the call
     deadline: float = 30.0,
@@ -202,7 +204,7 @@ def cancel_many(
     concurrency: int = 32,
     rate: str | Mapping[str, str] | None = None,
     max_wait: float = 60.0,
-    api_keys: Mapping[str, str] | None = None,
+    api_keys: Mapping[str, ApiKey] | None = None,
     base_urls: Mapping[str, str] | None = None,
     timeout: float = 10.0,
     deadline: float = 30.0,
@@ -251,7 +253,7 @@ def acancel_many(
     concurrency: int = 32,
     rate: str | Mapping[str, str] | None = None,
     max_wait: float = 60.0,
-    api_keys: Mapping[str, str] | None = None,
+    api_keys: Mapping[str, AsyncApiKey] | None = None,
     base_urls: Mapping[str, str] | None = None,
     timeout: float = 10.0,
     deadline: float = 30.0,

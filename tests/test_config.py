@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,11 @@ import pytest
 from attrs import evolve
 
 from jobcancel import (
+    AsyncCanceller,
     Canceller,
     ConfigurationError,
     HttpAdapter,
+    Job,
     JobCancelError,
     MissingCredential,
     Outcome,
@@ -389,15 +392,156 @@ def test_a_base_url_does_without_the_host(monkeypatch: pytest.MonkeyPatch) -> No
     assert "https://proxy.example" == endpoint().base_url
 
 
-def test_a_jobs_own_host_comes_before_that_of_the_environment_and_the_client(
+WORKSPACE, ELSEWHERE = "ws-1.cloud.databricks.com", "ws-2.cloud.databricks.com"
+
+
+def databricks(provider: str = "databricks-run", **given: Any) -> str:
+    """Return where a job of Databricks goes, whose params name `host`."""
+    host = given.pop("host", WORKSPACE)
+    with Canceller(
+        **{name: given.pop(name) for name in ("api_keys", "base_urls") if name in given}
+    ) as c:
+        return c.prepare(provider, "1", params={"host": host}, **given).endpoint.base_url
+
+
+@pytest.fixture
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABRICKS_TOKEN", KEY)
+
+
+@pytest.mark.usefixtures("token")
+@pytest.mark.parametrize(
+    "host",
+    [
+        WORKSPACE, "adb-1.7.azuredatabricks.net", "1.8.gcp.databricks.com", "a.databricks.azure.cn",
+        "WS-1.Cloud.Databricks.COM",
+    ],
+)  # fmt: skip
+def test_a_job_may_name_any_host_of_the_vendors(host: str) -> None:
+    assert f"https://{host}" == databricks(host=host)
+    assert f"https://{host}" == databricks("databricks-statement", host=host)
+
+
+FOREIGN = [
+    "evil.example", "127.0.0.1", "localhost", "cloud.databricks.com",
+    "xcloud.databricks.com", "ws-1.cloud.databricks.com.evil.example", "databricks.com",
+    "ws-1-cloud.databricks.com", "a.cloud.databricks.co",
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("token")
+@pytest.mark.parametrize("host", FOREIGN)
+@pytest.mark.parametrize("provider", ["databricks-run", "databricks-statement"])
+def test_no_key_goes_to_a_host_that_a_job_names_and_that_is_not_the_vendors(
+    provider: str, host: str
+) -> None:
+    for given in ({}, {"api_keys": {provider: KEY}}, {"api_key": hidden(KEY)}):
+        with pytest.raises(ConfigurationError, match=r"names the host .*DATABRICKS_HOST") as caught:
+            databricks(provider, host=host, **given)
+        assert "base_url=" in str(caught.value)
+
+
+@pytest.mark.usefixtures("token")
+@pytest.mark.parametrize("host", [ELSEWHERE, *FOREIGN])
+@pytest.mark.parametrize("provider", ["databricks-run", "databricks-statement"])
+def test_where_a_host_is_configured_a_job_names_no_other(
+    provider: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = {"databricks-run": f"https://{WORKSPACE}"}
+    with pytest.raises(ConfigurationError, match="the client's base_urls names 'ws-1"):
+        databricks(provider, host=host, base_urls=urls)
+    monkeypatch.setenv("DATABRICKS_HOST", f"https://{WORKSPACE}")
+    with pytest.raises(ConfigurationError, match="DATABRICKS_HOST names 'ws-1"):
+        databricks(provider, host=host)
+    with pytest.raises(ConfigurationError, match="DATABRICKS_HOST names 'ws-1"):
+        databricks(provider, host=host, api_keys={provider: KEY})
+
+
+@pytest.mark.usefixtures("token")
+def test_the_configured_host_may_be_named_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABRICKS_HOST", "https://WS-1.cloud.databricks.com:8443/prefix/")
+    assert "https://WS-1.cloud.databricks.com:8443/prefix" == databricks()
+    assert "https://gateway.example" == databricks(base_url="https://gateway.example")
+    monkeypatch.setenv("DATABRICKS_HOST", "https://dbc.corp.example")
+    assert "https://dbc.corp.example" == databricks(host="dbc.corp.example")
+
+
+def test_a_key_that_comes_with_the_call_may_go_to_another_host_of_the_vendors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("PULSE_BASE_URL", "https://ws-2.example.net")
-    named = {"adapter": PLACED, "params": {"host": "ws-1.example.net"}}
-    client = {"base_urls": {"pulse": "https://ws-3.example.net"}}
-    assert "https://ws-1.example.net" == find(**named).base_url
-    assert "https://ws-1.example.net" == find(**named, **client).base_url
-    assert "https://ws-4.example" == find(**named, base_url="https://ws-4.example").base_url
+    monkeypatch.setenv("DATABRICKS_HOST", f"https://{WORKSPACE}")
+    assert f"https://{ELSEWHERE}" == databricks(host=ELSEWHERE, api_key=hidden(KEY))
+
+
+@pytest.mark.parametrize("stand_in", ["http://127.0.0.1:8000/x", "http://localhost:1"])
+@pytest.mark.parametrize("host", [WORKSPACE, *FOREIGN])
+@pytest.mark.usefixtures("token")
+def test_a_stand_in_gets_the_jobs_of_every_host(
+    stand_in: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert stand_in == databricks(host=host, base_urls={"databricks-run": stand_in})
+    monkeypatch.setenv("DATABRICKS_HOST", stand_in)
+    assert stand_in == databricks(host=host)
+
+
+def test_a_line_of_a_file_sends_no_key_to_another_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABRICKS_TOKEN", KEY)
+    sent: list[str] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        sent.append(request.url.host)
+        return httpx.Response(401)
+
+    async def run() -> None:
+        client = httpx.AsyncClient(transport=httpx.MockTransport(reply))
+        jobs = [
+            Job("databricks-run", "1", {"host": WORKSPACE}),
+            Job("databricks-run", "2", {"host": "evil.example"}),
+        ]
+        async with AsyncCanceller(http_client=client, deadline=0.1) as canceller:
+            async for _ in canceller.cancel_many(jobs):
+                pass
+
+    with pytest.raises(ConfigurationError, match=r"the host 'evil\.example', which is none"):
+        asyncio.run(run())
+    assert {WORKSPACE} >= set(sent)
+
+
+@pytest.mark.parametrize(
+    ("default_url", "params", "host"),
+    [
+        ("https://{resource}.openai.azure.com", {"resource": "ours"}, "ours.openai.azure.com"),
+        ("https://{a}.example.com:8443", {"a": "x.y"}, "x.y.example.com:8443"),
+        ("https://model-{a}-{b}.example.com/v1", {"a": "x", "b": "y"}, "model-x-y.example.com/v1"),
+        ("https://example.com/{a}", {"a": "x"}, "example.com/x"),
+    ],
+)
+def test_a_part_of_the_vendors_own_host_needs_no_list(
+    default_url: str, params: dict[str, str], host: str
+) -> None:
+    adapter = evolve(PLACED, default_url=default_url, params=_described(params))
+    assert (
+        f"https://{host}"
+        == find(adapter, api_key=None, api_keys={"pulse": KEY}, params=params).base_url
+    )
+
+
+@pytest.mark.parametrize(
+    "default_url",
+    ["https://{a}", "https://{a}:8443", "https://{a}/v1", "https://api.{a}", "https://{a}.com",
+     "https://x-{a}example.com"],
+)  # fmt: skip
+def test_a_host_that_may_be_anyones_goes_with_a_key_of_its_own_only(default_url: str) -> None:
+    params = {"a": "evil.example"}
+    adapter = evolve(PLACED, default_url=default_url, params=_described(params))
+    with pytest.raises(ConfigurationError, match="which may be anyone's; a host that you trust"):
+        find(adapter, api_key=None, api_keys={"pulse": KEY}, params=params)
+    assert "evil.example" in find(adapter, params=params).base_url
+
+
+def _described(params: dict[str, str]) -> dict[str, Param]:
+    others = {"version": Param("version"), "project": Param("project")}
+    return {name: Param(name) for name in params} | others
 
 
 @pytest.mark.parametrize("stand_in", ["http://127.0.0.1:8000/x", "http://localhost:1"])

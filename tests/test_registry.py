@@ -92,6 +92,21 @@ def test_a_provider_that_is_no_string_is_a_type_error() -> None:
         get_adapter(None)  # type: ignore[arg-type]
 
 
+def test_ctrl_c_while_an_adapter_is_looked_at_is_raised() -> None:
+    class Interrupted:
+        @property
+        def name(self) -> str:
+            raise KeyboardInterrupt
+
+    class Shown:
+        def __repr__(self) -> str:
+            raise KeyboardInterrupt
+
+    for adapter in (Interrupted(), Shown()):
+        with pytest.raises(KeyboardInterrupt):
+            register(adapter)  # type: ignore[arg-type]
+
+
 def test_a_registered_adapter_is_found_and_listed() -> None:
     register(ACME)
     assert ACME is get_adapter("acme")
@@ -185,6 +200,65 @@ def test_a_broken_plug_in_raises_when_used_and_names_its_distribution(
     with pytest.raises(BrokenAdapter, match=f"plug-in 'acme' of acme-jobs 1.0 {problem}"):
         get_adapter("acme")
     assert PULSE is get_adapter("pulse")
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("raise SystemExit(3)", r"cannot be imported: SystemExit\(3\)"),
+        ("raise BaseException('no')", r"cannot be imported: BaseException\('no'\)"),
+        ("raise GeneratorExit", r"cannot be imported: GeneratorExit\(\)"),
+        (
+            "class Odd(Exception):\n    def __repr__(self): raise ValueError\nraise Odd",
+            "cannot be imported: a Odd",
+        ),
+        ("raise ValueError('x' * 10_000)", "cannot be imported: ValueError.{0,300}$"),
+        ("class A(Base):\n    title = 7\nACME = A()", "is not an adapter but .*its 'title' is 7"),
+        ("class A(Base):\n    docs = None\nACME = A()", "its 'docs' is None"),
+        ("class A(Base):\n    params = ['x']\nACME = A()", r"its 'params' is \['x'\]"),
+        ("class A(Base):\n    read_status = 7\nACME = A()", "it has no method 'read_status'"),
+        (
+            "class A(Base):\n    title = property(lambda self: 1 / 0)\nACME = A()",
+            "its 'title' raises Zero",
+        ),
+        (
+            "class A(Base):\n    title = property(lambda self: exit(1))\nACME = A()",
+            "its 'title' raises System",
+        ),
+        (
+            "class A(Base):\n    def __repr__(self): 1 / 0\n    title = 7\nACME = A()",
+            "but a A: its 'title'",
+        ),
+        ("ACME = object()", "it has no 'name'"),
+    ],
+)
+def test_whatever_a_plug_in_does_breaks_no_other(plugins: Path, source: str, problem: str) -> None:
+    (plugins / "odd_plugin.py").write_text(f"{BASE}\n{source}\n")
+    sys.modules.pop("odd_plugin", None)
+    install(plugins, "acme-jobs", acme="odd_plugin:ACME")
+    with pytest.raises(BrokenAdapter, match=rf"(?s)plug-in 'acme' of acme-jobs 1\.0 .*({problem})"):
+        get_adapter("acme")
+    assert PULSE is get_adapter("pulse")
+    with pytest.raises(UnknownProvider, match="did you mean 'acme'"):
+        get_adapter("acmee")
+
+
+BASE = """
+class Base:
+    name = title = docs = default_url = key_env = url_env = 'acme'
+    deprecated = shares = None
+    other_key_envs, params, destroys_finished = (), {}, False
+    def refuse(self, job): ...
+    must_read_first = cancel_request = status_request = read_cancel = read_status = refuse
+"""
+
+
+def test_ctrl_c_while_a_plug_in_is_imported_is_no_fault_of_its(plugins: Path) -> None:
+    (plugins / "odd_plugin.py").write_text("raise KeyboardInterrupt")
+    sys.modules.pop("odd_plugin", None)
+    install(plugins, "acme-jobs", acme="odd_plugin:ACME")
+    with pytest.raises(KeyboardInterrupt):
+        get_adapter("acme")
 
 
 def test_two_plug_ins_of_one_name_are_an_error_that_names_both(plugins: Path) -> None:

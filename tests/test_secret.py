@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
+import json
 import pickle
+from typing import Any
 
+import attrs
 import pytest
 
+from jobcancel.adapter import Endpoint
 from jobcancel.secret import Secret
 
 KEY = "sk-1234567890"
@@ -20,9 +26,6 @@ def test_a_secret_shows_itself_only_when_asked() -> None:
 def test_a_vendors_quotation_of_the_key_is_redacted() -> None:
     assert "Incorrect API key: [redacted]." == Secret(KEY).redact(f"Incorrect API key: {KEY}.")
     assert b"key=[redacted]" == Secret(KEY).redact_bytes(f"key={KEY}".encode())
-    body = {"errors": [{KEY: 1, "message": KEY}], "count": 2, "flag": None}
-    redacted = {"errors": [{"[redacted]": 1, "message": "[redacted]"}], "count": 2, "flag": None}
-    assert redacted == Secret(KEY).redact_all(body)
 
 
 def test_a_key_that_is_too_short_to_be_one_garbles_no_text() -> None:
@@ -52,3 +55,45 @@ def test_the_secret_half_of_a_pair_is_redacted_too(told: str) -> None:
 def test_a_key_of_any_characters_is_a_secret() -> None:
     key = "\ud800:ü" * 8
     assert "[redacted]" == Secret(key).redact(key)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        lambda secret: attrs.asdict(Endpoint(base_url="https://x.example", key=secret)),
+        lambda secret: attrs.astuple(Endpoint(base_url="https://x.example", key=secret)),
+        lambda secret: json.dumps([secret], default=str),
+        lambda secret: json.dumps([secret], default=repr),
+        lambda secret: f"{secret}{secret!s}{secret!a}",
+        inspect.getmembers,
+        lambda secret: [getattr(secret, name) for name in dir(secret)],
+        lambda secret: secret.__getstate__(),
+        lambda secret: copy.deepcopy({"key": secret}),
+        copy.copy,
+    ],
+)
+def test_whatever_walks_over_a_secret_finds_no_key(shown: Any) -> None:
+    assert KEY not in repr(shown(Secret(KEY)))
+
+
+@pytest.mark.parametrize("reveal", [vars, attrs.asdict, json.dumps, lambda secret: secret + ""])
+def test_a_secret_is_no_mapping_and_no_text(reveal: Any) -> None:
+    with pytest.raises((TypeError, attrs.exceptions.NotAnAttrsClassError)):
+        reveal(Secret(KEY))
+
+
+def test_a_copy_of_a_secret_is_the_same_key() -> None:
+    secret = Secret(KEY)
+    assert secret == copy.deepcopy(secret) == copy.copy(secret) == Secret(KEY)
+    assert 1 == len({secret, Secret(KEY)})
+    assert secret != KEY
+    assert secret != Secret(KEY, "a problem")
+
+
+@pytest.mark.parametrize("cut", range(4, len(KEY)))
+def test_a_part_of_a_key_where_a_text_was_cut_is_redacted_too(cut: int) -> None:
+    assert "no: [redacted], [redacted] " == Secret(KEY).redact_cut(f"no: {KEY}, {KEY} {KEY[:cut]}")
+
+
+def test_a_text_that_was_cut_elsewhere_stays() -> None:
+    assert "no: [redacted]." == Secret(KEY).redact_cut(f"no: {KEY}.")

@@ -193,7 +193,9 @@ def record(
     *,
     output: options.Cassette,
     force: options.Force = False,
-    scrub: options.Scrub = None,
+    scrub_env: options.ScrubEnv = None,
+    scrub_file: options.ScrubFile = None,
+    scrub: options.NoScrub = None,  # noqa: ARG001 - its callback has refused it
     verify: options.Verify = False,
     timeout: options.Timeout = 10.0,
     deadline: options.Deadline = 30.0,
@@ -205,14 +207,19 @@ def record(
 ) -> None:
     """Cancel a job and record the HTTP exchange as a cassette for tests.
 
-    The API key, cookies and headers that tell who you are are replaced, and so is what --scrub
-    gives; look through FILE nevertheless before you share it. The exit status is 0 when the job
-    is stopped and the cassette replays to the same outcome.
+    The API key is replaced, and so is what --scrub-env and --scrub-file give, however it is
+    written; of the headers only those are kept that do not tell who asks. Look through FILE
+    nevertheless before you share it. The exit status is 0 when the job is stopped and the
+    cassette replays to the same outcome.
     """
     require("testing", "'jobcancel record'")
-    from jobcancel.cli.record import check_file, check_scrub, run
+    from jobcancel.cli.record import check_file, read_scrub, run
 
-    path, values = check_file(output, force=force), check_scrub(scrub or ())
+    path = check_file(output, force=force)
+    files = scrub_file or []
+    if [*files, api_key_file].count("-") > 1:
+        raise typer.BadParameter("standard input can be read once", param_hint="--scrub-file")
+    values = read_scrub(scrub_env or (), files)
     params = read_params(param or ())
     given = {"params": params, "verify": verify, "deadline": deadline}
     usual = {"params": {}, "verify": False, "deadline": 30.0}

@@ -6,12 +6,14 @@ Everything comes from the adapters' own declarations. How it is printed is in `l
 from __future__ import annotations
 
 import json
+import threading
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from jobcancel import BrokenAdapter, HttpAdapter, Outcome, get_adapter
+from jobcancel.registry import BUILT_IN
 from jobcancel.replies import ANY
 from jobcancel.routes import declared
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 Facts = dict[str, dict[str, str]]
 """Section -> what it is about -> what is to be known."""
+
+_PATIENCE = 10.0
+"""Seconds that the list of providers waits for a plug-in to be imported."""
 
 _AGAIN = "unsettled; the cancel may be sent again"
 
@@ -51,25 +56,65 @@ class Summary:
 
 def summary(name: str) -> Summary:
     """Return a provider in short; one that cannot be used says why."""
-    try:
-        adapter = get_adapter(name)
-    except BrokenAdapter as error:
-        return Summary(name=name, broken=str(error))
+    summaries: list[Summary] = []
+
+    def summarize() -> None:
+        try:
+            summaries.append(_summary(name, get_adapter(name)))
+        except BrokenAdapter as error:
+            summaries.append(Summary(name=name, broken=str(error)))
+        except BaseException as error:  # noqa: BLE001 - whatever a stranger's property raises
+            told = f"it cannot be described: {type(error).__name__}"
+            summaries.append(Summary(name=name, broken=told))
+
+    if name in BUILT_IN:
+        summarize()
+    else:
+        # Nothing can end an import that hangs, but nobody has to wait for it.
+        thread = threading.Thread(target=summarize, daemon=True)
+        thread.start()
+        thread.join(_PATIENCE)
+    late = f"the plug-in has not been imported after {_PATIENCE:g} seconds"
+    return summaries[0] if summaries else Summary(name=name, broken=late)
+
+
+def _summary(name: str, adapter: Adapter) -> Summary:
     route = adapter.cancel if isinstance(adapter, HttpAdapter) else None
-    return Summary(
-        name=name,
-        family=adapter.family if isinstance(adapter, HttpAdapter) else "other",
-        title=adapter.title,
-        key_env=adapter.key_env,
-        url_env=adapter.url_env,
-        default_url=adapter.default_url,
-        cancel=None if route is None else _route(route),
-        deprecated=adapter.deprecated,
-    )
+    facts = {
+        "family": adapter.family if isinstance(adapter, HttpAdapter) else "other",
+        "title": adapter.title,
+        "key_env": adapter.key_env,
+        "url_env": adapter.url_env,
+        "default_url": adapter.default_url,
+        "cancel": None if route is None else _route(route),
+        "deprecated": adapter.deprecated,
+    }
+    for fact, value in facts.items():
+        if not isinstance(value, str | None):
+            return Summary(name=name, broken=f"its {fact!r} is no text")
+    return Summary(name=name, **facts)
 
 
 def describe(adapter: Adapter) -> Facts:
-    """Return what an adapter declares; only the protocol's part if it is no `HttpAdapter`."""
+    """Return what an adapter declares; only the protocol's part if it is no `HttpAdapter`.
+
+    Raises:
+        BrokenAdapter: it cannot be described, for it is a plug-in's with code of its own.
+    """
+    try:
+        facts = _described(adapter)
+        for name, value in (fact for rows in facts.values() for fact in rows.items()):
+            if not isinstance(value, str):
+                raise TypeError(f"{name!r} is no text")  # noqa: TRY301 - told as all else is
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a stranger's property raises, or holds
+        told = f"plug-in {adapter.name!r} cannot be described: {type(error).__name__}"
+        raise BrokenAdapter(told) from error
+    return facts
+
+
+def _described(adapter: Adapter) -> Facts:
     if not isinstance(adapter, HttpAdapter):
         own = {"any reply": "is read by the adapter's own code"}
         return {"provider": _about(adapter), "requests": _configuration(adapter), "replies": own}

@@ -24,6 +24,15 @@ def complete_provider(incomplete: str) -> list[str]:
     return [name for name in providers() if name.startswith(incomplete)]
 
 
+def _refuse_scrub(given: list[str] | None) -> None:
+    if given:
+        raise typer.BadParameter(
+            "what is private is not taken from the command line, where the shell's history and "
+            "the list of processes show it; use --scrub-env or --scrub-file",
+            param_hint="--scrub",
+        )
+
+
 _provider = partial(
     typer.Argument,
     metavar="PROVIDER",
@@ -120,9 +129,22 @@ NoKey = Annotated[
 Cassette = Annotated[
     str, typer.Option("--output", "-o", metavar="FILE", help="Where the cassette goes.")
 ]
-Scrub = Annotated[
+ScrubEnv = Annotated[
     list[str] | None,
-    typer.Option(metavar="VALUE", help="Replace this, too, wherever it occurs; repeatable."),
+    typer.Option(
+        metavar="NAME", help="Replace what this environment variable holds, too; repeatable."
+    ),
+]
+ScrubFile = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE",
+        help="Replace each line of this file, too; - is standard input; repeatable.",
+    ),
+]
+NoScrub = Annotated[
+    list[str] | None,
+    typer.Option("--scrub", hidden=True, is_eager=True, callback=_refuse_scrub),
 ]
 Force = Annotated[bool, typer.Option("--force", metavar="", help="Overwrite FILE.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB_ID", help="ID that the vendor returned.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,9 @@ from jobcancel.testing.recorder import Recorded, record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+_LONGEST_FILE = 1 << 20
 
 
 def check_file(file: str, *, force: bool) -> Path:
@@ -31,15 +35,37 @@ def check_file(file: str, *, force: bool) -> Path:
     return path
 
 
-def check_scrub(given: Sequence[str]) -> Sequence[str]:
-    """Return the values of `--scrub` options.
+def read_scrub(variables: Sequence[str], files: Sequence[str]) -> Sequence[str]:
+    """Return the values that are to be scrubbed, each once.
+
+    Args:
+        variables: names of environment variables, each of which holds one.
+        files: paths of files that hold one on each line, `-` for standard input.
 
     Raises:
-        ConfigurationError: one is empty.
+        ConfigurationError: a variable is not set, or a file cannot be read or holds none.
     """
-    if not all(given):
-        raise ConfigurationError("--scrub needs a value that is not empty")
-    return list(dict.fromkeys(given))
+    values = []
+    for name in variables:
+        if not (value := os.environ.get(name, "").strip()):
+            raise ConfigurationError(f"--scrub-env {name}: it is not set, or is empty")
+        values.append(value)
+    for path in files:
+        piped = path == "-"
+        name = "standard input" if piped else repr(path)
+        try:
+            with open(0 if piped else path, encoding="utf-8-sig", closefd=not piped) as file:
+                lines = [line.strip() for line in file.read(_LONGEST_FILE).splitlines()]
+        except OSError as error:
+            raise ConfigurationError(f"nothing to scrub from {name}: {error.strerror}") from None
+        except ValueError:
+            # Neither the error nor its cause: they quote what was read.
+            told = f"nothing to scrub from {name}: it is not a UTF-8 text file"
+            raise ConfigurationError(told) from None
+        if not any(lines):
+            raise ConfigurationError(f"nothing to scrub from {name}: it is empty")
+        values += filter(None, lines)
+    return list(dict.fromkeys(values))
 
 
 def run(
@@ -99,7 +125,7 @@ def _tell(path: Path, recorded: Recorded) -> None:
     for what, times in recorded.replaced.items():
         complain(f"replaced {what}, times: {times}")
     for number in recorded.missed:
-        complain(f"value {number} of --scrub did not occur")
+        complain(f"value {number} to scrub did not occur")
     if recorded.text:
         complain(f"recorded in {path}, replies: {recorded.replies}")
         if recorded.problem is not None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from jobcancel.adapter import BEARER
 from jobcancel.models import JobState, Outcome
-from jobcancel.paths import pick
+from jobcancel.paths import pick_text
 from jobcancel.routes import Route
 from jobcancel.tables import HttpAdapter
 
@@ -27,10 +27,8 @@ _WRONG = re.compile(r"invalid (?:api )?token|token (?:is )?invalid", re.IGNORECA
 def _wrong_key(response: Response) -> Outcome | None:
     """A 403 whose message says that the token is invalid is unauthorized."""
     # Only the words tell: these errors have no code.
-    message = pick(response.body or {}, ["message"])
-    if response.status_code != _FORBIDDEN or not isinstance(message, str):
-        return None
-    return Outcome.UNAUTHORIZED if _WRONG.search(message) else None
+    wrong = _WRONG.search(pick_text(response.body or {}, ["message"]))
+    return Outcome.UNAUTHORIZED if wrong and response.status_code == _FORBIDDEN else None
 
 
 COHERE_BATCH = HttpAdapter(

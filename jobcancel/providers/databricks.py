@@ -18,7 +18,7 @@ from attrs import evolve
 
 from jobcancel.adapter import BEARER
 from jobcancel.models import JobState, Outcome
-from jobcancel.paths import pick
+from jobcancel.paths import pick, pick_text
 from jobcancel.replies import Override
 from jobcancel.routes import Param, Route
 from jobcancel.tables import HttpAdapter
@@ -28,8 +28,15 @@ if TYPE_CHECKING:
 
     from jobcancel.adapter import Response
 
-# Both wordings are those that the SDK knows.
-_NO_RUN = re.compile(r"Run .* does not exist|Run: .* in job: .* doesn't exist")
+# Both wordings are those that the SDK knows; what it finds between them are ids.
+_NO_RUN = re.compile(r"Run \S{1,64} does not exist|Run: \S{1,64} in job: \S{1,64} doesn't exist")
+
+# Of AWS, Azure and GCP, and of their clouds for governments and for China, as in the SDK.
+_HOSTS = (
+    *("*.cloud.databricks.com", "*.cloud.databricks.us", "*.cloud.databricks.mil"),
+    *("*.azuredatabricks.net", "*.databricks.azure.us", "*.databricks.azure.cn"),
+    "*.gcp.databricks.com",
+)
 
 # Why a run ended whose `status` is TERMINATED; there may be further codes in future.
 _CODES = {
@@ -94,10 +101,10 @@ def _wrong_token(response: Response) -> Outcome | None:
 
 def _no_such_run(response: Response) -> Outcome | None:
     """400 saying that the run does not exist is not-found, 403 of a wrong token unauthorized."""
-    said = pick(response.body or {}, ["message"])
+    said = pick_text(response.body or {}, ["message"])
     code = pick(response.body or {}, ["error_code"])
     refused = (response.status_code, code) == (400, "INVALID_PARAMETER_VALUE")
-    unknown = refused and isinstance(said, str) and _NO_RUN.search(said)
+    unknown = refused and _NO_RUN.search(said)
     return Outcome.NOT_FOUND if unknown else _wrong_token(response)
 
 
@@ -124,6 +131,7 @@ DATABRICKS_RUN = HttpAdapter(
         "host": Param(
             "the host of the workspace, such as `dbc-a1b2345c-d6e7.cloud.databricks.com`",
             optional=True,
+            hosts=_HOSTS,
         ),
         "workspace_id": Param(
             "the workspace, where the host is for several",

@@ -17,7 +17,7 @@ from attrs import evolve
 
 from jobcancel.adapter import BEARER
 from jobcancel.models import JobState, Outcome
-from jobcancel.paths import pick
+from jobcancel.paths import pick_text
 from jobcancel.routes import Param, Route
 from jobcancel.tables import HttpAdapter
 
@@ -66,9 +66,9 @@ def _response_over(response: Response) -> JobState | None:
 
 def _named(refusal: re.Pattern[str], response: Response) -> str:
     """Return the status that a refusal names, or an empty text."""
-    message = pick(response.body or {}, _MESSAGE)
-    refused = response.status_code in {400, 409} and isinstance(message, str)
-    named = refusal.match(str(message)) if refused else None
+    if response.status_code not in {400, 409}:
+        return ""
+    named = refusal.match(pick_text(response.body or {}, _MESSAGE))
     return named[1] if named else ""
 
 

@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from attrs import evolve, frozen
 
-from jobcancel.adapter import Request, Response, parse
+from jobcancel.adapter import Request, Response
+from jobcancel.bodies import parse
 from jobcancel.models import CancelResult, JobState, Outcome
 from jobcancel.tables import HttpAdapter
 from jobcancel.testing.vendor import LOST, UNREACHABLE, Fault, Vendor

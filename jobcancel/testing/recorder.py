@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -27,9 +27,10 @@ from jobcancel.tables import HttpAdapter
 from jobcancel.testing.clocks import StillClock
 from jobcancel.testing.recordings import Recording
 from jobcancel.testing.replay import own_url, replaying
-from jobcancel.testing.scrub import KEY_PLACEHOLDER, SCRUBBED, Scrubber, tells
+from jobcancel.testing.scrub import KEY_PLACEHOLDER, SCRUBBED, Scrubber
 
 if TYPE_CHECKING:
+    from jobcancel.adapter import Adapter
     from jobcancel.prepare import Call
 
 _API_KEY, _ADDRESS = "the API key", "the address"
@@ -107,13 +108,15 @@ def record(
     Raises:
         JobCancelError: the job cannot be asked for.
     """
-    call = canceller.prepare(provider, job_id, params=options.get("params"))
+    call = canceller.prepare(provider, job_id, params=options.get("params")).asked()
     scrubber = _scrubber(call, scrub)
     memory = _InMemory()
     recorder = vcr.VCR(record_mode=vcr.mode.ALL)
     recorder.register_persister(memory)
     with recorder.use_cassette("recording"):
-        result = canceller.cancel(provider, job_id, **options)
+        # The key that is scrubbed, if it is another one each time that it is asked for.
+        key = cast("str", call.endpoint.key)
+        result = canceller.cancel(provider, job_id, api_key=key, **options)
     for request, reply in zip(memory.requests, memory.replies, strict=True):
         _clean(request, reply, scrubber)
     missed = [n for n, _ in enumerate(scrub, 1) if not scrubber.counts[_named(n)]]
@@ -148,7 +151,7 @@ def record(
 
 
 def _named(number: int) -> str:
-    return f"value {number} of --scrub"
+    return f"value {number} to scrub"
 
 
 def _scrubber(call: Call, scrub: Sequence[str]) -> Scrubber:
@@ -160,7 +163,15 @@ def _scrubber(call: Call, scrub: Sequence[str]) -> Scrubber:
         values[address], names[address] = own, _ADDRESS
     key = call.endpoint.key.reveal()
     values[key], names[key] = KEY_PLACEHOLDER, _API_KEY
-    return Scrubber(values, names)
+    return Scrubber(values, names, kept=_own_headers(call.adapter))
+
+
+def _own_headers(adapter: Adapter) -> frozenset[str]:
+    """Return the headers that a vendor needs and that are the same whoever asks."""
+    if not isinstance(adapter, HttpAdapter):
+        return frozenset()
+    fixed = {name for name, value in adapter.headers.items() if not names_in(parse(value))}
+    return frozenset({*fixed, adapter.request_id_header})
 
 
 def _own_url(call: Call, scrub: Sequence[str]) -> str:
@@ -192,13 +203,16 @@ def host_of(call: Call, own: str) -> str:
 
 
 def _cleaned(options: Mapping[str, Any], call: Call, scrubber: Scrubber) -> dict[str, Any]:
-    """Return the options as they are kept, without params for headers that tell who asks."""
+    """Return the options as they are kept, without params for headers that are left out."""
     if "params" not in options:
         return dict(options)
     adapter = call.adapter
     headers = adapter.headers if isinstance(adapter, HttpAdapter) else {}
     told = {
-        name for header in headers if tells(header) for name in names_in(parse(headers[header]))
+        name
+        for header in headers
+        if not scrubber.keeps(header)
+        for name in names_in(parse(headers[header]))
     }
     params = {
         name: SCRUBBED if name in told else scrubber.text(value)

@@ -13,26 +13,25 @@ from typing import TypeAlias
 
 from attrs import define, field
 
+from jobcancel.spellings import Spellings, decoded, encoded
+
 Headers: TypeAlias = Mapping[str, list[str]]
 
 KEY_PLACEHOLDER = "<api-key>"
 SCRUBBED = "<scrubbed>"
 _LARGEST_BODY = 16 * 2**20
 
-# Any of these words in a header's name means that its value tells who was asking. The names are
-# vendors': openai-organization, x-goog-user-project, x-amz-security-token, x-account-id, ...
-_TELLING = frozenset(
+# Headers that are kept; others may tell who asks, and what they are called is up to the vendor:
+# `openai-organization`, `x-goog-user-project`, `set-cookie`, `cf-ray`, ... These are what a reply
+# is read by, and what HTTP needs.
+_KEPT = frozenset(
     {
-        "account", "auth", "authentication", "authorization", "cookie", "cookie2", "credential",
-        "credentials", "csrf", "customer", "email", "forwarded", "ip", "key", "org",
-        "organisation", "organization", "project", "secret", "session", "signature", "team",
-        "tenant", "token", "user", "username", "workspace", "xsrf",
+        "accept", "accept-encoding", "allow", "content-encoding", "content-length", "content-type",
+        "date", "retry-after", "retry-after-ms", "x-request-id", "x-should-retry",
     }
 )  # fmt: skip
-# How much is left for whom is what a vendor's answer is about.
-_NOT_TELLING = frozenset({"ratelimit", "limit", "agent"})
-# What JSON writes with a letter (RFC 8259, section 7).
-_JSON_LETTERS = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
+# How much is left, and when there is more: `x-ratelimit-reset-requests`.
+_LIMITS = re.compile(r"(?:[a-z]+-)?ratelimit(?:-[a-z]+){0,4}")
 
 
 @define
@@ -42,6 +41,7 @@ class Scrubber:
     Args:
         values: value -> what to write in its place.
         names: value -> what it is called when it is told how often it was replaced.
+        kept: names of headers that are kept as well, in lower case.
 
     Attributes:
         counts: what was replaced -> how often.
@@ -49,13 +49,14 @@ class Scrubber:
 
     values: Mapping[str, str] = field(repr=False)
     names: Mapping[str, str] = field(repr=False)
+    kept: frozenset[str] = field(default=frozenset(), repr=False)
     counts: Counter[str] = field(init=False, factory=Counter)
-    _patterns: list[tuple[re.Pattern[str], str, str]] = field(init=False, repr=False)
+    _spellings: list[tuple[Spellings, str]] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         # Of two values one of which holds the other, the longer is to be found.
         longest = sorted(self.values, key=len, reverse=True)
-        self._patterns = [(_any_form(v), self.values[v], self.names[v]) for v in longest]
+        self._spellings = [(Spellings([value]), value) for value in longest]
 
     def text(self, text: str) -> str:
         r"""Return a text without the values, however they are written in it.
@@ -67,27 +68,34 @@ class Scrubber:
             >>> scrubber.counts["it"]
             3
         """
-        for pattern, placeholder, name in self._patterns:
-            text, times = pattern.subn(placeholder.replace("\\", r"\\"), text)
-            if times:
-                self.counts[name] += times
-        return text
+        return decoded(self.content(encoded(text)))
 
     def content(self, content: bytes) -> bytes:
         """Return a body without the values."""
-        text = content.decode("utf-8", "surrogateescape")
-        return self.text(text).encode("utf-8", "surrogateescape")
+        for spellings, value in self._spellings:
+            content, times = spellings.replace(content, encoded(self.values[value]))
+            if times:
+                self.counts[self.names[value]] += times
+        return content
 
     def headers(self, headers: Headers) -> dict[str, list[str]]:
-        """Return headers without the values, and without those of headers that tell who asks."""
+        """Return the headers that are kept, without the values.
+
+        Of a header that holds the key in a known way, such as `Bearer <api-key>`, that is left.
+        """
         scrubbed = {}
         for name, given in headers.items():
             values = [self.text(value) for value in given]
-            if tells(name) and not all(map(_is_placeholder, values)):
+            if self.keeps(name) or all(map(_is_placeholder, values)):
+                scrubbed[name] = values
+            else:
                 self.counts[f"the header {name.lower()!r}"] += len(values)
-                values = [SCRUBBED] * len(values)
-            scrubbed[name] = values
         return scrubbed
+
+    def keeps(self, header: str) -> bool:
+        """Return whether a header is kept, by its name."""
+        name = header.lower()
+        return name in _KEPT or name in self.kept or _LIMITS.fullmatch(name) is not None
 
     def reply(self, headers: Headers, content: bytes) -> tuple[dict[str, list[str]], bytes]:
         """Return a reply's headers and its body, decompressed, without what tells who asks.
@@ -109,33 +117,9 @@ class Scrubber:
         return self.headers(kept), content
 
 
-def tells(header: str) -> bool:
-    """Return whether a header's value tells who was asking, by its name."""
-    words = set(header.lower().replace("_", "-").split("-"))
-    return bool(words & _TELLING) and not words & _NOT_TELLING
-
-
 def _is_placeholder(value: str) -> bool:
     scheme, _, rest = value.rpartition(" ")
     return rest == KEY_PLACEHOLDER and " " not in scheme
-
-
-def _any_form(value: str) -> re.Pattern[str]:
-    """Return what finds a value as it is, escaped in JSON (in JSON) or percent-encoded."""
-    return re.compile("".join(map(_any_form_of_one, value)))
-
-
-def _any_form_of_one(character: str) -> str:
-    units = character.encode("utf-16-be", "surrogatepass").hex()
-    octets = character.encode("utf-8", "surrogateescape").hex()
-    forms = [
-        "".join(rf"\\+u(?i:{units[at : at + 4]})" for at in range(0, len(units), 4)),
-        "".join(f"%(?i:{octets[at : at + 2]})" for at in range(0, len(octets), 2)),
-        rf"\\*{re.escape(character)}" if character in '"/\\' else re.escape(character),
-    ]
-    if character in _JSON_LETTERS:
-        forms.append(rf"\\+{_JSON_LETTERS[character]}")
-    return f"(?:{'|'.join(forms)})"
 
 
 def _decompressed(encoding: str, content: bytes) -> bytes | None:

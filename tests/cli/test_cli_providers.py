@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 from attrs import evolve, frozen
 
 from jobcancel import Adapter, HttpAdapter, Job, JobState, Outcome, registry
+from jobcancel.cli import describe as describing
 from jobcancel.cli.describe import describe
 from jobcancel.providers.azure_openai import AZURE_OPENAI_BATCH
 from jobcancel.providers.talonic import TALONIC
@@ -18,6 +20,9 @@ from jobcancel.routes import Param, Route
 from tests.cli.runs import ESCAPE, plain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from jobcancel.adapter import Endpoint, Reading, Request, Response
     from tests.cli.runs import Run
 
@@ -105,6 +110,98 @@ def test_a_broken_plug_in_is_listed_with_its_reason(run: Run) -> None:
     assert lines["broken"][1:7] == ["-"] * 6
     assert lines["broken"][7].startswith("broken: plug-in 'broken' of no.such:thing cannot be")
     assert lines["owncode"][6] == "-"
+
+
+@pytest.fixture
+def plug_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[str], None]]:
+    """Install a plug-in "acme" of this source, which may use all of `jobcancel` and `TALONIC`."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def install(source: str) -> None:
+        head = "import os, time\nfrom attrs import evolve, frozen\nfrom jobcancel import *\n"
+        talonic = "from jobcancel.providers.talonic import TALONIC\n"
+        (tmp_path / "acme_of_cli.py").write_text(head + talonic + source)
+        point = EntryPoint("acme", "acme_of_cli:ACME", registry.GROUP)
+        monkeypatch.setattr(registry, "_entry_points", lambda: (point,))
+
+    yield install
+    sys.modules.pop("acme_of_cli", None)
+    registry._load.cache_clear()
+
+
+RAISING = """
+class Acme(HttpAdapter):
+    @property
+    def {fact}(self): {body}
+
+ACME = object.__new__(Acme)
+for each in TALONIC.__attrs_attrs__:
+    if each.name != {fact!r}:
+        object.__setattr__(ACME, each.name, getattr(TALONIC, each.name))
+object.__setattr__(ACME, "name", "acme")
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("raise SystemExit(1)", "cannot be imported: SystemExit(1)"),
+        ("raise BaseException", "cannot be imported: BaseException()"),
+        (RAISING.format(fact="title", body="1 / 0"), "its 'title' raises ZeroDivisionError"),
+        (RAISING.format(fact="title", body="raise SystemExit"), "its 'title' raises SystemExit()"),
+        (RAISING.format(fact="title", body="return 7"), "its 'title' is 7"),
+        (RAISING.format(fact="family", body="1 / 0"), "cannot be described: ZeroDivisionError"),
+        (RAISING.format(fact="family", body="raise SystemExit"), "cannot be described: SystemExit"),
+        (RAISING.format(fact="family", body="return 7"), "its 'family' is no text"),
+        (RAISING.format(fact="cancel", body="return 7"), "cannot be described: AttributeError"),
+    ],
+)
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_whatever_a_plug_in_does_the_list_is_whole(
+    source: str, reason: str, arguments: list[str], run: Run, plug_in: Callable[[str], None]
+) -> None:
+    plug_in(source)
+    ran = run("providers", *arguments)
+    lines = ran.stdout.splitlines()
+    assert (0, len(registry.BUILT_IN) + 1) == (ran.returncode, len(lines))
+    (line,) = (line for line in lines if reason in line)
+    assert line.startswith(("acme\t", '{"name": "acme"'))
+    alone = run("providers", "acme")
+    assert (2, "") == (alone.returncode, alone.stdout)
+    assert "plug-in 'acme'" in alone.stderr
+    assert "Traceback" not in alone.stderr
+    assert "did you mean 'acme'" in run("providers", "acmee").stderr
+    assert 0 == run("providers", "pulse").returncode
+
+
+def test_a_plug_in_that_hangs_when_it_is_imported_is_not_waited_for(
+    run: Run, plug_in: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(describing, "_PATIENCE", 0.05)
+    go_on = tmp_path / "go-on"
+    plug_in(f"while not os.path.exists({str(go_on)!r}): time.sleep(0.01)")
+    try:
+        ran = run("providers")
+    finally:
+        go_on.touch()
+    lines = ran.stdout.splitlines()
+    assert (0, len(registry.BUILT_IN) + 1) == (ran.returncode, len(lines))
+    assert any(
+        "broken: the plug-in has not been imported after 0.05 seconds" in each for each in lines
+    )
+
+
+def test_ctrl_c_while_a_provider_is_described_is_raised() -> None:
+    class Interrupted:
+        name = title = "interrupted"
+        deprecated = None
+
+        @property
+        def docs(self) -> str:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        describe(Interrupted())  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("broken")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -82,11 +84,16 @@ def test_a_part_of_the_vendors_host_is_the_param_or_is_made_up(
 
 
 def test_a_part_of_the_vendors_host_that_is_scrubbed_is_nowhere(
-    run: Run, served: Sandbox, file: Path, jobcancel_cassette: Callable[[Path], Recording]
+    run: Run,
+    served: Sandbox,
+    file: Path,
+    jobcancel_cassette: Callable[[Path], Recording],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     host = "dbc-a1b2345c-d6e7.a-region-with-a-long-name.cloud.databricks.com"
     job_id = served.submit("databricks-statement")
-    options = ("--param", f"host={host}", "--scrub", host)
+    monkeypatch.setenv("OUR_HOST", host)
+    options = ("--param", f"host={host}", "--scrub-env", "OUR_HOST")
     ran = run("record", "databricks-statement", job_id, "-o", str(file), *options)
     assert (host in file.read_text(), ran.stderr.splitlines()[-1]) == (
         False,
@@ -131,23 +138,27 @@ def test_who_answered_is_told_without_what_is_the_customers(base_url: str, told:
     assert told == recorder.host_of(call, own_url(call.adapter, call.job.params))
 
 
-def test_what_was_replaced_is_told(run: Run, served: Sandbox, file: Path) -> None:
+def test_what_was_replaced_is_told(
+    run: Run, served: Sandbox, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fault = Fault(
         status=200,
         headers={"set-cookie": "a=b", "openai-organization": "org-7"},
         body={"job_id": JOB, "message": "Job cancelled successfully", "for": "Ann of org-7"},
     )
     served.fault("pulse", JOB, fault)
-    scrub = ["--scrub", "org-7", "--scrub", "nowhere", "--scrub", "Ann", "--scrub", "Ann"]
+    monkeypatch.setenv("OUR_ORG", " org-7\n")
+    (tmp_path / "private").write_text("nowhere\n\n Ann \nAnn\n")
+    scrub = ["--scrub-file", str(tmp_path / "private"), "--scrub-env", "OUR_ORG"]
     ran = run("record", "pulse", JOB, "-o", str(file), *scrub)
     assert [
         "jobcancel: replaced the address, times: 1",
         "jobcancel: replaced the API key, times: 1",
-        "jobcancel: replaced value 1 of --scrub, times: 2",
-        "jobcancel: replaced value 3 of --scrub, times: 1",
+        "jobcancel: replaced value 1 to scrub, times: 2",
+        "jobcancel: replaced value 3 to scrub, times: 1",
         "jobcancel: replaced the header 'set-cookie', times: 1",
         "jobcancel: replaced the header 'openai-organization', times: 1",
-        "jobcancel: value 2 of --scrub did not occur",
+        "jobcancel: value 2 to scrub did not occur",
         f"jobcancel: recorded in {file}, replies: 1",
     ] == ran.stderr.splitlines()
     (held,) = yaml.safe_load(file.read_text())["interactions"]
@@ -174,8 +185,11 @@ def test_the_key_is_in_no_form_in_the_file(
 
 
 @pytest.mark.usefixtures("served")
-def test_a_job_id_can_be_scrubbed_and_the_cassette_still_replays(run: Run, file: Path) -> None:
-    ran = run("record", "pulse", JOB, "-o", str(file), "--scrub", JOB)
+def test_a_job_id_can_be_scrubbed_and_the_cassette_still_replays(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUR_JOB", JOB)
+    ran = run("record", "pulse", JOB, "-o", str(file), "--scrub-env", "OUR_JOB")
     assert (0, False) == (ran.returncode, JOB in file.read_text())
     assert "scrubbed-1" == yaml.safe_load(file.read_text())["metadata"]["job_id"]
 
@@ -224,8 +238,10 @@ def test_without_a_reply_there_is_nothing_to_record(run: Run, file: Path) -> Non
 
 
 @pytest.mark.usefixtures("served")
-def test_a_scrubbed_word_that_a_replay_needs_is_told(run: Run, file: Path) -> None:
-    ran = run("record", "pulse", JOB, "-o", str(file), "--scrub", "successfully")
+def test_a_scrubbed_word_that_a_replay_needs_is_told(run: Run, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "private").write_text("successfully")
+    scrub = ("--scrub-file", str(tmp_path / "private"))
+    ran = run("record", "pulse", JOB, "-o", str(file), *scrub)
     assert 1 == ran.returncode
     assert "does not replay to cancelled: it" in plain(ran.stderr)
 
@@ -247,7 +263,7 @@ def test_params_are_kept_and_scrubbed(served: Sandbox, monkeypatch: pytest.Monke
     held = yaml.safe_load(recorded.text)["metadata"]
     assert ("not-found", None) == (recorded.result.outcome, recorded.problem)
     assert {"params": {"team": "scrubbed-1"}} == held["options"]
-    assert {"the API key": 1, "value 1 of --scrub": 2} == recorded.replaced
+    assert {"the API key": 1, "value 1 to scrub": 2} == recorded.replaced
 
 
 def test_a_replay_without_an_end_is_told(
@@ -274,7 +290,20 @@ def test_a_file_that_is_there_is_not_overwritten_and_nothing_is_sent(
     [
         (["-o", "{dir}"], "is a directory; give the name of a file in it"),
         (["-o", "{dir}/no/x.yaml"], "no'; make it first"),
-        (["-o", "{dir}/x.yaml", "--scrub", ""], "--scrub needs a value that is not empty"),
+        (["-o", "{dir}/x.yaml", "--scrub", "x"], "is not taken from the command line"),
+        (["-o", "{dir}/x.yaml", "--scrub-env", "NOT_SET"], "NOT_SET: it is not set, or is empty"),
+        (["-o", "{dir}/x.yaml", "--scrub-file", "{dir}/no"], "No such file or directory"),
+        (["-o", "{dir}/x.yaml", "--scrub-file", "{dir}"], "Is a directory"),
+        (["-o", "{dir}/x.yaml", "--scrub-file", "{dir}/empty"], "it is empty"),
+        (["-o", "{dir}/x.yaml", "--scrub-file", "{dir}/binary"], "it is not a UTF-8 text file"),
+        (
+            ["-o", "{dir}/x.yaml", "--scrub-file", "-", "--scrub-file", "-"],
+            "standard input can be read once",
+        ),
+        (
+            ["-o", "{dir}/x.yaml", "--scrub-file", "-", "--api-key-file", "-"],
+            "standard input can be read once",
+        ),
         (["-o", "{dir}/x.yaml", "--api-key", "x"], "a key is not taken from the command line"),
         ([], "--output"),
     ],
@@ -282,6 +311,8 @@ def test_a_file_that_is_there_is_not_overwritten_and_nothing_is_sent(
 def test_a_mistake_is_named_before_anything_is_sent(
     run: Run, served: Sandbox, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
+    (tmp_path / "empty").write_text(" \n")
+    (tmp_path / "binary").write_bytes(b"\xff")
     ran = run("record", "pulse", JOB, *(each.format(dir=tmp_path) for each in arguments))
     assert (2, []) == (ran.returncode, served.requests)
     assert message in plain(ran.stderr)
@@ -307,3 +338,44 @@ def test_a_file_that_cannot_be_written_is_told_after_the_result(run: Run) -> Non
     ran = run("record", "pulse", JOB, "-o", "/dev/full", "--force")
     assert (2, True) == (ran.returncode, f"\npulse\t{JOB}\tcancelled" in ran.stdout)
     assert "cannot be written to '/dev/full': No space left on device" in ran.stderr
+
+
+def test_values_are_read_from_standard_input(served: Sandbox, file: Path) -> None:
+    command = [sys.executable, "-m", "jobcancel", "record", "pulse", JOB, "-o", str(file)]
+    environment = {
+        **os.environ,
+        "PULSE_BASE_URL": served.base_urls["pulse"],
+        "PULSE_API_KEY": served.api_keys["pulse"],
+    }
+    subprocess.run(
+        [*command, "--scrub-file", "-"], input=f"{JOB}\n", env=environment, text=True, check=True
+    )
+    assert JOB not in file.read_text()
+
+
+def test_a_key_that_is_another_one_each_time_is_scrubbed(
+    served: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULSE_BASE_URL", served.base_urls["pulse"])
+    keys = iter([f"sk-live-of-one-call-only-{number}" for number in range(9)])
+    with Canceller(api_keys={"pulse": lambda: next(keys)}) as canceller:
+        recorded = recorder.record(canceller, "pulse", JOB, options={})
+    assert "unauthorized" == recorded.result.outcome
+    assert "sk-live" not in recorded.text
+
+
+def test_headers_are_kept_by_a_list_of_those_that_tell_nobody(
+    run: Run, served: Sandbox, file: Path
+) -> None:
+    job_id = served.submit("anthropic-batch")
+    fault = Fault(
+        status=429, headers={"x-who-knows": "Ann", "retry-after": "0", "server": "of-our-region"}
+    )
+    served.fault("anthropic-batch", job_id, fault)
+    run("record", "anthropic-batch", job_id, "-o", str(file))
+    first = yaml.safe_load(file.read_text())["interactions"][0]
+    sent = {"accept", "accept-encoding", "anthropic-version", "content-length", "x-api-key"}
+    assert sent == set(first["request"]["headers"])
+    kept = {name.lower() for name in first["response"]["headers"]}
+    assert {"content-length", "retry-after"} <= kept
+    assert not kept & {"x-who-knows", "server"}

@@ -1,0 +1,271 @@
+"""Replies of servers that mean harm: what they cost, and what is kept of them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from base64 import b64encode
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from jobcancel import Canceller, Outcome, get_adapter
+from jobcancel.adapter import Reading, Response
+from jobcancel.bodies import is_json, parse
+from jobcancel.models import CancelResult, Job
+from jobcancel.received import readable
+from jobcancel.secret import Secret
+from tests.test_spellings import SPELLED
+from tests.wire import Wire, answer, raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KEY = "sk-live-0123456789+/abc"
+DONE = b'{"job_id": "1", "message": "Job cancelled successfully"}'
+KIB, MIB = 1024, 1024 * 1024
+
+
+def cancel(*replies: httpx.Response, **options: Any) -> CancelResult:
+    """Cancel the job "1" at Pulse, which replies so, with as many requests as there are replies."""
+    left = list(replies)
+
+    def reply(_: httpx.Request) -> httpx.Response:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    client = httpx.Client(transport=httpx.MockTransport(reply))
+    with Canceller(api_keys={"pulse": KEY}, http_client=client, deadline=0.01) as canceller:
+        return canceller.cancel("pulse", "1", **options)
+
+
+# Structure
+
+
+def body(part: str, size: int = 16 * MIB) -> bytes:
+    """Return an object with one list, which holds `part` as often as fits."""
+    times = (size - 100) // (len(part) + 1)
+    return ('{"a":[' + ",".join([part] * times) + "]}").encode()
+
+
+BOMBS = {
+    "brackets": "[]",
+    "nested brackets": "[[[0]]]",
+    "braces": "{}",
+    "objects": '{"":0}',
+    "small numbers": "0",
+    "numbers": "1.5",
+    "texts": '"ab"',
+    "texts of wide characters": '"\\ud83d\\ude00"',
+    "null": "null",
+}
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "[" * 16_000_000,
+        '{"":' * 3_000_000,
+        *(body(part) for part in BOMBS.values() if len(part) < 9),
+    ],
+)
+def test_a_body_of_too_many_values_is_not_read(bomb: str | bytes) -> None:
+    content = bomb.encode() if isinstance(bomb, str) else bomb
+    assert parse(content) is None
+    assert not is_json(content)
+
+
+def test_a_body_of_too_many_values_settles_nothing_and_says_why() -> None:
+    result = cancel(httpx.Response(200, content=body("[]")))
+    assert (Outcome.UNKNOWN, None) == (result.outcome, result.body)
+    assert "HTTP 200: a body whose values would take more than 96 MiB" in result.message
+
+
+def test_one_wide_character_makes_a_text_too_large() -> None:
+    assert parse(b'{"a":"' + b"x" * (15 * MIB) + b'"}') is not None
+    assert parse(b'{"a":"' + b"x" * (15 * MIB) + "\N{GRINNING FACE}".encode() + b'"}') is None
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        '{"x": 0.1234, "y": 0.5678, "w": 12.5, "text": "word"}',
+        '"some words of a document, one after the other"',
+        '"\\\\frac{a}{b} [1], \\"x\\": {y}"',
+        "[0.1, 0.2, 0.3, 0.4]",
+    ],
+)
+def test_the_five_megabytes_of_a_result_are_read(part: str) -> None:
+    content = body(part, 5_000_000)
+    assert json.loads(content) == parse(content)
+
+
+def test_signs_in_texts_do_not_count() -> None:
+    content = json.dumps({"a": "{[" * 2_000_000, "b": '\\"{' * 1_000_000}).encode()
+    assert json.loads(content) == parse(content)
+
+
+MEASURE = """
+import pathlib, re, sys
+import tests.test_received as here
+
+def most():
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(re.search("VmHWM:[^0-9]*([0-9]+) kB", status)[1]) // 1024
+
+here.cancel(here.httpx.Response(200, content=here.DONE))
+before = most()
+for file in pathlib.Path(sys.argv[1]).iterdir():
+    stream = here.httpx.ByteStream(file.read_bytes())
+    headers = {"content-encoding": "gzip"}
+    result = here.cancel(here.httpx.Response(200, stream=stream, headers=headers))
+    assert result.body is None
+print(most() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak")
+def test_a_few_kilobytes_cost_no_more_than_a_small_multiple_of_the_largest_body(
+    tmp_path: Path,
+) -> None:
+    for size in (16 * MIB, 2_000_000):
+        for name, part in BOMBS.items():
+            packed = gzip.compress(body(part, size), 6, mtime=0)
+            assert len(packed) < 128 * KIB
+            (tmp_path / f"{name} {size}").write_bytes(packed)
+    command = [sys.executable, "-c", MEASURE, str(tmp_path)]
+    root = Path(__file__).parent.parent
+    ran = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root)
+    assert 10 * 16 >= int(ran.stdout)
+
+
+# What is kept
+
+
+def test_a_small_body_is_kept_and_a_large_one_is_not() -> None:
+    small, large = ({**json.loads(DONE), "x": "y" * size} for size in (200 * KIB, 257 * KIB))
+    assert small == cancel(httpx.Response(200, json=small)).body
+    result = cancel(httpx.Response(200, json=large))
+    assert (Outcome.CANCELLED, None) == (result.outcome, result.body)
+    reading = Canceller(
+        api_keys={"pulse": KEY},
+        http_client=httpx.Client(
+            transport=httpx.MockTransport(
+                lambda _: httpx.Response(
+                    200, json={"job_id": "1", "status": "completed", "result": "x" * 5 * MIB}
+                )
+            )
+        ),
+    ).status("pulse", "1")
+    assert ("completed", None) == (reading.raw_state, reading.body)
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        {"a": "x" * (257 * KIB)},
+        {"a": [0] * (200 * KIB)},
+        {"a": {str(number): number for number in range(100_000)}},
+        {"x" * (257 * KIB): 1},
+        {"a": [["x" * 1000] * 100] * 100},
+    ],
+)
+def test_no_result_keeps_a_large_body_wherever_it_comes_from(large: dict[str, object]) -> None:
+    assert CancelResult(provider="p", job_id="1", outcome=Outcome.UNKNOWN, body=large).body is None
+    made = {"provider": "p", "job_id": "1", "outcome": "unknown", "body": large}
+    assert CancelResult.from_dict(made).body is None
+
+
+@pytest.mark.parametrize("spell", SPELLED.values(), ids=SPELLED)
+@pytest.mark.parametrize("padding", [0, 300 * KIB])
+@pytest.mark.parametrize("status_code", [200, 401])
+def test_a_key_that_a_vendor_quotes_is_in_no_result(
+    spell: Callable[[str], str], padding: int, status_code: int
+) -> None:
+    said = spell(KEY)
+    content = (
+        f'{{"job_id": "2", "error": {{"code": {json.dumps(said)}, "message": "{said}"}}, '
+        f'"request_id": "{said}", "padding": "{"x" * padding}"}}'
+    )
+    headers = {"x-request-id": said, "x-other": said}
+    result = cancel(httpx.Response(status_code, content=content.encode(), headers=headers))
+    told = json.dumps(result.to_dict(), ensure_ascii=False) + repr(result)
+    assert said.rstrip("=") not in told
+    assert KEY not in told
+
+
+@pytest.mark.parametrize("length", range(450, 501, 7))
+def test_a_key_that_is_cut_where_a_message_is_is_in_no_result(length: int) -> None:
+    body = {"message": "." * length + KEY, "x": "y" * 300 * KIB}
+    result = cancel(httpx.Response(404, json=body))
+    assert KEY[:4] not in result.message
+    assert result.message.startswith("." * length)
+
+
+def test_a_large_reply_without_words_has_none() -> None:
+    response = Response(status_code=200, content=b" " * 300 * KIB)
+    assert Reading() == readable(Reading(body={}), response, Secret(KEY))
+
+
+def test_what_is_no_text_is_redacted_too() -> None:
+    content = b"\xff" + b64encode(KEY.encode()) + b"\xfe"
+    assert b"\xff[redacted]\xfe" == Secret(KEY).redact_bytes(content)
+
+
+# Numbers
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "1" + "0" * 400 + ".0", "1E+400"])
+@pytest.mark.parametrize(
+    "written", ['"retry_after": {0}', '"error": {{"details": [{{"a": {0}}}]}}']
+)
+def test_a_number_that_json_cannot_write_is_in_no_result(number: str, written: str) -> None:
+    content = DONE[:-1] + b", " + written.format(number).encode() + b"}"
+    result = cancel(httpx.Response(200, content=content))
+    assert Outcome.CANCELLED is result.outcome
+    assert json.dumps(result.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
+def test_a_word_that_is_no_json_makes_a_body_unusable(word: str) -> None:
+    assert parse(f'{{"a": {word}}}'.encode()) is None
+
+
+def test_an_adapters_own_body_has_no_such_number_either() -> None:
+    body = {"a": [float("inf"), {"b": float("nan"), "c": 1.5}], "d": "x"}
+    result = CancelResult(provider="p", job_id="1", outcome=Outcome.UNKNOWN, body=body)
+    assert {"a": [None, {"b": None, "c": 1.5}], "d": "x"} == result.body
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le"])
+def test_json_is_utf_8(encoding: str) -> None:
+    assert parse('{"a": 1}'.encode(encoding)) is None
+    assert {"a": 1} == parse(b"\xef\xbb\xbf" + b'{"a": 1}')
+
+
+# Heads
+
+
+@pytest.mark.parametrize("headers", [[("x-a", "b")] * 201, [("x-a", "b" * 70_000)]])
+def test_a_head_that_is_too_large_settles_nothing(headers: list[tuple[str, str]]) -> None:
+    result = cancel(httpx.Response(200, headers=headers, content=DONE))
+    assert (Outcome.UNKNOWN, None) == (result.outcome, result.body)
+    assert "more than 200 headers or 64 KiB of them" in result.message
+
+
+def test_a_body_of_very_small_parts_is_read() -> None:
+    parts = b"".join(b"1\r\n%c\r\n" % byte for byte in DONE) + b"0\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    with Wire([raw(head + parts)]) as wire, Canceller(api_keys={"pulse": KEY}) as canceller:
+        assert Outcome.CANCELLED is canceller.cancel("pulse", "1", base_url=wire.url).outcome
+    with Wire([answer(body=DONE)]) as wire, Canceller(api_keys={"pulse": KEY}) as canceller:
+        assert Outcome.CANCELLED is canceller.cancel("pulse", "1", base_url=wire.url).outcome
+
+
+def test_readers_of_bodies_take_any_finite_json() -> None:
+    adapter, job = get_adapter("pulse"), Job("pulse", "1")
+    response = Response(status_code=200, content=b'{"message": 1e999, "job_id": 1e999}')
+    assert adapter.read_cancel(job, response).outcome is None
