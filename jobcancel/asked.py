@@ -91,8 +91,6 @@ def source_of(ask: Callable[[], Any]) -> KeySource:
 
 def hidden_answer(answer: object) -> Secret:
     """Return what a callable returned as a key; what is wrong is said when it is looked at."""
-    if isinstance(answer, Secret):
-        return answer
     if isinstance(answer, str):
         return Secret(answer.strip())
     what = type(answer).__name__

@@ -168,10 +168,10 @@ def _scrubber(call: Call, scrub: Sequence[str]) -> Scrubber:
 
 def _own_headers(adapter: Adapter) -> frozenset[str]:
     """Return the headers that a vendor needs and that are the same whoever asks."""
-    if not isinstance(adapter, HttpAdapter):
-        return frozenset()
-    fixed = {name for name, value in adapter.headers.items() if not names_in(parse(value))}
-    return frozenset({*fixed, adapter.request_id_header})
+    headers = adapter.headers if isinstance(adapter, HttpAdapter) else {}
+    fixed = {name for name, value in headers.items() if not names_in(parse(value))}
+    own = {adapter.request_id_header} if isinstance(adapter, HttpAdapter) else set()
+    return frozenset(fixed | own)
 
 
 def _own_url(call: Call, scrub: Sequence[str]) -> str:
