@@ -158,9 +158,9 @@ class Reading:
         outcome: what the reply settles, or None when it does not settle it.
         state: the job's state, if the reply tells it.
         raw_state: the vendor's own word for the state.
-        refused: whether the reply says that the request was not carried out.
         look: whether an acceptance says so little that the job is to be read once in any case.
         vague: whether anything would have been such an acceptance, even of a job that is not there.
+        gone: whether a job that this call cancelled cannot be found afterwards at this vendor.
         repeat: whether the request may be sent again after this reply.
         retry_after: seconds that the reply asks to wait.
         message: the vendor's words, or what was wrong with the reply.
@@ -174,9 +174,9 @@ class Reading:
     outcome: Outcome | None = None
     state: JobState | None = None
     raw_state: str | None = None
-    refused: bool = False
     look: bool = False
     vague: bool = False
+    gone: bool = False
     repeat: bool = True
     retry_after: float | None = None
     message: str = ""
@@ -185,6 +185,11 @@ class Reading:
     request_id: str | None = None
     progress: Progress | None = None
     body: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the reply shows the job in a state that we know."""
+        return self.state not in {None, JobState.UNKNOWN}
 
     @property
     def final(self) -> bool:

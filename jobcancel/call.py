@@ -16,6 +16,9 @@ from jobcancel.retry import Clock, Policy, requested_wait
 
 T = TypeVar("T")
 
+# Seconds; nearer than that to the deadline, a call does not try again.
+_SHORTEST_LAST_WAIT = 0.25
+
 
 @frozen(kw_only=True)
 class Send:
@@ -82,7 +85,12 @@ class Call:
     """The progress of one call: what both kinds of flow keep and do.
 
     Attributes:
-        asked: the longest wait that the vendor asked for since the last one, in seconds.
+        reads: how many status reads were sent.
+        rests: how many times the call waited, for the back-off.
+        waited: for how many seconds it waited in all.
+        cancel_wait: the longest wait that replies to the cancel asked for since the last one, in
+            seconds.
+        status_wait: likewise of replies to the status read, which is limited by itself.
     """
 
     adapter: Adapter
@@ -93,7 +101,9 @@ class Call:
     started: float = field(init=False)
     reads: int = field(init=False, default=0)
     rests: int = field(init=False, default=0)
-    asked: float | None = field(init=False, default=None)
+    waited: float = field(init=False, default=0.0)
+    cancel_wait: float | None = field(init=False, default=None)
+    status_wait: float | None = field(init=False, default=None)
 
     @started.default
     def _now(self) -> float:
@@ -105,13 +115,25 @@ class Call:
         return self.clock.monotonic() - self.started
 
     @property
+    def requested_wait(self) -> float | None:
+        """The longest wait that the vendor asked for since the last one, in seconds."""
+        waits = [wait for wait in (self.cancel_wait, self.status_wait) if wait is not None]
+        return max(waits, default=None)
+
+    @property
     def can_read(self) -> bool:
         """Whether the vendor has a way to read a job."""
         return self.adapter.status_request(self.job, self.endpoint) is not None
 
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        # Every wait counts, even under a clock that skips it, so that no call goes on forever.
+        return self.policy.deadline - max(self.elapsed, self.waited)
+
     def in_time(self, wait: float = 0.0) -> bool:
         """Whether a request can still be begun after `wait` seconds."""
-        return self.elapsed + wait < self.policy.deadline
+        return wait < self.left
 
     def send(self, call: str, request: Request, attempt: int) -> Flow[Reply]:
         """Send one request; arguments as for `Send`."""
@@ -121,14 +143,15 @@ class Call:
         reply: Reply = yield Send(request=request, timeout=timeout, call=call, attempt=attempt)
         return reply
 
-    def understand(self, reply: Reply, read: Callable[[Job, Response], Reading]) -> Reading:
+    def interpret(self, reply: Reply, read: Callable[[Job, Response], Reading]) -> Reading:
         """Return what a reply means, a missing one included."""
         if not isinstance(reply, Response):
             return Reading(message=reply.reason)
-        reading = with_longest_wait(read(self.job, reply), reply, self.clock.wall())
-        if reading.retry_after is not None:
-            self.asked = max(reading.retry_after, self.asked or 0.0)
-        return reading
+        return with_longest_wait(read(self.job, reply), reply, self.clock.wall())
+
+    def request_wait(self, reading: Reading) -> None:
+        """Keep the wait that a reply to the cancel asks for."""
+        self.cancel_wait = _longer(self.cancel_wait, reading.retry_after)
 
     def read_status(self) -> Flow[Reading]:
         """Read the job once."""
@@ -137,17 +160,42 @@ class Call:
             return Reading(message=f"{self.adapter.title} has no way to read a job", repeat=False)
         self.reads += 1
         reply = yield from self.send("status", request, self.reads)
-        return self.understand(reply, self.adapter.read_status)
+        reading = self.interpret(reply, self.adapter.read_status)
+        self.status_wait = _longer(self.status_wait, reading.retry_after)
+        return reading
 
     def rest(self) -> Flow[bool]:
-        """Wait before the next try; False when there is none left or no time for it."""
-        self.rests += 1
-        if self.rests >= self.policy.attempts:
+        """Wait before any further request; return False if there is no time left for it."""
+        if not (yield from self._pause(self.requested_wait)):
             return False
+        self.cancel_wait = self.status_wait = None
+        return self.in_time()
+
+    def rest_before_read(self) -> Flow[bool]:
+        """Wait before a status read, whatever replies to the cancel asked for; else as `rest`."""
+        if not (yield from self._pause(self.status_wait)):
+            return False
+        self.status_wait = None
+        return self.in_time()
+
+    def _pause(self, requested: float | None) -> Flow[bool]:
+        """Wait as long as requested, else by back-off; return False if that takes too long."""
         # "Wait 0 seconds" is no permission to hammer.
-        wait = self.asked or self.policy.backoff(self.rests, self.clock.random())
+        wait = requested or self.policy.backoff(self.rests + 1, self.clock.random())
+        if not requested and not self.in_time(wait):
+            # Our own back-off may be cut short, so that the last try comes near the deadline.
+            wait = max(self.left / 2, _SHORTEST_LAST_WAIT)
         if not self.in_time(wait):
             return False
-        yield Pause(wait)
-        self.asked = None
-        return self.in_time()
+        self.rests += 1
+        yield from self.pause(wait)
+        return True
+
+    def pause(self, seconds: float) -> Flow[None]:
+        """Wait so many seconds."""
+        self.waited += seconds
+        yield Pause(seconds)
+
+
+def _longer(wait: float | None, other: float | None) -> float | None:
+    return wait if other is None else max(wait or 0.0, other)

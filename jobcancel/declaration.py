@@ -248,7 +248,7 @@ def _verdicts(adapter: HttpAdapter) -> Iterator[str]:
     if adapter.verdict is not None and not adapter.verdicts:
         yield "verdicts: is missing: what the words at verdict mean"
     for word, outcome in adapter.verdicts.items():
-        yield from _meaning("verdicts", word, outcome, or_none=True)
+        yield from _meaning("verdicts", word, outcome, or_none=False)
         if adapter.verdict in adapter.state and word in adapter.states:
             yield f"verdicts: two rules for {word!r}, which is one of states, too"
 

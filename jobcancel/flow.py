@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from attrs import define, evolve, field
 
 from jobcancel.adapter import Reading, Response
-from jobcancel.call import Call, Flow, NotSent, Pause, Stopped
+from jobcancel.call import Call, Flow, NotSent, Stopped
 from jobcancel.models import CancelResult, JobState, Outcome
 from jobcancel.reading import status
 from jobcancel.retry import SYSTEM_CLOCK, Clock, Policy
@@ -122,12 +122,10 @@ class _Cancel(Call):
         self.there = self.there or seen.state is not None
         return seen
 
-    def has_vanished(self, reading: Reading) -> bool:
-        """Whether the job was seen and cannot be found since our cancel may have been applied.
-
-        Then there was such a job, and what became of it is not known.
-        """
-        return reading.outcome is Outcome.NOT_FOUND and self.there and self.applied
+    def is_gone(self, reading: Reading) -> bool:
+        """Whether our cancel removed the job: the vendor's cancelled jobs cannot be found."""
+        removed = reading.gone and reading.outcome is Outcome.NOT_FOUND
+        return removed and self.there and (self.applied or self.told.outcome in _ACCEPTANCES)
 
     def guard(self) -> Flow[Met]:
         seen = yield from self.look()
@@ -135,12 +133,12 @@ class _Cancel(Call):
             self.seen = seen
         else:
             self.told = seen
-        if self.has_vanished(seen):
-            return Met.UNREADABLE
+        if self.is_gone(seen):
+            return self.removed(seen)
         if seen.final:
             self.by_us = self.applied
             return self.ended(seen)
-        if seen.outcome not in {None, Outcome.RATE_LIMITED}:
+        if seen.outcome not in {None, Outcome.RATE_LIMITED} and not self.applied:
             return self.answer(seen)
         if seen.state is None or not seen.state.active:
             return Met.UNREADABLE if seen.repeat else self.unsettled()
@@ -155,7 +153,8 @@ class _Cancel(Call):
         if isinstance(reply, Response):
             # The same key again would only replay this reply.
             self.key = None
-        told = self.told = self.understand(reply, self.adapter.read_cancel)
+        told = self.told = self.interpret(reply, self.adapter.read_cancel)
+        self.request_wait(told)
         self.seen = None
         if isinstance(reply, NotSent):
             return Met.REFUSAL
@@ -166,69 +165,99 @@ class _Cancel(Call):
 
     def met(self, told: Reading) -> Met:
         """Return what a reply to a cancel request amounts to."""
-        if told.outcome is None or self.has_vanished(told):
+        if told.outcome is None:
             return Met.DOUBT
-        if told.outcome is Outcome.RATE_LIMITED and told.repeat:
-            return Met.REFUSAL
-        over = told.outcome is Outcome.ALREADY_TERMINAL
-        if told.final and over:
+        if told.outcome in _ACCEPTANCES:
+            confirms = not told.final and (self.policy.verify or told.look) and self.can_read
+            return Met.ACCEPTANCE if confirms else self.answer(told)
+        return self.met_refusal(told)
+
+    def met_refusal(self, told: Reading) -> Met:
+        """Return what a reply amounts to that does not accept the cancel."""
+        if told.final and told.outcome is Outcome.ALREADY_TERMINAL:
             self.by_us = self.applied
             return self.ended(told)
-        if not told.final:
-            if over and (self.policy.verify or self.applied):
-                return Met.DOUBT
-            looks = self.policy.verify or told.look
-            if told.outcome in _ACCEPTANCES and looks and self.can_read:
-                return Met.ACCEPTANCE
-        return self.answer(told)
+        if self.is_gone(told):
+            return self.removed(told)
+        if self.is_doubtful(told):
+            return Met.DOUBT
+        limited = told.outcome is Outcome.RATE_LIMITED and told.repeat
+        return Met.REFUSAL if limited else self.answer(told)
+
+    def is_doubtful(self, told: Reading) -> bool:
+        """Whether only the job itself can tell what a refusal means."""
+        if told.outcome is Outcome.ALREADY_TERMINAL and self.policy.verify:
+            return True
+        # An earlier request that may have been applied can be the reason of any refusal.
+        return self.applied or (told.outcome is Outcome.REFUSED and self.can_read)
 
     def settle(self) -> Flow[Met]:
         if not self.in_time():
             return self.unsettled()
         seen = self.seen = yield from self.look()
-        over = self.told.outcome is Outcome.ALREADY_TERMINAL
-        self.by_us = self.applied or not (over or self.told.refused)
+        left_alone = self.told.outcome in {Outcome.ALREADY_TERMINAL, Outcome.REFUSED}
+        self.by_us = self.applied or not left_alone
+        if self.is_gone(seen):
+            return self.removed(seen)
         if seen.final:
             return self.ended(seen)
         if seen.state is JobState.CANCELLING:
             self.told = evolve(seen, outcome=Outcome.CANCELLING)
             return Met.ACCEPTANCE if self.policy.verify else self.answer(self.told)
-        if seen.state is None or seen.state is JobState.UNKNOWN:
-            return self.unread(seen, over=over)
-        # A vendor that refuses this job for good is not asked again while the job runs on.
-        return Met.ACTIVE if over or self.may_repeat else self.unsettled()
+        if not seen.is_known:
+            return self.unread(seen)
+        return self.active()
 
-    def unread(self, seen: Reading, *, over: bool) -> Met:
+    def unread(self, seen: Reading) -> Met:
         """Return what follows when a status read does not tell the job's state."""
+        over = self.told.outcome is Outcome.ALREADY_TERMINAL
         if not self.applied and (over or seen.outcome is Outcome.NOT_FOUND):
             return self.answer(self.told if over else seen)
         return Met.UNREADABLE if seen.repeat or self.may_repeat else self.unsettled()
 
+    def active(self) -> Met:
+        """Return what follows when the job still runs."""
+        if self.told.outcome is Outcome.REFUSED and not self.applied:
+            return self.unsettled(Outcome.REFUSED)
+        # A vendor that refuses this job for good is not asked again while the job runs on.
+        over = self.told.outcome is Outcome.ALREADY_TERMINAL
+        return Met.ACTIVE if over or self.may_repeat else self.unsettled()
+
     def wait(self) -> Flow[Met]:
-        if not (yield from self.rest()):
-            return self.unsettled()
-        return Met.RESTED if self.may_repeat else Met.READ_ON
+        if (yield from self.rest()):
+            return Met.RESTED if self.may_repeat else Met.READ_ON
+        # The vendor limits the cancel, not the status read that may still settle it.
+        open_still = self.applied and (self.seen is None or not self.seen.is_known)
+        if open_still and self.can_read and (yield from self.rest_before_read()):
+            return Met.READ_ON
+        return self.unsettled()
 
     def watch(self) -> Flow[Met]:
-        interval, wait = _FIRST_LOOK, self.asked or 0.0
+        interval, wait = _FIRST_LOOK, self.requested_wait or 0.0
         while self.in_time(wait):
             if wait:
-                yield Pause(wait)
-            self.asked = None
+                yield from self.pause(wait)
+            self.cancel_wait = self.status_wait = None
             seen = self.seen = yield from self.look()
             if seen.final:
                 return self.ended(seen)
+            if self.is_gone(seen):
+                return self.removed(seen)
             if not self.policy.verify or (seen.state is None and not seen.repeat):
                 # An acceptance of what cannot be found is none, unless it is documented well.
                 vague = self.told.vague and seen.outcome is Outcome.NOT_FOUND
                 return self.unsettled(Outcome.UNKNOWN if vague else Outcome.CANCELLING)
-            wait = max(interval, self.asked or 0.0)
+            wait = max(interval, self.requested_wait or 0.0)
             interval = min(2 * interval, _LONGEST_LOOK)
         return self.unsettled(Outcome.CANCELLING)
 
     def answer(self, reading: Reading) -> Met:
         self.last = reading
         return Met.ANSWER
+
+    def removed(self, reading: Reading) -> Met:
+        """End with a job that our cancel removed, so that it cannot be found any more."""
+        return self.answer(evolve(reading, outcome=Outcome.CANCELLED))
 
     def ended(self, seen: Reading) -> Met:
         cancelled = seen.state is JobState.CANCELLED and self.by_us
@@ -247,13 +276,13 @@ class _Cancel(Call):
         last = evolve(
             self.told,
             outcome=Outcome.RATE_LIMITED if refused else outcome,
-            retry_after=self.asked,
+            retry_after=self.requested_wait,
         )
         if self.seen is not None:
             then = (
                 f"its status could not be read: {self.seen.message}"
                 if self.seen.state is None
-                else f"the job was read as {self.seen.raw_state!r}"
+                else f"its status is {self.seen.raw_state!r}"
             )
             last = evolve(
                 last,
@@ -301,11 +330,10 @@ def _may_have_been_applied(told: Reading) -> bool:
     """Whether a cancel may have been carried out although its reply does not say so.
 
     Any server error leaves that open, even one that the adapter has a meaning for; so does
-    a reply that settles nothing, unless it is a refusal: one that says so, or a 4xx other
-    than a time-out.
+    a reply that settles nothing, unless it is a 4xx other than a time-out.
     """
     code = told.status_code
     if code is None:
         return True
-    refused = told.refused or (code in range(400, 500) and code != _REQUEST_TIMEOUT)
+    refused = code in range(400, 500) and code != _REQUEST_TIMEOUT
     return code >= _SERVER_ERROR or (told.outcome is None and not refused)

@@ -1,9 +1,10 @@
 """What a vendor's replies mean, by tables: the half of an `HttpAdapter` that reads.
 
 A reply to a cancel is read in this order: what the adapter's own function finds; the verdict
-word; a redirect settles nothing; an error goes by body code, then by status code; a 2xx is an
-acceptance if its body is not documented, else it goes by the job's state if the body tells it, then
-by the documented words of success. What no table names is unsettled, and `flow` reads the status.
+word; a redirect settles nothing, nor does a 4xx that is not in the vendor's own form; an error goes
+by body code, then by status code; a 2xx is an acceptance if its body is not documented, else it
+goes by the job's state if the body tells it, then by the documented words of success. What no table
+names is unsettled, and `flow` reads the status.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from jobcancel.said import Said
 # Replies that say "not now", by RFC 9110 and RFC 6585; 52x are Cloudflare's, 529 is "overloaded"
 # at several vendors.
 REPEATABLE = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
+
+# Refusals that any hop of the way may send for itself, whose meaning is the same from each of them
+# (RFC 9110, RFC 6585); every other 4xx must be the vendor's own.
+_ANYBODYS = frozenset({408, 425, 429})
 
 # What a status read can be refused for. Other outcomes are about cancelling.
 _STATUS_REFUSALS = frozenset(
@@ -48,7 +53,6 @@ class _Meaning:
 
     Args:
         outcome: what it settles, or None.
-        refused: whether it says that the job was left as it is.
         look: whether it is an acceptance after which the job is to be read.
         vague: whether no more of it is documented than the status code.
         shows: whether a state in it is the job's.
@@ -56,7 +60,6 @@ class _Meaning:
     """
 
     outcome: Outcome | None = None
-    refused: bool = False
     look: bool = False
     vague: bool = False
     shows: bool = True
@@ -84,7 +87,7 @@ class Replies:
     empty_errors: frozenset[int] = frozenset()
     gone_after_cancel: bool = False
     verdict: str | None = None
-    verdicts: Mapping[str | bool, Outcome | None] = field(factory=dict)
+    verdicts: Mapping[str | bool, Outcome] = field(factory=dict)
     replies: Mapping[int | str | tuple[int, str], Outcome | None]
     repeatable: frozenset[int] = REPEATABLE
     states: Mapping[str, JobState] = field(factory=dict)
@@ -93,7 +96,9 @@ class Replies:
     find_outcome: Callable[[Response], Outcome | JobState | None] | None = None
     state: tuple[str, ...] = field(default="status", converter=_paths)
     job_id: tuple[str, ...] = field(default="id", converter=_paths)
-    message: tuple[str, ...] = field(default=("message", "error.message"), converter=_paths)
+    message: tuple[str, ...] = field(
+        default=("message", "error.message", "error", "detail"), converter=_paths
+    )
     code: tuple[str, ...] = field(default=("code", "error.code"), converter=_paths)
     retryable: str = "retryable"
     retry_after: tuple[str, ...] = field(default=(), converter=_paths)
@@ -148,17 +153,19 @@ class Replies:
         strange = status_code in _SUCCESSFUL and not self._is_about(job, said)
         shown = status_code in _SUCCESSFUL and not strange
         state = self._state(said, response.body or {}) if shown else None
+        foreign = self._is_foreign(response)
         meaning = _UNSETTLED if strange else settle(response, said, state)
         shown = shown and meaning.shows
         message = said.message or _describe(response, said if meaning.shows else None)
+        refused = meaning.outcome is Outcome.REFUSED
         return Reading(
             outcome=meaning.outcome,
             state=state if shown else meaning.over,
             raw_state=said.state if shown else None,
-            refused=meaning.refused,
             look=meaning.look,
             vague=meaning.vague,
-            repeat=not meaning.refused and self._repeatable(response, said),
+            gone=self.gone_after_cancel,
+            repeat=not refused and self._repeatable(response, said, foreign=foreign),
             retry_after=said.retry_after,
             message=f"the reply is about another job, {said.job_id!r}" if strange else message,
             code=said.code,
@@ -181,10 +188,10 @@ class Replies:
             if outcome in _ACCEPTANCES and state in _SETTLED_BY_STATE:
                 return _Meaning(_SETTLED_BY_STATE[state])
             # An error that says so, too, may be about the key.
-            if outcome is not None or successful:
-                return _Meaning(outcome, refused=outcome is None)
+            if outcome is not Outcome.REFUSED or successful:
+                return _Meaning(outcome)
         if not successful:
-            return _Meaning(self._refusal(response.status_code, said.code))
+            return _Meaning(self._refusal(response, said))
         return self._success(response, state)
 
     def _unreadable(self, response: Response, said: Said, _: JobState | None) -> _Meaning:
@@ -195,7 +202,7 @@ class Replies:
         found = (
             self._own(response),
             None if word is None else self.verdicts[word],
-            self._refusal(response.status_code, said.code),
+            self._refusal(response, said),
         )
         refusals = (each for each in found if isinstance(each, Outcome))
         return _Meaning(next((each for each in refusals if each in _STATUS_REFUSALS), None))
@@ -208,14 +215,29 @@ class Replies:
         word = None if self.verdict is None else pick(response.body or {}, [self.verdict])
         return word if isinstance(word, str | bool) and word in self.verdicts else None
 
-    def _repeatable(self, response: Response, said: Said) -> bool:
+    def _repeatable(self, response: Response, said: Said, *, foreign: bool) -> bool:
+        status_code = response.status_code
         if said.retryable is False or response.headers.get(_DO_NOT_RETRY) == "false":
             return False
-        return response.status_code in self.repeatable or response.status_code in _SUCCESSFUL
+        if foreign:
+            return status_code != _CONFLICT
+        return status_code in self.repeatable or status_code in _SUCCESSFUL
 
-    def _refusal(self, status_code: int, code: str | None) -> Outcome | None:
-        if status_code in _REDIRECT:
-            return Outcome.UNKNOWN
+    def _is_foreign(self, response: Response) -> bool:
+        """Whether a 4xx is not in the vendor's own form, such as the page of a proxy."""
+        status_code, body = response.status_code, response.body
+        if status_code not in _CLIENT_ERROR or status_code in _ANYBODYS:
+            return False
+        if body:
+            paths = (*self.message, *self.code, self.verdict or "")
+            return body.keys().isdisjoint(path.partition(".")[0] for path in paths)
+        is_empty = response.content == b"" or body is not None
+        return not (is_empty and status_code in self.empty_errors)
+
+    def _refusal(self, response: Response, said: Said) -> Outcome | None:
+        if self._is_foreign(response):
+            return None
+        status_code, code = response.status_code, said.code
         told = () if code is None else ((status_code, code), code, (status_code, ANY))
         keys = (*told, status_code)
         return next((self.replies[key] for key in keys if key in self.replies), None)
@@ -260,6 +282,8 @@ _SUCCESSFUL = range(200, 300)
 # Sent by several vendors' servers, and heeded by the SDKs that Stainless makes.
 _DO_NOT_RETRY = "x-should-retry"
 _REDIRECT = range(300, 400)
+_CLIENT_ERROR = range(400, 500)
+_CONFLICT = 409
 
 _ACCEPTANCES = frozenset({Outcome.CANCELLED, Outcome.CANCELLING})
 _SETTLED_BY_STATE: Mapping[JobState | None, Outcome] = {

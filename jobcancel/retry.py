@@ -20,6 +20,8 @@ from attrs import frozen
 _EPOCH = 1e9
 _EPOCH_MILLISECONDS = 1e12
 _TOO_MANY_REQUESTS = 429
+_LARGEST_EXPONENT = 30
+_LEAST_JITTER = 0.1
 _REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining")
 
 
@@ -31,26 +33,27 @@ class Policy:
         timeout: seconds for one HTTP exchange.
         deadline: seconds for the whole call, retries and waits included.
         verify: whether an acceptance is followed by status reads until the job has ended.
-        attempts: how many times the request is sent at the most.
-        first_backoff: seconds that the first back-off takes at the most.
-        longest_backoff: seconds that any back-off takes at the most.
+        first_backoff: the longest that the first back-off may take, in seconds.
+        longest_backoff: the longest that any back-off may take, in seconds.
     """
 
     timeout: float = 10.0
     deadline: float = 30.0
     verify: bool = False
-    attempts: int = 5
     first_backoff: float = 0.5
     longest_backoff: float = 8.0
 
     def backoff(self, retry: int, chance: float) -> float:
-        """Return seconds to wait before retry number `retry` (from 1): full jitter.
+        """Return how many seconds to wait before a retry: exponential back-off with full jitter.
 
         Args:
             retry: the number of the retry, from 1.
-            chance: a random number in [0, 1).
+            chance: a random number in [0, 1). Below a tenth it counts as a tenth: a call goes on
+                until its deadline, so no wait may be next to nothing.
         """
-        return chance * float(min(self.longest_backoff, self.first_backoff * 2 ** (retry - 1)))
+        exponent = min(retry - 1, _LARGEST_EXPONENT)
+        longest = min(self.longest_backoff, self.first_backoff * 2.0**exponent)
+        return max(chance, _LEAST_JITTER) * longest
 
 
 async def _sleep(seconds: float) -> None:

@@ -80,8 +80,8 @@ class HttpAdapter(Replies):
         gone_after_cancel: whether a cancelled job cannot be found any more: of a job that was seen
             before, and that a cancel was sent for, a `NOT_FOUND` then means that it is cancelled.
         verdict: path of a word (or true, or false) that says what became of the cancel.
-        verdicts: what each such word means, whatever the status code; None for one that says
-            that the job was left as it is: its status is read.
+        verdicts: what each such word means, whatever the status code. After `REFUSED`, which
+            says that the job runs on, its status is read.
         replies: what an error reply means, by `(status code, body code)`, body code or status
             code, the most specific first. `(422, "*")` is for any body code. What is not in the
             table is unsettled, and so is a pair that is None.

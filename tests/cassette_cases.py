@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import Factory, frozen
 
@@ -19,6 +19,9 @@ from jobcancel.sandbox.situations import MAINTENANCE, Planned
 from jobcancel.sandbox.vendors import VENDORS
 from jobcancel.testing.clocks import StillClock
 
+if TYPE_CHECKING:
+    from jobcancel.sandbox.vendor import Vendor
+
 CASSETTES = Path(__file__).parent.parent / "cassettes"
 
 WATCHED: Mapping[str, Any] = {"verify": True, "deadline": 1.0}
@@ -26,12 +29,16 @@ QUEUED: Mapping[str, float] = {"pending": 1e6}
 RUNNING: Mapping[str, float] = {"pending": 0.0, "running": 1e6}
 ENDED: Mapping[str, float] = {"pending": 0.0, "running": 0.0}
 
-# Long enough that no wait is ever sat out; in Retry-After, so that the cassette does not age.
-HOURS = Fault(
-    status=429,
-    headers={"retry-after": "7200"},
-    body={"statusCode": 429, "code": "RATE_LIMITED", "message": "Too many requests"},
-)
+
+def hours(body: Mapping[str, object] | None) -> Planned:
+    """A limit whose wait is longer than any deadline: without one, chance tells how many tries fit.
+
+    It is in Retry-After, so that the cassette does not age.
+    """
+    return Planned(Fault(status=429, headers={"retry-after": "7200"}, body=body))
+
+
+TALONIC_LIMIT = {"statusCode": 429, "code": "RATE_LIMITED", "message": "Too many requests"}
 
 FORBIDDEN = 403
 
@@ -97,9 +104,9 @@ def _talonic() -> list[Case]:
         _seeded("talonic", Outcome.NOT_FOUND, "unknown"),
         _seeded("talonic", Outcome.FORBIDDEN, "limited-key"),
         _seeded("talonic", Outcome.UNAUTHORIZED, "wrong-key"),
-        _seeded("talonic", Outcome.RATE_LIMITED, "pending", faults=(Planned(HOURS),)),
+        _seeded("talonic", Outcome.RATE_LIMITED, "pending", faults=(hours(TALONIC_LIMIT),)),
         _seeded("talonic", Outcome.INVALID, "malformed"),
-        _seeded("talonic", Outcome.UNKNOWN, "do-not-retry"),
+        _seeded("talonic", Outcome.UNKNOWN, "maintenance"),
     ]
 
 
@@ -118,7 +125,7 @@ def _declared(provider: str) -> list[Case]:
         Outcome.CANCELLED: {"job": active, "options": {"verify": True} if later else {}},
         Outcome.ALREADY_TERMINAL: {"job": ENDED},
         Outcome.UNAUTHORIZED: {"job": active, "key": "a-key-that-nobody-knows"},
-        Outcome.RATE_LIMITED: {"job": active, "key": vendor.spent_key},
+        Outcome.RATE_LIMITED: {"job": active, **_limited(vendor)},
         Outcome.UNKNOWN: {"job": active, "faults": MAINTENANCE},
     }
     if later:
@@ -136,11 +143,9 @@ def _declared(provider: str) -> list[Case]:
         rows[Outcome.FORBIDDEN] = {"job": {**active, "key": vendor.other_key}}
     elif vendor.denied is not None:
         rows[Outcome.FORBIDDEN] = {"job": active, "key": vendor.limited_key}
+    rows |= _refused(vendor)
     if Outcome.INVALID in told:
         rows[Outcome.INVALID] = {"job_id": "not an id"}
-    if provider == "databricks-run":
-        # Without a look at it, a finished run is answered as one that runs.
-        rows[Outcome.ALREADY_TERMINAL]["options"] = {"verify": True}
     params = {"params": PARAMS[provider]} if provider in PARAMS else {}
     return [
         Case(
@@ -155,6 +160,25 @@ def _declared(provider: str) -> list[Case]:
         for number, outcome in enumerate(Outcome, 1)
         if outcome in rows
     ]
+
+
+def _limited(vendor: Vendor) -> dict[str, Any]:
+    """Return what makes a vendor refuse for hours, and say so."""
+    if vendor.tells_wait or "{wait}" in str(vendor.limit.body):
+        return {"key": vendor.spent_key}
+    return {"faults": (hours(vendor.limit.body),)}
+
+
+def _refused(vendor: Vendor) -> dict[Outcome, dict[str, Any]]:
+    """Return the case of a job that the vendor does not cancel in the state that it is in."""
+    if vendor.name == "extend-workflow":
+        # A run in review is refused; the sandbox's are never reviewed.
+        over = vendor.cancels[JobState.SUCCEEDED]
+        refusal = Planned(Fault(status=over.status, body=over.body))
+        return {Outcome.REFUSED: {"job": RUNNING, "faults": (refusal,)}}
+    jobs = {JobState.PENDING: QUEUED, JobState.RUNNING: RUNNING}
+    kept = [job for state, job in jobs.items() if not vendor.cancels[state].stops]
+    return {Outcome.REFUSED: {"job": kept[0]}} if kept else {}
 
 
 CASES = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -25,8 +26,10 @@ ENDPOINT = Endpoint(base_url="https://vendor.example", key=Secret("sk-very-secre
 
 
 def reply(status_code: int, body: object = None, **headers: str) -> Response:
-    """A vendor's reply; names of headers with underscores for hyphens."""
-    content = body if isinstance(body, bytes) else b"" if body is None else _json(body)
+    """A vendor's reply, a 4xx with a message; names of headers with underscores for hyphens."""
+    if body is None:
+        body = {"message": "no"} if status_code in range(400, 500) else b""
+    content = body if isinstance(body, bytes) else _json(body)
     return Response(
         status_code=status_code,
         headers={name.replace("_", "-"): value for name, value in headers.items()},
@@ -48,9 +51,13 @@ def _json(body: object) -> bytes:
 
 @define
 class Hand:
-    """Answers the requests of a flow in order, and keeps what it did."""
+    """Answers the requests of a flow in order, and keeps what it did.
+
+    `then` answers all further ones, by their method.
+    """
 
     answers: list[Reply]
+    then: Mapping[str, Reply] = field(factory=dict)
     each_takes: float = 0.01
     chance: float = 0.5
     now: float = 1000.0
@@ -83,7 +90,7 @@ class Hand:
         self.now += self.each_takes
         self.sends.append(step)
         self.did.append(f"{step.request.method} {urlsplit(step.request.url).path}")
-        return self.answers.pop(0)
+        return self.answers.pop(0) if self.answers else self.then[step.request.method]
 
 
 def play_cancel(
@@ -91,20 +98,25 @@ def play_cancel(
     adapter: Adapter = PULSE,
     job_id: str = "job-1",
     hand: Hand | None = None,
+    then: Mapping[str, Reply] | None = None,
     **policy: Any,
 ) -> tuple[CancelResult, list[str]]:
     """Cancel a job at a vendor that gives these answers; what came of it, and what was done."""
-    hand = hand or Hand(list(answers))
+    hand = hand or Hand(list(answers), then or {})
     job = Job(adapter.name, job_id)
     result = hand.play(cancel(adapter, job, Policy(**policy), ENDPOINT, clock=hand.clock))
     return result, hand.did
 
 
 def play_status(
-    *answers: Reply, adapter: Adapter = PULSE, job_id: str = "job-1", **policy: Any
+    *answers: Reply,
+    adapter: Adapter = PULSE,
+    job_id: str = "job-1",
+    then: Mapping[str, Reply] | None = None,
+    **policy: Any,
 ) -> tuple[JobReading, list[str]]:
     """Read a job at a vendor that gives these answers; what was read, and what was done."""
-    hand = Hand(list(answers))
+    hand = Hand(list(answers), then or {})
     job = Job(adapter.name, job_id)
     reading = hand.play(status(adapter, job, Policy(**policy), ENDPOINT, clock=hand.clock))
     return reading, hand.did

@@ -43,6 +43,7 @@ def of_variable(name: str) -> dict[str, Any]:
     return {**RIGHT.params, "project": Param("whose it is", optional=True, env=name)}
 
 
+NO = {"id": "a", "verdict": False}
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"name": "Acme Inc"}, "name: must be lower-case words"),
     ({"title": " "}, "title: must not be empty"),
@@ -136,6 +137,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"success": {"a": 1}}, "success: 'a' must have a text"),
     ({"empty_success": frozenset({404})}, "empty_success: 404 is not"),
     ({"untyped_success": frozenset({404})}, "untyped_success: 404 is not"),
+    ({"empty_errors": frozenset({500})}, "empty_errors: 500 is not"),
     ({"untyped_success": [200]}, "untyped_success: must be a frozenset"),
     ({"states": {"running": None}}, "states: 'running' is mapped to"),
     ({"states": {"running": JobState.UNKNOWN}}, "states: 'running' is mapped to"),
@@ -169,12 +171,25 @@ def test_a_param_that_forces_may_be_sent_nowhere() -> None:
 
 def test_what_settles_nothing_may_be_said_of_a_pair_and_of_a_verdict() -> None:
     silent: HttpAdapter = evolve(
-        RIGHT, replies={404: Outcome.NOT_FOUND, (404, "route"): None}, verdicts={False: None}
+        RIGHT,
+        replies={404: Outcome.NOT_FOUND, (404, "route"): None},
+        verdicts={False: Outcome.REFUSED},
     )
     answers = [reply(404, {"code": "route"}), reply(404, {"code": "job"}), reply(404)]
     job = Job("acme", "a")
     found = [silent.read_cancel(job, answer).outcome for answer in answers]
     assert [None, Outcome.NOT_FOUND, Outcome.NOT_FOUND] == found
+
+
+def test_a_refusal_to_cancel_may_be_declared_of_errors_and_of_verdicts() -> None:
+    firm: HttpAdapter = evolve(
+        RIGHT,
+        replies={(409, "running"): Outcome.REFUSED, 423: Outcome.REFUSED},
+        verdicts={False: Outcome.REFUSED},
+    )
+    answers = [reply(409, {"code": "running"}), reply(423, {"code": "x"}), reply(200, NO)]
+    found = [firm.read_cancel(Job("acme", "a"), answer).outcome for answer in answers]
+    assert [Outcome.REFUSED] * 3 == found
 
 
 def test_a_pair_may_be_of_any_body_code() -> None:

@@ -52,7 +52,7 @@ async def _no_wait(_: float) -> None:
 
 
 # Back-off takes no time here; time-outs are real.
-IMPATIENT = Clock(sleep=lambda _: None, asleep=_no_wait)
+IMPATIENT = Clock(sleep=lambda _: None, asleep=_no_wait, random=lambda: 0.5)
 
 
 def cancel_sync(base_url: str, http_client: Any = None, **options: Any) -> CancelResult:
@@ -108,7 +108,8 @@ def test_one_request_goes_out_with_its_headers_and_no_body(cancel: Cancel) -> No
 
 
 def test_a_bearer_key_and_an_empty_post_go_out_as_such() -> None:
-    with Wire([answer("404 Not Found")]) as wire, Canceller() as canceller:
+    gone = answer("404 Not Found", body=b'{"message": "no"}')
+    with Wire([gone]) as wire, Canceller() as canceller:
         canceller.cancel("talonic", "1", api_key=KEY, base_url=wire.url + "/prefix/")
     request = wire.requests[0].lower()
     assert request.startswith(b"post /prefix/v1/jobs/1/cancel http/1.1")
@@ -171,7 +172,7 @@ def test_a_refused_connection_is_known_not_to_have_been_sent(cancel: Cancel) -> 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     result = cancel(f"http://127.0.0.1:{port}")
-    assert (Outcome.UNKNOWN, 5) == (result.outcome, result.attempts)
+    assert (Outcome.UNKNOWN, True) == (result.outcome, result.attempts > 1)
     assert re.match(r"could not connect \((Client)?Connect(or)?Error: ", result.message)
 
 
@@ -191,7 +192,7 @@ def test_a_server_that_speaks_no_tls_is_known_not_to_have_been_sent(cancel: Canc
 def test_a_redirect_is_not_followed(cancel: Cancel) -> None:
     with (
         Wire([]) as elsewhere,
-        Wire([answer("307 Temporary", headers=(f"Location: {elsewhere.url}/job/1",))]) as wire,
+        Wire([answer("307 Temporary", headers=(f"Location: {elsewhere.url}/job/1",))] * 2) as wire,
     ):
         result = cancel(wire.url)
     assert (Outcome.UNKNOWN, 307, 0) == (
@@ -199,7 +200,8 @@ def test_a_redirect_is_not_followed(cancel: Cancel) -> None:
         result.status_code,
         elsewhere.connections,
     )
-    assert "HTTP 307: a redirect, which is never followed" == result.message
+    moved = "HTTP 307: a redirect, which is never followed"
+    assert f"{moved}; its status could not be read: {moved}" == result.message
 
 
 @pytest.mark.parametrize(
@@ -215,9 +217,10 @@ def test_a_redirect_is_not_followed(cancel: Cancel) -> None:
 )
 def test_a_redirect_to_nowhere_is_a_redirect(cancel: Cancel, location: bytes) -> None:
     head = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n"
-    with Wire([raw(head)]) as wire:
+    with Wire([], then=raw(head)) as wire:
         result = cancel(wire.url)
-    assert (Outcome.UNKNOWN, 302, [DELETE]) == (result.outcome, result.status_code, paths(wire))
+    assert (Outcome.UNKNOWN, 302) == (result.outcome, result.status_code)
+    assert [DELETE, GET] == paths(wire)[:2]
 
 
 def test_a_host_of_many_dead_addresses_takes_no_longer_than_one_exchange(
@@ -295,9 +298,9 @@ def test_a_body_that_cannot_be_read_settles_nothing(
 ) -> None:
     huge = answer(body=body, headers=(f"Content-Encoding: {encoding}",))
     running = answer(body=b'{"job_id": "1", "status": "processing"}')
-    with Wire([huge, running] * 5) as wire:
+    with Wire([huge, running] * 30) as wire:
         tracemalloc.start()
-        result = cancel(wire.url, deadline=60)
+        result = cancel(wire.url, deadline=58)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert (Outcome.UNKNOWN, JobState.RUNNING) == (result.outcome, result.state)
@@ -335,7 +338,7 @@ def test_a_key_that_the_vendor_quotes_with_escapes_is_in_no_result(
 
 def test_a_key_in_a_malformed_header_is_in_no_result(cancel: Cancel) -> None:
     bad = raw(b"HTTP/1.1 200 OK\r\nbad header x-api-key " + KEY.encode() + b"\r\n\r\n")
-    with Wire([bad, answer("404 Not Found")] * 5) as wire:
+    with Wire([bad, answer("404 Not Found")], then=bad) as wire:
         result = cancel(wire.url)
     assert (Outcome.UNKNOWN, False) == (result.outcome, KEY in result.message)
     assert "eader" in result.message  # each parser has words of its own for it
@@ -415,7 +418,7 @@ def test_a_clients_own_credentials_and_redirects_are_not_used() -> None:
 
     with Wire([]) as elsewhere:
         moved = answer("307 Moved", headers=(f"Location: {elsewhere.url}/",))
-        with Wire([moved] * 2) as wire, httpx.Client(**own) as http_client:  # type: ignore[arg-type]
+        with Wire([moved] * 4) as wire, httpx.Client(**own) as http_client:  # type: ignore[arg-type]
             results = [cancel_sync(wire.url, http_client=http_client), anyio.run(run, wire.url)]
         assert 0 == elsewhere.connections
     assert [307, 307] == [result.status_code for result in results]
@@ -530,10 +533,10 @@ def test_a_proxy_from_the_environment_is_used(
 def test_a_proxy_that_refuses_is_known_not_to_have_sent(
     cancel: Cancel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Wire([answer("403 Forbidden")] * 5) as proxy:
+    with Wire([], then=answer("403 Forbidden")) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         result = cancel("https://vendor.example")
-    assert (Outcome.UNKNOWN, 5) == (result.outcome, len(proxy.requests))
+    assert (Outcome.UNKNOWN, result.attempts) == (result.outcome, len(proxy.requests))
     assert "could not connect (ProxyError: 403 Forbidden)" == result.message
 
 

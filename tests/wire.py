@@ -62,10 +62,12 @@ def silence(connection: socket.socket, _: bytes) -> None:
 class Wire:
     """Accepts connections on loopback and gives each request the next behaviour.
 
-    With `tls`, each connection is encrypted; `greeting` is said to it before any request.
+    Requests after these get `then`. With `tls`, each connection is encrypted; `greeting` is said
+    to it before any request.
     """
 
     behaviours: list[Behaviour]
+    then: Behaviour | None = None
     greeting: bytes = b""
     tls: ssl.SSLContext | None = None
     requests: list[bytes] = field(init=False, factory=list)
@@ -102,7 +104,8 @@ class Wire:
             connection.sendall(self.greeting)
             while request := self._request(connection):
                 self.requests.append(request)
-                self.behaviours.pop(0)(connection, request)
+                last = self.then if not self.behaviours else None
+                (last or self.behaviours.pop(0))(connection, request)
 
     def _request(self, connection: socket.socket) -> bytes:
         received = b""

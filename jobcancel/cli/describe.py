@@ -139,8 +139,8 @@ def _replies(adapter: HttpAdapter) -> dict[str, str]:
     facts: dict[str, str] = {}
     if adapter.find_outcome is not None:
         facts["any reply"] = _own_code(adapter.find_outcome)
-    for word, outcome in adapter.verdicts.items():
-        facts[f"{adapter.verdict} {word!r}"] = outcome or "the job was left as it is; unsettled"
+    for word, meaning in adapter.verdicts.items():
+        facts[f"{adapter.verdict} {word!r}"] = meaning
     for code in sorted(adapter.untyped_success):
         facts[f"{code} with any JSON or nothing"] = f"{adapter.accepted}; the job's status is read"
     other = "any other " if adapter.untyped_success else ""
@@ -159,7 +159,8 @@ def _replies(adapter: HttpAdapter) -> dict[str, str]:
             if outcome is Outcome.RATE_LIMITED
             else ""
         )
-    facts["3xx"] = f"{Outcome.UNKNOWN}; a redirect is never followed"
+    facts["3xx"] = "unsettled; a redirect is never followed"
+    facts["any 4xx that is not in the vendor's own form"] = "unsettled"
     facts["any other 2xx"] = _AGAIN
     if repeated := sorted(adapter.repeatable - adapter.replies.keys()):
         facts[_ranges(repeated)] = _AGAIN

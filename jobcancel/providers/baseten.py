@@ -20,8 +20,8 @@ BASETEN = HttpAdapter(
     docs="docs.baseten.co, API reference, cancel an async request",
     family="compute",
     notes=(
-        "Only a request in the queue can be cancelled. One that has begun runs on: that ends as "
-        "`unknown` with its state. Chains (`https://chain-ID.api.baseten.co`) and environments in "
+        "Only a request in the queue can be cancelled. One that has begun runs on: that is "
+        "`refused`. Chains (`https://chain-ID.api.baseten.co`) and environments in "
         "a region (`https://model-ID-ENVIRONMENT.api.baseten.co`) have hosts of their own: pass "
         "them as the base URL. Cancels are limited to 20 per second."
     ),
@@ -36,7 +36,7 @@ BASETEN = HttpAdapter(
     status=Route("GET", "/async_request/{id}"),
     # What a reply means
     verdict="canceled",
-    verdicts={True: Outcome.CANCELLED, False: None},
+    verdicts={True: Outcome.CANCELLED, False: Outcome.REFUSED},
     replies={401: Outcome.UNAUTHORIZED, 429: Outcome.RATE_LIMITED},
     states={
         "QUEUED": JobState.PENDING,

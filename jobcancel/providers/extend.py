@@ -4,7 +4,8 @@ Sources: the vendor's Python SDK extend-ai 1.20.0 (addresses, the version header
 declared errors, the reasons of a failure, which runs can be cancelled), its page on error codes,
 and its CLI of May 2026 on parse runs. No source says with which code a run that cannot be cancelled
 is refused, or how a parse run reads that was cancelled: neither the SDK's states nor its filters
-and webhooks have a word for that.
+and webhooks have a word for that. So each declared error that can be about the run's status counts
+as a refusal, and the run is read.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from attrs import evolve
 
 from jobcancel.adapter import BEARER
 from jobcancel.models import JobState, Outcome
-from jobcancel.replies import Override
+from jobcancel.replies import ANY, Override
 from jobcancel.routes import Param, Route
 from jobcancel.tables import HttpAdapter
 
@@ -24,7 +25,7 @@ EXTEND_EXTRACT = HttpAdapter(
     family="documents",
     notes=(
         "Only a run that is `PROCESSING` can be cancelled: a pending one is refused, too, which "
-        "ends as `unknown` with its state. With which code is not documented. Other regions have "
+        "is `refused`. With which code is not documented. Other regions have "
         "base URLs of their own."
     ),
     # Where
@@ -46,6 +47,8 @@ EXTEND_EXTRACT = HttpAdapter(
     status=Route("GET", "/extract_runs/{id}"),
     # What a reply means
     replies={
+        (400, ANY): Outcome.REFUSED,
+        (422, ANY): Outcome.REFUSED,
         401: Outcome.UNAUTHORIZED,
         403: Outcome.FORBIDDEN,
         404: Outcome.NOT_FOUND,
@@ -80,8 +83,8 @@ EXTEND_PARSE = evolve(
     docs="docs.extend.ai, API reference, cancel a parse run",
     notes=(
         "Only a run that is `PROCESSING` can be cancelled, says the SDK; the vendor's CLI refuses "
-        "to cancel any parse run, since the API would. A refusal ends as `unknown` with the run's "
-        "state; with which code it comes is not documented, nor how a cancelled parse run reads: "
+        "to cancel any parse run, since the API would. A run that goes on after a refusal "
+        "is `refused`. Not documented: the code of a refusal, and how a cancelled parse run reads; "
         "only `FAILED` with the reason `ABORTED` is taken for it. Other regions have base URLs of "
         "their own."
     ),
@@ -122,7 +125,7 @@ EXTEND_WORKFLOW = evolve(
     docs="docs.extend.ai, API reference, cancel a workflow run",
     notes=(
         "A run that is `PENDING` or `PROCESSING` can be cancelled, one in review cannot, which "
-        "ends as `unknown` with its state. With which code it is refused is not documented."
+        "is `refused`. With which code is not documented."
     ),
     shares="extend-extract",
     cancel=Route("POST", "/workflow_runs/{id}/cancel"),

@@ -18,8 +18,8 @@ HIGGSFIELD = HttpAdapter(
     docs="docs.higgsfield.ai, page on cancelling a queued request",
     family="media",
     notes=(
-        "Only a request in the queue can be cancelled. One that has begun runs on: that ends as "
-        "`unknown` with its state. The key is `id:secret`; HF_API_KEY and HF_API_SECRET are not "
+        "Only a request in the queue can be cancelled. One that has begun runs on: that is "
+        "`refused`. The key is `id:secret`; HF_API_KEY and HF_API_SECRET are not "
         "read. Older pages name the host platform.higgsfield.ai."
     ),
     # Where
@@ -33,7 +33,12 @@ HIGGSFIELD = HttpAdapter(
     # What a reply means
     accepted=Outcome.CANCELLED,
     empty_success=frozenset({202}),
-    replies={401: Outcome.UNAUTHORIZED, 404: Outcome.NOT_FOUND, 429: Outcome.RATE_LIMITED},
+    replies={
+        400: Outcome.REFUSED,
+        401: Outcome.UNAUTHORIZED,
+        404: Outcome.NOT_FOUND,
+        429: Outcome.RATE_LIMITED,
+    },
     states={
         "queued": JobState.PENDING,
         "in_progress": JobState.RUNNING,

@@ -48,16 +48,20 @@ _BATCH_REFUSAL = re.compile(r"Cannot cancel a batch with status\W{1,5}(\w{1,20})
 _RESPONSE_REFUSAL = re.compile(r"Cannot cancel an? (\w{1,20}) response")
 
 
-def _batch_over(response: Response) -> JobState | None:
-    """A 400 or 409 "Cannot cancel a batch with status ..." tells that status, if it is final."""
-    # A batch can also be refused in a state from which it goes on.
-    return _final(_BATCH_STATES.get(_named(_BATCH_REFUSAL, response)))
+def _batch_over(response: Response) -> JobState | Outcome | None:
+    """A 400 or 409 "Cannot cancel a batch with status ..." tells whether it is over or goes on."""
+    state = _BATCH_STATES.get(_named(_BATCH_REFUSAL, response))
+    if state is None or state.final:
+        return state
+    # What is being cancelled already has to be read.
+    return None if state is JobState.CANCELLING else Outcome.REFUSED
 
 
 def _response_over(response: Response) -> JobState | None:
     """A 400 or 409 "Cannot cancel a ... response" tells its status, if that is final."""
     # "a synchronous response" tells none: vLLM says so of finished background ones, too.
-    return _final(_RESPONSE_STATES.get(_named(_RESPONSE_REFUSAL, response)))
+    state = _RESPONSE_STATES.get(_named(_RESPONSE_REFUSAL, response))
+    return state if state is not None and state.final else None
 
 
 def _named(refusal: re.Pattern[str], response: Response) -> str:
@@ -66,10 +70,6 @@ def _named(refusal: re.Pattern[str], response: Response) -> str:
     refused = response.status_code in {400, 409} and isinstance(message, str)
     named = refusal.match(str(message)) if refused else None
     return named[1] if named else ""
-
-
-def _final(state: JobState | None) -> JobState | None:
-    return state if state is not None and state.final else None
 
 
 OPENAI_BATCH = HttpAdapter(

@@ -83,7 +83,7 @@ class Declared:
         if on == "cancel" and vendor.denied is not None and key.standing is Standing.LIMITED:
             return _response(vendor.denied, {"id": job_id})
         job = self._world.jobs.find(vendor.name, job_id)
-        if job is None:
+        if job is None or (vendor.hides_cancelled and job.state is JobState.CANCELLED):
             known = re.fullmatch(vendor.id_form, job_id, re.DOTALL)
             return _response(vendor.unknown if known else vendor.malformed, {"id": job_id})
         if job.owner != key.tenant:

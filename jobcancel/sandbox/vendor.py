@@ -111,6 +111,7 @@ class Vendor:
         tells_wait: whether that has a Retry-After.
         incomplete: the answer to a request that lacks something.
         deletes_finished: whether a cancel of a job that has ended deletes it.
+        hides_cancelled: whether a job that was cancelled is unknown afterwards.
     """
 
     name: str
@@ -141,6 +142,7 @@ class Vendor:
     tells_wait: bool = True
     incomplete: Answer = Answer(400)
     deletes_finished: bool = False
+    hides_cancelled: bool = False
 
     @property
     def key(self) -> str:

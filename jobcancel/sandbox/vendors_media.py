@@ -191,10 +191,10 @@ _RUNWAY = Vendor(
     job={"id": "{id}", "status": "{word}", "createdAt": "{created}"},
     cancels=cancels(Answer(204), Answer(204)),
     deletes_finished=True,
+    hides_cancelled=True,
     unknown=Answer(404, {"error": "Task not found"}),
     # Ours.
     foreign=Answer(404, {"error": "Task not found"}),
-    # Ours is what makes an id malformed.
     id_form=UUID,
     malformed=Answer(400, {"error": "The task id is not a UUID"}),
     wrong_key=Answer(401, {"error": "The API key is invalid"}),

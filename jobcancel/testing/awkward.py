@@ -10,11 +10,13 @@ from attrs import evolve, frozen
 
 from jobcancel.adapter import Request, Response, parse
 from jobcancel.models import CancelResult, JobState, Outcome
+from jobcancel.tables import HttpAdapter
 from jobcancel.testing.vendor import LOST, UNREACHABLE, Fault, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from jobcancel.adapter import Adapter
     from jobcancel.call import Reply
 
 IDS = ("a b/ü:1", "%2e%2e", "a?b#c", "x/../y", "a%2Fb", "..;x", "a&b=c", "{id}", "q\\w'\"")
@@ -102,6 +104,15 @@ def garbage() -> Iterator[Response]:
         yield Response(status_code=code, content=None, problem="cut short")
 
 
+def refusal(adapter: Adapter, status_code: int) -> Response:
+    """Return an error with a message where the vendor has it."""
+    path = adapter.message[0] if isinstance(adapter, HttpAdapter) else "message"
+    body: object = "no"
+    for name in reversed(path.split(".")):
+        body = [body] if name == "*" else {name: body}
+    return Response(status_code=status_code, content=json.dumps(body).encode())
+
+
 # Situations
 
 
@@ -135,22 +146,24 @@ def situations() -> Iterator[Situation]:
     yield Situation("a finished job", JobState.SUCCEEDED, ())
     yield Situation("no connection at first", running, (Fault(answer=UNREACHABLE),))
     for name, answer in _answers():
-        yield Situation(f"{name}, not applied", running, (Fault(answer=answer),))
+        # What says neither that it was applied nor that it may be sent again leaves a job running.
+        conflict = isinstance(answer, Response) and answer.status_code in {302, 409}
+        lost = Fault(answer=answer)
+        yield Situation(f"{name}, not applied", running, (lost,), settles=not conflict)
         yield Situation(f"{name}, applied", running, (Fault(answer=answer, applied=True),))
         ended = Fault(answer=answer, ends=True)
         yield Situation(f"{name}, and the job ended by itself", running, (ended,))
     limited = Response(status_code=429, headers={"retry-after": "2"})
     yield Situation("429 once", running, (Fault(answer=limited),))
-    moved = Response(status_code=302, headers={"location": "https://elsewhere.example/"})
-    for applied in (False, True):
-        fault = Fault(answer=moved, applied=applied)
-        yield Situation("a redirect", running, (fault,), settles=False)
 
 
 def _answers() -> Iterator[tuple[str, Reply]]:
     yield "the reply was lost", LOST
     for code in (500, 502, 503, 504):
         yield f"HTTP {code}", Response(status_code=code)
+    yield "302", Response(status_code=302, headers={"location": "https://elsewhere.example/"})
+    for code in (401, 403, 404, 409):
+        yield f"{code} with HTML", Response(status_code=code, content=b"<html>No</html>")
     yield "200 with HTML", Response(status_code=200, content=b"<html>OK</html>")
     yield "200 whose body is cut short", Response(status_code=200, content=None, problem="cut")
     yield "200 with other words", Response(status_code=200, content=b'{"message": "OK then"}')

@@ -258,7 +258,7 @@ class AdapterContract:
                 yield f"{told(response)} is not repeatable, but named in repeated"
         again = {response.status_code for _, response in wanted}
         for code in sorted({400, 401, 403, 404, 409, 410, 422} - again):
-            if self._read(Response(status_code=code)).repeat:
+            if self._read(awkward.refusal(self.adapter, code)).repeat:
                 yield f"HTTP {code} is repeatable, but a refusal stays one"
         if self._read(Response(status_code=_TOO_MANY_REQUESTS)).outcome is not Outcome.RATE_LIMITED:
             yield "HTTP 429 does not mean rate-limited (RFC 6585)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import httpx
 from attrs import field, frozen
@@ -11,6 +12,7 @@ from attrs import field, frozen
 from jobcancel.errors import ConfigurationError
 
 _STATUS_CODES = range(200, 600)
+_CLIENT_ERRORS = range(400, 500)
 
 
 @frozen(kw_only=True)
@@ -50,7 +52,8 @@ def reply(
 
     Args:
         status_code: of the reply, 200 to 599.
-        body: what is sent as JSON; bytes are sent as they are, None as an empty body.
+        body: what is sent as JSON; bytes are sent as they are. None is an empty body, and for a 4xx
+            a short message, without which it would not count as the vendor's own.
         headers: of the reply.
         after: seconds that the reply takes; more than the call's `timeout` is a time-out.
 
@@ -63,13 +66,18 @@ def reply(
     """
     if isinstance(status_code, bool) or status_code not in _STATUS_CODES:
         raise ConfigurationError(f"status_code must be 200 to 599, not {status_code!r}")
-    plain = body is None or isinstance(body, bytes)
+    if body is None:
+        phrase = HTTPStatus(status_code).phrase if status_code in {*HTTPStatus} else "refused"
+        body = {"message": phrase} if status_code in _CLIENT_ERRORS else b""
     return Step(
         shown=f"reply({status_code})",
         after=_checked(after),
         status_code=status_code,
-        headers={**({} if plain else {"content-type": "application/json"}), **(headers or {})},
-        content=(body or b"") if isinstance(body, bytes | None) else json.dumps(body).encode(),
+        headers={
+            **({} if isinstance(body, bytes) else {"content-type": "application/json"}),
+            **(headers or {}),
+        },
+        content=body if isinstance(body, bytes) else json.dumps(body).encode(),
     )
 
 

@@ -178,7 +178,8 @@ def test_states_that_one_word_does_not_tell_are_listed(run: Run) -> None:
     [
         ("reducto", "422 with any code", "invalid"),
         ("reducto", "200 with any JSON or nothing", "cancelling; the job's status is read"),
-        ("baseten", "canceled False", "the job was left as it is; unsettled"),
+        ("baseten", "canceled False", "refused"),
+        ("extend-parse", "400 with any code", "refused"),
         ("azure-openai-batch", "404 with code 404", "unsettled"),
         (
             "firecrawl-crawl",

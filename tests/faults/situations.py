@@ -570,12 +570,14 @@ def true_at(stage: Stage, name: str, known: set[Outcome]) -> set[Outcome]:
     states = {"pending": JobState.PENDING, "processing": JobState.RUNNING}
     state = states.get(name.removeprefix("the job is ").removesuffix("; verified"))
     if state is not None and not vendor.cancels[state].stops:
-        return {O.UNKNOWN}
+        return {O.REFUSED}
     if name in {"the job is unknown", "the id is odd"}:
         return {O.NOT_FOUND} & meanings or {O.UNKNOWN}
     if name == "the job is another tenant's":
         told = {403: O.FORBIDDEN, 404: O.NOT_FOUND}[vendor.foreign.status]
         return {told} & meanings or {O.UNKNOWN}
+    if name == "the job was cancelled before" and vendor.hides_cancelled:
+        return {O.NOT_FOUND}
     also: set[Outcome] = set()
     if O.CANCELLED in known:
         # An acceptance does not always show the end.

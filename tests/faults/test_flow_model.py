@@ -43,6 +43,7 @@ WORDS = {
 }
 ADAPTERS = {"pulse": PULSE, "talonic": TALONIC}
 
+REFUSALS = (Outcome.UNAUTHORIZED, Outcome.FORBIDDEN, Outcome.NOT_FOUND)
 SECONDS = st.sampled_from([0.01, 0.5, 3.0, 9.9])
 WAITS = st.sampled_from([None, 0.0, 0.4, 2.0, 25.0, 3600.0])
 GARBAGE = st.sampled_from([b"", b"<html>", b"[]", b"null", b'{"message": "ok"}', b'{"status": 7}'])
@@ -213,6 +214,11 @@ class Cancelling(RuleBasedStateMachine):
             self.vendor.cancel()
         self.exchange(seconds, lambda: reply(200, body))
 
+    @precondition(lambda self: self.is_sending("cancel"))
+    @rule(seconds=SECONDS, status_code=st.sampled_from([401, 403, 404]))
+    def the_vendor_refuses(self, seconds: float, status_code: int) -> None:
+        self.exchange(seconds, lambda: reply(status_code, {"message": "no", "code": "NO"}))
+
     # What can happen to a status read
 
     @precondition(lambda self: self.is_sending("status"))
@@ -237,6 +243,20 @@ class Cancelling(RuleBasedStateMachine):
     # What can happen to either
 
     @precondition(lambda self: self.is_sending("cancel", "status"))
+    @rule(
+        seconds=SECONDS,
+        status_code=st.sampled_from([302, 303, 400, 401, 403, 404, 409, 410]),
+        applied=st.booleans(),
+    )
+    def a_hop_on_the_way_answers(self, seconds: float, status_code: int, applied: bool) -> None:
+        assert isinstance(self.step, Send)
+        if self.step.call == "cancel":
+            self.doubted = True
+            if applied and status_code < 400:
+                self.vendor.cancel()
+        self.exchange(seconds, lambda: reply(status_code, b"<html>"))
+
+    @precondition(lambda self: self.is_sending("cancel", "status"))
     @rule(seconds=SECONDS)
     def there_is_no_connection(self, seconds: float) -> None:
         self.exchange(seconds, lambda: NotSent("refused"))
@@ -257,6 +277,10 @@ class Cancelling(RuleBasedStateMachine):
 
     # The truth
 
+    def is_ours(self) -> bool:
+        """Whether the job was cancelled by a request of ours."""
+        return self.vendor.state is JobState.CANCELLED and not self.vendor.cancelled_by_others
+
     def check(self, result: CancelResult) -> None:
         """Compare what the flow said with what the model knows."""
         state, outcome = self.vendor.state, result.outcome
@@ -268,6 +292,7 @@ class Cancelling(RuleBasedStateMachine):
             Outcome.CANCELLING: self.accepted and self.policy.verify,
             Outcome.RATE_LIMITED: True,
             Outcome.UNKNOWN: True,
+            **dict.fromkeys(REFUSALS, not self.is_ours()),
         }
         assert truth.get(outcome, False), f"{outcome} of a job that is {state}"
         if self.settled:
@@ -275,7 +300,7 @@ class Cancelling(RuleBasedStateMachine):
         if outcome is Outcome.CANCELLED and self.vendor.cancelled_by_others:
             assert self.doubted, "the reply said that it was over, and nothing of ours went before"
         if outcome is Outcome.RATE_LIMITED:
-            assert state is not JobState.CANCELLED or self.vendor.cancelled_by_others
+            assert not self.is_ours()
         assert result.verified is (result.state is not None and result.state.final)
         if result.verified:
             assert result.state is state

@@ -69,7 +69,7 @@ SHAPES = {
         lambda _: reply(200, ["whatever"]),
     ),
     "the reply is a verdict": Shape(
-        evolve(PLAIN, verdict="done", verdicts={True: Outcome.CANCELLED, False: None}),
+        evolve(PLAIN, verdict="done", verdicts={True: Outcome.CANCELLED, False: Outcome.REFUSED}),
         lambda _: reply(200, {"done": True}),
         too_late=reply(200, {"done": False}),
     ),

@@ -29,7 +29,7 @@ class TestBaseten(AdapterContract):
         Outcome.UNAUTHORIZED: answer(401, {"error": "m", "error_code": "unauthorized"}),
         Outcome.RATE_LIMITED: answer(429, {"error": "m", "error_code": "rate_limited"}),
         # It began; whether it ended is not told.
-        Outcome.UNKNOWN: answer(200, TOO_LATE),
+        Outcome.REFUSED: answer(200, TOO_LATE),
     }
     statuses = {
         JobState.PENDING: answer(200, shown("QUEUED")),
@@ -88,10 +88,10 @@ def test_too_late_for_a_request_that_ended_is_already_terminal() -> None:
     )
 
 
-def test_too_late_for_a_request_that_runs_is_unknown() -> None:
+def test_too_late_for_a_request_that_runs_is_refused() -> None:
     answers = [reply(200, TOO_LATE), reply(200, shown("IN_PROGRESS"))]
     result, did = play_cancel(*answers, adapter=BASETEN, job_id=ID)
-    assert (Outcome.UNKNOWN, JobState.RUNNING, 2) == (result.outcome, result.state, len(did))
+    assert (Outcome.REFUSED, JobState.RUNNING, 2) == (result.outcome, result.state, len(did))
 
 
 def test_a_request_that_was_canceled_before_was_not_canceled_by_this_call() -> None:

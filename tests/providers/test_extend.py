@@ -45,7 +45,7 @@ class TestExtendExtract(AdapterContract):
         Outcome.NOT_FOUND: answer(404, error("NOT_FOUND")),
         Outcome.RATE_LIMITED: answer(429, error("RATE_LIMIT_EXCEEDED", retryable=True)),
         # A run that cannot be cancelled may be refused with either.
-        Outcome.UNKNOWN: [answer(code, error("INVALID_REQUEST")) for code in (400, 422)],
+        Outcome.REFUSED: [answer(code, error("INVALID_REQUEST")) for code in (400, 422)],
     }
     statuses = {
         JobState.PENDING: answer(200, run("PENDING")),
@@ -114,12 +114,20 @@ def test_each_kind_has_its_own_path_and_all_the_version(adapter: HttpAdapter, ki
     assert adapter.shares == (None if kind == "extract" else "extend-extract")
 
 
+def test_a_refused_run_that_has_ended_is_already_terminal() -> None:
+    refusal = reply(400, error("INVALID_REQUEST"))
+    result, _ = play_cancel(
+        refusal, reply(200, run("PROCESSED")), adapter=EXTEND_EXTRACT, job_id=ID
+    )
+    assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED) == (result.outcome, result.state)
+
+
 def test_a_pending_run_is_refused_and_goes_on() -> None:
     refusal = reply(400, error("INVALID_REQUEST"))
     result, did = play_cancel(
         refusal, reply(200, run("PENDING")), adapter=EXTEND_EXTRACT, job_id=ID
     )
-    assert (Outcome.UNKNOWN, JobState.PENDING, 2) == (result.outcome, result.state, len(did))
+    assert (Outcome.REFUSED, JobState.PENDING, 2) == (result.outcome, result.state, len(did))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ class TestHiggsfield(AdapterContract):
         Outcome.NOT_FOUND: answer(404, {"detail": "m"}),
         Outcome.RATE_LIMITED: answer(429),
         # It began; whether it ended is not told.
-        Outcome.UNKNOWN: answer(400, {"detail": "already started"}),
+        Outcome.REFUSED: answer(400, {"detail": "already started"}),
     }
     statuses = {
         JobState.PENDING: answer(200, status("queued")),
@@ -56,7 +56,7 @@ def test_an_error_has_its_text_where_the_sdk_looks(field: str) -> None:
 
 @pytest.mark.parametrize(
     ("word", "outcome"),
-    [("in_progress", Outcome.UNKNOWN), ("completed", Outcome.ALREADY_TERMINAL)],
+    [("in_progress", Outcome.REFUSED), ("completed", Outcome.ALREADY_TERMINAL)],
 )
 def test_a_request_that_began_is_read_to_tell_whether_it_ended(word: str, outcome: Outcome) -> None:
     result, did = play_cancel(

@@ -210,7 +210,6 @@ def test_all_kinds_share_the_key_and_the_url_of_the_batches(adapter: HttpAdapter
         ("expired", JobState.EXPIRED),
         ("cancelled", JobState.CANCELLED),
         ("cancelling", None),
-        ("finalizing", None),
         ("archived", None),
     ],
 )
@@ -246,6 +245,13 @@ def test_a_refusal_that_names_the_status_is_all_there_is_to_know(*, verify: bool
 )
 def test_any_other_refusal_is_unsettled(status_code: int, body: object) -> None:
     assert OPENAI_BATCH.read_cancel(JOB, reply(status_code, body)).outcome is None
+
+
+def test_a_batch_refused_while_it_is_finalizing_is_refused_if_it_goes_on() -> None:
+    body = {"id": JOB.job_id, "status": "finalizing"}
+    refusal = reply(409, error("Cannot cancel a batch with status 'finalizing'."))
+    result, _ = play_cancel(refusal, reply(200, body), adapter=OPENAI_BATCH, job_id=JOB.job_id)
+    assert (Outcome.REFUSED, JobState.RUNNING) == (result.outcome, result.state)
 
 
 def test_a_batch_refused_while_it_is_finalizing_is_read_and_not_said_to_be_over() -> None:

@@ -28,7 +28,7 @@ class TestReducto(AdapterContract):
             answer(403, {"detail": "the file cannot be read"}),
             answer(404, {"detail": "the file is not there"}),
         ],
-        Outcome.UNAUTHORIZED: answer(401),
+        Outcome.UNAUTHORIZED: answer(401, {"detail": "m"}),
         Outcome.RATE_LIMITED: answer(429),
     }
     statuses = {

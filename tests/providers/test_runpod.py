@@ -17,7 +17,7 @@ class TestRunPod(AdapterContract):
     params = {"endpoint": "vllm-b08abqhf"}
     replies = {
         Outcome.CANCELLED: answer(200, {"id": ID, "status": "CANCELLED"}),
-        Outcome.UNAUTHORIZED: answer(401),
+        Outcome.UNAUTHORIZED: answer(401, {"error": "m"}),
         Outcome.NOT_FOUND: answer(404, {"error": "job not found"}),
         Outcome.RATE_LIMITED: answer(429),
         # Documented as an error, but not for what.

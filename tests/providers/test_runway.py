@@ -105,17 +105,18 @@ def test_verify_finds_a_task_cancelled_that_was_seen_running() -> None:
     assert (Outcome.CANCELLED, True, [GET, DELETE, GET]) == (result.outcome, result.verified, did)
 
 
-def test_a_task_that_was_seen_and_is_gone_is_not_one_that_never_was() -> None:
+def test_a_task_that_was_seen_and_is_gone_after_our_cancel_was_cancelled() -> None:
     gone = reply(404, {"error": "not found"})
-    result, did = play(reply(200, task("RUNNING")), LOST, *[gone] * 5)
-    assert (Outcome.UNKNOWN, 1) == (result.outcome, did.count(DELETE))
+    result, did = play(reply(200, task("RUNNING")), LOST, gone)
+    assert (Outcome.CANCELLED, [GET, DELETE, GET]) == (result.outcome, did[:2] + did[-1:])
 
 
-def test_a_cancelled_task_that_can_no_longer_be_read_is_not_verified() -> None:
+def test_a_task_that_is_gone_before_our_cancel_is_not_found() -> None:
+    result, did = play(reply(404, {"error": "not found"}))
+    assert (Outcome.NOT_FOUND, [GET]) == (result.outcome, did)
+
+
+def test_a_cancelled_task_that_can_no_longer_be_read_is_cancelled() -> None:
     gone = reply(404, {"error": "not found"})
     result, did = play(reply(200, task("RUNNING")), reply(204), gone, verify=True)
-    assert (Outcome.CANCELLING, False, [GET, DELETE, GET]) == (
-        result.outcome,
-        result.verified,
-        did,
-    )
+    assert (Outcome.CANCELLED, [GET, DELETE, GET]) == (result.outcome, did)

@@ -91,7 +91,7 @@ def test_every_word_of_a_vendor_is_known_to_its_adapter(provider: str, state: Jo
 def test_a_job_that_the_vendor_refuses_to_cancel_goes_on(provider: str, sandbox: Sandbox) -> None:
     job_id = sandbox.submit(provider, **(RUNNING if provider in QUEUED_ONLY else PENDING))
     result = cancel(provider, job_id, deadline=0.2)
-    assert (Outcome.UNKNOWN, True) == (result.outcome, sandbox.job(provider, job_id).state.active)
+    assert (Outcome.REFUSED, True) == (result.outcome, sandbox.job(provider, job_id).state.active)
 
 
 def test_a_job_that_is_to_stop_reads_as_cancelling_until_it_has(
@@ -121,6 +121,16 @@ def test_a_finished_task_is_deleted_with_its_output(
     path = f"/runway/v1/tasks/{job_id}"
     replies = [outside.request(verb, path, headers=headers) for verb in ("GET", "DELETE", "GET")]
     assert [200, 204, 404] == [reply.status_code for reply in replies]
+
+
+def test_a_cancelled_task_cannot_be_found(sandbox: Sandbox, outside: httpx.Client) -> None:
+    job_id = sandbox.submit("runway", **RUNNING)
+    headers = {**bearer("runway"), "x-runway-version": "2024-11-06"}
+    path = f"/runway/v1/tasks/{job_id}"
+    verbs = ("GET", "DELETE", "GET", "DELETE")
+    replies = [outside.request(verb, path, headers=headers) for verb in verbs]
+    assert [200, 204, 404, 404] == [reply.status_code for reply in replies]
+    assert JobState.CANCELLED is sandbox.job("runway", job_id).state
 
 
 @pytest.mark.parametrize(

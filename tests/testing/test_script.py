@@ -190,7 +190,9 @@ def test_no_param_of_the_environment_gets_into_a_script(monkeypatch: pytest.Monk
 
 
 def test_a_client_of_the_applications_own_is_left_to_it() -> None:
-    own = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(403)))
+    own = httpx.Client(
+        transport=httpx.MockTransport(lambda _: httpx.Response(403, json={"error": "no"}))
+    )
     with scripted(), own, Canceller(http_client=own) as canceller:
         assert Outcome.FORBIDDEN is canceller.cancel("pulse", "1").outcome
 
