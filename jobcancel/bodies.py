@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import sys
@@ -66,7 +67,7 @@ def _decoded(content: bytes) -> object:
     if len(content) > _SURELY_CHEAP and _cost(content) > _MOST_MEMORY:
         raise TooLarge
     # JSON is UTF-8 between systems (RFC 8259, section 8.1).
-    text = content.decode("utf-8-sig", "surrogatepass")
+    text = content.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogatepass")
     # One character outside the first planes makes all of a text four bytes wide.
     if sys.getsizeof(text) > _MOST_MEMORY // 2:
         raise TooLarge

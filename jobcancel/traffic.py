@@ -158,6 +158,8 @@ class Traffic:
         Returns:
             what `Pace.sent` returned, and why there is to be no other request, if that is so.
         """
+        if self.halt is not None:
+            return None, self.halt
         now = self.clock.monotonic()
         if entry in lane.in_flight and lane.opened is None and lane.pace.due(now) <= 0:
             return lane.pace.sent(now), None  # in the place that it has

@@ -77,7 +77,7 @@ def results_of(vendor: Vendor, jobs: Iterable[str], **settings: Any) -> list[Can
 def test_a_job_that_was_not_stopped_is_sent_again_when_it_is_given_again() -> None:
     async def answer(vendor: Vendor, _method: str, job_id: str) -> httpx.Response:
         if vendor.times(job_id) == 1:
-            return reply(503, retry_after="3600")
+            return reply(401, {"message": "no"})
         return reply(200, CANCELLED)
 
     async def again() -> list[Outcome]:
@@ -95,8 +95,8 @@ def test_a_job_that_was_not_stopped_is_sent_again_when_it_is_given_again() -> No
         return outcomes
 
     vendor = Vendor(answer)
-    assert [Outcome.UNKNOWN, Outcome.CANCELLED, Outcome.CANCELLED] == asyncio.run(again())
-    assert ["DELETE", "GET", "DELETE"] == [method for method, *_ in vendor.requests]
+    assert [Outcome.UNAUTHORIZED, Outcome.CANCELLED, Outcome.CANCELLED] == asyncio.run(again())
+    assert ["DELETE", "DELETE"] == [method for method, *_ in vendor.requests]
 
 
 def test_a_vendor_that_is_away_for_a_moment_costs_no_job() -> None:

@@ -303,7 +303,7 @@ def test_a_connection_is_kept_for_the_next_call(run: Run) -> None:
     kinds = [
         full(accepted("0")),
         full(accepted("0"), chunked=True),
-        full(b"", "404 Not Found"),
+        full(b'{"message": "no"}', "404 Not Found"),
         full(accepted("0")).replace(b"\r\n", b"\n"),
     ]
     with Wire([sent(kind) for kind in kinds]) as wire:

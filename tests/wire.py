@@ -15,8 +15,12 @@ from attrs import define, field
 Behaviour: TypeAlias = Callable[[socket.socket, bytes], None]
 
 
-def answer(status: str = "200 OK", body: bytes = b"", headers: tuple[str, ...] = ()) -> Behaviour:
-    """Send one complete reply."""
+def answer(
+    status: str = "200 OK", body: bytes | None = None, headers: tuple[str, ...] = ()
+) -> Behaviour:
+    """Send one complete reply; a refusal has a message, as the vendor's own, unless it is given."""
+    if body is None:
+        body = b'{"message": "no"}' if status.startswith("4") else b""
     head = "".join(f"{line}\r\n" for line in (f"HTTP/1.1 {status}", *headers))
     length = f"Content-Length: {len(body)}\r\n\r\n"
     return lambda connection, _: connection.sendall(head.encode() + length.encode() + body)

@@ -50,7 +50,8 @@ _RESPONSE_REFUSAL = re.compile(r"Cannot cancel an? (\w{1,20}) response")
 
 def _batch_over(response: Response) -> JobState | Outcome | None:
     """A 400 or 409 "Cannot cancel a batch with status ..." tells whether it is over or goes on."""
-    state = _BATCH_STATES.get(_named(_BATCH_REFUSAL, response))
+    named = _BATCH_REFUSAL.match(_refusal(response))
+    state = _BATCH_STATES.get(named[1]) if named else None
     if state is None or state.final:
         return state
     # What is being cancelled already has to be read.
@@ -60,16 +61,15 @@ def _batch_over(response: Response) -> JobState | Outcome | None:
 def _response_over(response: Response) -> JobState | None:
     """A 400 or 409 "Cannot cancel a ... response" tells its status, if that is final."""
     # "a synchronous response" tells none: vLLM says so of finished background ones, too.
-    state = _RESPONSE_STATES.get(_named(_RESPONSE_REFUSAL, response))
+    named = _RESPONSE_REFUSAL.match(_refusal(response))
+    state = _RESPONSE_STATES.get(named[1]) if named else None
     return state if state is not None and state.final else None
 
 
-def _named(refusal: re.Pattern[str], response: Response) -> str:
-    """Return the status that a refusal names, or an empty text."""
-    if response.status_code not in {400, 409}:
-        return ""
-    named = refusal.match(pick_text(response.body or {}, _MESSAGE))
-    return named[1] if named else ""
+def _refusal(response: Response) -> str:
+    """Return the message of a 400 or 409, or an empty text."""
+    refused = response.status_code in {400, 409}
+    return pick_text(response.body or {}, _MESSAGE) if refused else ""
 
 
 OPENAI_BATCH = HttpAdapter(
