@@ -227,8 +227,8 @@ class _Cancel(Call):
         if (yield from self.rest()):
             return Met.RESTED if self.may_repeat else Met.READ_ON
         # The vendor limits the cancel, not the status read that may still settle it.
-        open_still = self.applied and (self.seen is None or not self.seen.is_known)
-        if open_still and self.can_read and (yield from self.rest_before_read()):
+        unread = self.seen is None or self.seen.state is None
+        if unread and self.applied and self.can_read and (yield from self.rest_before_read()):
             return Met.READ_ON
         return self.unsettled()
 
