@@ -11,6 +11,8 @@ server that sends a byte now and then could hold a caller forever.
 
 from __future__ import annotations
 
+import _thread
+
 # Also what others import where they need it: later, a signal handler could find it half made.
 import encodings.idna  # noqa: F401 - by `socket` and `ssl`, for every host
 import re
@@ -46,6 +48,7 @@ ERRORS = (
 
 # As much as an event loop reads at once: nothing stays behind in a stream that is not ours.
 _PART = 256 * 1024
+_STREAM = socket.SOCK_STREAM
 # An empty line, as h11 reads it, and what may become one.
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _BEGUN_END = re.compile(rb"\n\r?\Z")
@@ -193,12 +196,39 @@ def _holds_more(stream: _Stream) -> bool:
     return True
 
 
-def _addresses(host: str, port: int) -> list[str]:
+def _addresses(host: str, port: int, seconds: float | None) -> list[str]:
+    """Resolve a host within so many seconds; a numeric one takes none."""
+    name = _unescaped(host)
     try:
-        found = socket.getaddrinfo(_unescaped(host), port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(str(error)) from error
+        found = socket.getaddrinfo(name, port, type=_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        found = _resolved(name, port, seconds)
     return [str(address[0]) for *_, address in found]
+
+
+def _resolved(name: str, port: int, seconds: float | None) -> list[Any]:
+    # In another thread, for the operating system has no way to limit how long this takes.
+    answers: list[list[Any] | Exception] = []
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def resolve() -> None:
+        try:
+            answers.append(socket.getaddrinfo(name, port, type=_STREAM))
+        except (OSError, UnicodeError) as error:
+            answers.append(error)
+        finally:
+            done.release()
+
+    try:
+        _thread.start_new_thread(resolve, ())
+    except RuntimeError:  # there are no more threads, such as at the interpreter's end
+        resolve()
+    if not done.acquire(timeout=-1 if seconds is None else seconds):
+        raise httpcore.ConnectTimeout("the host's name was not resolved in time")
+    if isinstance(answer := answers[0], Exception):
+        raise httpcore.ConnectError(str(answer)) from answer
+    return answer
 
 
 def _unescaped(host: str) -> str:
@@ -222,7 +252,7 @@ class _Backend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """As httpcore's."""
         # The backend alone would give every address of a host the whole time.
-        addresses = _addresses(host, port)
+        addresses = _addresses(host, port, self._line.time_left(httpcore.ConnectTimeout))
         while True:
             left = self._line.time_left(httpcore.ConnectTimeout)
             share = None if left is None else left / len(addresses)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import gzip
 import json
 import logging
@@ -241,6 +242,41 @@ def test_a_host_of_many_dead_addresses_takes_no_longer_than_one_exchange(
         for each in full:
             each.close()
     assert result.message.startswith("could not connect")
+
+
+def slow_names(monkeypatch: pytest.MonkeyPatch, gone: threading.Event) -> None:
+    """Let the operating system take forever to resolve a name, but not a number."""
+    resolve = socket.getaddrinfo
+
+    def stuck(*given: Any, **named: Any) -> Any:
+        if given[0] == "localhost" and "flags" not in named:
+            gone.wait(30)
+        return resolve(*given, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", stuck)
+
+
+def test_a_name_that_is_not_resolved_takes_no_longer_than_one_exchange(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gone = threading.Event()
+    slow_names(monkeypatch, gone)
+    began = time.monotonic()
+    result = cancel_sync("http://localhost:9", timeout=0.2, deadline=0.3)
+    gone.set()
+    assert time.monotonic() - began < 5
+    assert (Outcome.UNKNOWN, "not resolved in time" in result.message) == (result.outcome, True)
+    assert result.message.startswith("could not connect")
+
+
+def test_a_name_is_resolved_where_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with Wire([ACCEPT]) as wire:
+        monkeypatch.setattr(_thread, "start_new_thread", no_thread)
+        result = cancel_sync(wire.url.replace("127.0.0.1", "localhost"))
+    assert Outcome.CANCELLED is result.outcome
 
 
 def test_the_second_address_of_a_host_is_tried_when_the_first_refuses(
