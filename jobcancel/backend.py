@@ -11,8 +11,6 @@ server that sends a byte now and then could hold a caller forever.
 
 from __future__ import annotations
 
-import _thread
-
 # Also what others import where they need it: later, a signal handler could find it half made.
 import encodings.idna  # noqa: F401 - by `socket` and `ssl`, for every host
 import re
@@ -29,6 +27,7 @@ from attrs import define, field, frozen
 from httpcore import URL, Request
 
 from jobcancel.secret import Secret
+from jobcancel.threads import call_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -159,16 +158,14 @@ class Line:
 
     incoming: Incoming | None
     stream: _Stream | None = field(init=False, default=None)
-    until: float | None = field(init=False, default=None)
+    until: float = field(init=False, default=0.0)
 
-    def time_left(self, error: type[Exception]) -> float | None:
+    def time_left(self, error: type[Exception]) -> float:
         """Return how many seconds an operation may take.
 
         Args:
             error: what to raise when there is no time left.
         """
-        if self.until is None:
-            return None
         left = self.until - time.monotonic()
         if left <= 0:
             raise error("the time for the whole exchange is up")
@@ -196,7 +193,7 @@ def _holds_more(stream: _Stream) -> bool:
     return True
 
 
-def _addresses(host: str, port: int, seconds: float | None) -> list[str]:
+def _addresses(host: str, port: int, seconds: float) -> list[str]:
     """Resolve a host within so many seconds; a numeric one takes none."""
     name = _unescaped(host)
     try:
@@ -206,29 +203,14 @@ def _addresses(host: str, port: int, seconds: float | None) -> list[str]:
     return [str(address[0]) for *_, address in found]
 
 
-def _resolved(name: str, port: int, seconds: float | None) -> list[Any]:
+def _resolved(name: str, port: int, seconds: float) -> list[Any]:
     # In another thread, for the operating system has no way to limit how long this takes.
-    answers: list[list[Any] | Exception] = []
-    done = _thread.allocate_lock()
-    done.acquire()
-
-    def resolve() -> None:
-        try:
-            answers.append(socket.getaddrinfo(name, port, type=_STREAM))
-        except (OSError, UnicodeError) as error:
-            answers.append(error)
-        finally:
-            done.release()
-
     try:
-        _thread.start_new_thread(resolve, ())
-    except RuntimeError:  # there are no more threads, such as at the interpreter's end
-        resolve()
-    if not done.acquire(timeout=-1 if seconds is None else seconds):
-        raise httpcore.ConnectTimeout("the host's name was not resolved in time")
-    if isinstance(answer := answers[0], Exception):
-        raise httpcore.ConnectError(str(answer)) from answer
-    return answer
+        return call_in_thread(lambda: socket.getaddrinfo(name, port, type=_STREAM), seconds)
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout("the host's name was not resolved in time") from error
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from error
 
 
 def _unescaped(host: str) -> str:
@@ -255,7 +237,7 @@ class _Backend(httpcore.NetworkBackend):
         addresses = _addresses(host, port, self._line.time_left(httpcore.ConnectTimeout))
         while True:
             left = self._line.time_left(httpcore.ConnectTimeout)
-            share = None if left is None else left / len(addresses)
+            share = left / len(addresses)
             address = addresses.pop(0)
             try:
                 stream = httpcore.SyncBackend().connect_tcp(
@@ -419,8 +401,7 @@ class _Connection:
         socks = self.proxy is not None and self.proxy.is_socks
         return Line(None if socks else Incoming())
 
-    def _begin(self, until: float | None) -> None:
-        self.line.until = until
+    def _begin(self) -> None:
         if self.line.incoming is not None:
             self.line.incoming.expect_reply()
 
@@ -453,14 +434,15 @@ class Connection(_Connection):
             )
         return pool.create_connection(origin)
 
-    def send(self, request: httpcore.Request, until: float | None) -> httpcore.Response:
+    def send(self, request: httpcore.Request, until: float) -> httpcore.Response:
         """Send a request and return the reply, whose body is still to be read.
 
         Args:
             request: what to send.
             until: when the time for the whole exchange is up, by `time.monotonic`.
         """
-        self._begin(until)
+        self.line.until = until
+        self._begin()
         response = self._http.handle_request(request)
         self._go_on(response)
         return response
@@ -503,7 +485,7 @@ class AsyncConnection(_Connection):
 
     async def send(self, request: httpcore.Request) -> httpcore.Response:
         """Send a request and return the reply, whose body is still to be read."""
-        self._begin(None)
+        self._begin()
         response = await self._http.handle_async_request(request)
         self._go_on(response)
         return response

@@ -28,6 +28,9 @@ UNCLOSED = "unclosed results of {}; use them in a `with`, or take them all"
 
 # Seconds that the thread gets to end: when it is closed, and when the process ends.
 _CLOSING, _EXITING = 5.0, 1.0
+# Seconds after which a wait for a result begins anew: Python handles a signal that arrives just
+# before a wait, such as Ctrl-C, only when the wait has ended.
+_SIGNAL_DELAY = 0.5
 
 
 @define(eq=False)
@@ -62,10 +65,14 @@ class Background:
         """
         if self._unstarted.acquire(blocking=False):
             self._begin()
-        try:
-            result = self._results.get(block=not self._closed)
-        except Empty:  # it was closed, and cannot end: something there blocks
-            return None
+        while True:
+            try:
+                result = self._results.get(block=not self._closed, timeout=_SIGNAL_DELAY)
+            except Empty:
+                if self._closed:  # it cannot end: something there blocks
+                    return None
+            else:
+                break
         if result is not None:
             self._given += 1
             if self._results.empty():
@@ -86,10 +93,10 @@ class Background:
     def abandon(self) -> None:
         """Send nothing more, and do not wait for what is on its way."""
         self._closed = True
-        if self._bulk is not None:
+        if (bulk := self._bulk) is not None:
             # At once, even while something blocks the event loop.
-            self._bulk.traffic.halt = CLOSED
-            self._tell(self._let_go)
+            bulk.traffic.halt = CLOSED
+            self._tell(lambda: self._let_go(bulk))
 
     def close(self, seconds: float = _CLOSING) -> None:
         """Send nothing more, and wait until the thread has ended, but no longer than so."""
@@ -157,9 +164,8 @@ class Background:
         except BaseException as error:  # noqa: BLE001 - likewise
             self._error = error
 
-    def _let_go(self) -> None:
-        if self._bulk is not None:
-            self._bulk.abandon()
+    def _let_go(self, bulk: Bulk) -> None:
+        bulk.abandon()
         self._taken.set()
 
     def _tell(self, what: Callable[[], object]) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from typing import Any
 
 from attrs import define, evolve, field
@@ -27,6 +27,7 @@ from jobcancel.models import CancelResult, Job, Outcome
 from jobcancel.pace import Pace
 from jobcancel.prepare import Call
 from jobcancel.retry import Clock
+from jobcancel.secret import Secret
 from jobcancel.shares import Shares
 from jobcancel.traffic import CLOSED, DOWN, STOPPED, Traffic
 from jobcancel.transport import AsyncClients
@@ -56,6 +57,7 @@ class Bulk:
         count: counts what was read and answered.
         job_of: makes a job of an item; raises for what can be none.
         prepare: checks a job and says what the call is; raises for one that cannot be.
+        keys: the keys that no message may show.
         client: what to send with.
         clock: where time and chance come from.
         concurrency: requests in flight at the most, over all lanes.
@@ -73,6 +75,7 @@ class Bulk:
     count: Count
     job_of: Callable[[Any], Job]
     prepare: Callable[[Job], Awaitable[Call]]
+    keys: Collection[Secret]
     client: AsyncHttpClient | AsyncClients
     clock: Clock
     concurrency: int
@@ -184,14 +187,16 @@ class Bulk:
         """End all tasks in bounded time, and answer what they leave."""
         self.traffic.stop(self.traffic.halt or CLOSED)
         left: set[asyncio.Task[None]] = {self.reader, *self.tasks}
-        for _ in range(_CANCELS):
-            for task in left:
-                task.cancel()
-            _, left = await asyncio.wait(left, timeout=_APART)
-            if not left:
-                break
-        for entry in list(self.working.values()):
-            self.drop(entry)
+        try:
+            for _ in range(_CANCELS):
+                for task in left:
+                    task.cancel()
+                _, left = await asyncio.wait(left, timeout=_APART)
+                if not left:
+                    break
+        finally:  # even if this task is cancelled, too
+            for entry in list(self.working.values()):
+                self.drop(entry)
 
     def fail(self, error: BaseException) -> None:
         """End the run for an error that is none of one job."""
@@ -241,7 +246,7 @@ class Bulk:
                     provider=job.provider,
                     job_id=job.job_id,
                     outcome=Outcome.UNKNOWN,
-                    message=f"an unexpected error: {type(error).__name__}: {error}",
+                    message=f"an unexpected error: {reason(error, self.keys)}",
                     params=job.params,
                     at=self.clock.now(),
                 )
@@ -334,11 +339,9 @@ class Bulk:
         try:
             result = await self.traffic.pump(lane, entry, epoch)
         except asyncio.CancelledError:
-            why = self.traffic.halt or _CANCELLED
-            if entry.requests or self.traffic.halt is None:
-                result = self.conclude(entry, why, _NO_REPLY)
+            result = self.conclude(entry, self.traffic.halt or _CANCELLED, _NO_REPLY)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the job's result tells
-            fault = f"an unexpected error: {reason(error, entry.call)}"
+            fault = f"an unexpected error: {reason(error, [entry.call.endpoint.key])}"
             result = self.conclude(entry, "nothing more was sent for this job", fault)
             if not isinstance(error, Exception):
                 self.fail(error)

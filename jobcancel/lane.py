@@ -15,9 +15,11 @@ from jobcancel.pace import Pace
 from jobcancel.prepare import Call
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from jobcancel.call import Pause, Send
+    from jobcancel.secret import Secret
 
 Key: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...]]
 
@@ -93,8 +95,7 @@ class Entry:
                 self.go_on(self.refusal or NoReply(fault), None)
             self.go_on(None, why)
         except StopIteration as done:
-            if done.value is not None:
-                return cast("CancelResult", done.value)
+            return cast("CancelResult", done.value)
         except Exception:  # noqa: BLE001, S110 - a plug-in's; what is known is told without it
             pass
         result = self.unsent(Outcome.UNKNOWN, f"{fault}; {why}", at=at)
@@ -258,7 +259,9 @@ class Lane:
         return min(most, int(self.pace.window))
 
 
-def reason(error: BaseException, call: Call) -> str:
-    """Return what an error says, without the key."""
+def reason(error: BaseException, keys: Iterable[Secret]) -> str:
+    """Return the type and message of an error, without the keys."""
     text = f"{type(error).__name__}: {error}".removesuffix(": ")
-    return call.endpoint.key.redact(text)[:_LONGEST_REASON]
+    for key in keys:
+        text = key.redact(text)
+    return text[:_LONGEST_REASON]

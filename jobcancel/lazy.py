@@ -11,11 +11,13 @@ which only waits, and a handler that needs the same module waits as well.
 
 from __future__ import annotations
 
-import _thread
 import sys
 import threading
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from jobcancel.threads import call_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,27 +41,8 @@ def load(name: str) -> Any:  # noqa: ANN401 - a module
 
 
 def _imported_in_thread(name: str) -> Any:  # noqa: ANN401 - a module
-    errors: list[BaseException] = []
-    done = _thread.allocate_lock()
-    done.acquire()
-
-    def run() -> None:
-        # As `threading` does, whose own threads a handler could not start at every moment.
-        sys.settrace(threading.gettrace())
-        try:
-            import_module(name)
-        except BaseException as error:  # noqa: BLE001 - raised below, in the thread that asked
-            errors.append(error)
-        finally:
-            done.release()
-
-    try:
-        _thread.start_new_thread(run, ())
-    except RuntimeError:  # there are no threads here, or no more at the interpreter's end
-        return import_module(name)
-    done.acquire(timeout=_PATIENCE)
-    if errors:
-        raise errors[0]
+    with suppress(TimeoutError):
+        call_in_thread(lambda: import_module(name), _PATIENCE)
     return import_module(name)
 
 

@@ -16,11 +16,12 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Collection,
     Iterable,
     Iterator,
     Mapping,
 )
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from attrs import frozen
 
@@ -36,6 +37,7 @@ from jobcancel.transport import AsyncClients
 if TYPE_CHECKING:
     from jobcancel.http import AsyncHttpClient
     from jobcancel.prepare import Call, Client
+    from jobcancel.secret import Secret
 
 
 @frozen
@@ -278,6 +280,8 @@ def _bulk(
         count=count,
         job_of=job_of,
         prepare=prepare,
+        # They are hidden since the client was made.
+        keys=cast("Collection[Secret]", client._api_keys.values()),  # noqa: SLF001
         client=http,
         clock=client.clock,
         concurrency=limits.concurrency,

@@ -83,10 +83,10 @@ class _Connector(aiohttp.TCPConnector):
 
 def _has_more(connection: Connection) -> bool:
     """Whether something came on a connection, even if the event loop has not seen it yet."""
-    if connection.protocol is None or connection.protocol.should_close:
-        return True
-    own = None if connection.transport is None else connection.transport.get_extra_info("socket")
-    return own is None or _is_readable(own.fileno())
+    protocol, transport = connection.protocol, connection.transport
+    own = None if transport is None else transport.get_extra_info("socket")
+    ended = protocol is None or protocol.should_close
+    return ended or own is None or _is_readable(own.fileno())
 
 
 def _is_readable(descriptor: int) -> bool:

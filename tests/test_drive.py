@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import ssl
+import sys
 import threading
 import time
 import tracemalloc
@@ -19,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import anyio
+import httpcore  # noqa: F401 - while socksio is there: it looks for it only once
 import httpx
 import httpx2
 import pytest
@@ -57,18 +59,25 @@ async def _no_wait(_: float) -> None:
 IMPATIENT = Clock(sleep=lambda _: None, asleep=_no_wait, random=lambda: 0.5)
 
 
-def cancel_sync(base_url: str, http_client: Any = None, **options: Any) -> CancelResult:
+def cancel_sync(
+    base_url: str, http_client: Any = None, *, allow_http: bool = False, **options: Any
+) -> CancelResult:
     with Canceller(
-        api_keys={"pulse": KEY}, base_urls={"pulse": base_url}, http_client=http_client
+        api_keys={"pulse": KEY},
+        base_urls={"pulse": base_url},
+        http_client=http_client,
+        allow_http=allow_http,
     ) as canceller:
         canceller._clock = IMPATIENT
         return canceller.cancel("pulse", "1", **options)
 
 
-def cancel_async(base_url: str, backend: str = "asyncio", **options: Any) -> CancelResult:
+def cancel_async(
+    base_url: str, backend: str = "asyncio", *, allow_http: bool = False, **options: Any
+) -> CancelResult:
     async def run() -> CancelResult:
         async with AsyncCanceller(
-            api_keys={"pulse": KEY}, base_urls={"pulse": base_url}
+            api_keys={"pulse": KEY}, base_urls={"pulse": base_url}, allow_http=allow_http
         ) as canceller:
             canceller._clock = IMPATIENT
             return await canceller.cancel("pulse", "1", **options)
@@ -659,10 +668,45 @@ def test_plain_http_to_others_goes_through_a_proxy_where_it_is_allowed(
     assert 1 == proxy.connections
 
 
+def test_a_socks_proxy_is_used_and_no_connection_through_it_is_kept(
+    cancel: Cancel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As RFC 1928 has it: no authentication, then the way to the host is open."""
+    opened: list[bytes] = []
+    closed: list[bool] = []
+
+    def socks(connection: socket.socket) -> None:
+        with connection:
+            connection.recv(64)
+            connection.sendall(b"\x05\x00")
+            opened.append(connection.recv(256))
+            connection.sendall(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x09")
+            ACCEPT(connection, connection.recv(65536))
+            connection.settimeout(5)
+            closed.append(connection.recv(1) == b"")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+
+        def serve() -> None:
+            for _ in range(2):
+                socks(listener.accept()[0])
+
+        server = threading.Thread(target=serve)
+        server.start()
+        monkeypatch.setenv("ALL_PROXY", f"socks5://127.0.0.1:{listener.getsockname()[1]}")
+        results = [cancel("http://vendor.example:9", allow_http=True) for _ in range(2)]
+        server.join()
+    assert [Outcome.CANCELLED] * 2 == [result.outcome for result in results]
+    assert [b"\x05\x01\x00\x03\x0evendor.example\x00\x09"] * 2 == opened
+    assert [True] * 2 == closed
+
+
 def test_a_socks_proxy_without_its_package_is_a_configuration_error(
     cancel: Cancel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    monkeypatch.setitem(sys.modules, "socksio", None)
     with pytest.raises(ConfigurationError, match="socksio"):
         cancel("https://vendor.example")
 

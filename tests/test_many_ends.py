@@ -16,11 +16,13 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import httpx
 import pytest
 import structlog
 from attrs import evolve
 
 from jobcancel import (
+    AsyncCanceller,
     ConfigurationError,
     Outcome,
     acancel_many,
@@ -29,16 +31,20 @@ from jobcancel import (
     register,
     registry,
 )
+from jobcancel.lane import Entry, Lane
+from jobcancel.pace import Pace
 from jobcancel.providers.pulse import PULSE
+from jobcancel.retry import Clock
 from jobcancel.sandbox import Fault
+from jobcancel.traffic import Traffic
+from jobcancel.transport import AsyncClients
 from tests.virtual import CANCELLED, Vendors, after, now, play, reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    import httpx
-
     from jobcancel import CancelResult
+    from jobcancel.bulk import Bulk
     from jobcancel.sandbox import Sandbox
 
 RUNNING: dict[str, Any] = {"pending": 0.0, "running": 1e6}
@@ -209,7 +215,131 @@ def test_what_blocks_the_thread_of_a_run_does_not_keep_close_waiting(sandbox: Sa
     assert sent == len(sandbox.requests)
 
 
+@pytest.mark.parametrize("end", ["stop", "close"])
+def test_a_run_that_is_ended_while_it_begins_sends_nothing(end: str, sandbox: Sandbox) -> None:
+    results = cancel_many(pulse(3), **where(sandbox))
+    begin = results._run.start
+
+    def start() -> Bulk:
+        bulk = begin()
+        getattr(results, end)()
+        return bulk
+
+    results._run.start = start
+    assert [] == list(results)
+    assert [] == sandbox.requests
+
+
+def test_a_run_that_gets_no_thread_raises_once_and_has_no_results(sandbox: Sandbox) -> None:
+    results = cancel_many(pulse(3), **where(sandbox))
+    size = threading.stack_size(1 << 60)  # more than there is
+    try:
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            next(results)
+    finally:
+        threading.stack_size(size)
+    assert [] == list(results)
+    assert [] == sandbox.requests
+
+
+def test_a_run_that_gets_no_event_loop_raises_once_and_has_no_results(sandbox: Sandbox) -> None:
+    code = """
+import asyncio, os, resource
+from jobcancel import cancel_many
+results = cancel_many([("pulse", "1")])
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+try:
+    next(results)
+except OSError as error:
+    print(error.strerror)
+finally:
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+print(list(results))
+"""
+    done = run_code(sandbox, code)
+    assert "Too many open files\n[]\n" == done.stdout, done.stderr
+    assert [] == sandbox.requests
+
+
+def test_an_outsider_that_cancels_all_tasks_ends_the_run_and_what_was_sent_has_a_result() -> None:
+    async def stubborn(_method: str, _job_id: str) -> httpx.Response:
+        for _ in range(50):
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(1)
+        return reply(200, CANCELLED)
+
+    async def scene(answer: Any, times: int) -> tuple[list[CancelResult], Vendors]:
+        vendors = Vendors({"pulse": answer})
+        results = vendors.run(pulse(100), concurrency=4, timeout=1e6, deadline=1e6)
+        collected = asyncio.create_task(_list(results))
+        await asyncio.sleep(0.5)
+        for _ in range(times):
+            for task in asyncio.all_tasks() - {asyncio.current_task(), collected}:
+                task.cancel()
+            await asyncio.sleep(0.1)
+        await collected
+        await results.aclose()
+        return collected.result(), vendors
+
+    for answer, times in ((after(5.0), 1), (stubborn, 2)):
+        told, vendors = play(scene(answer, times))
+        assert {Outcome.UNKNOWN: 4} == Counter(result.outcome for result in told)
+        assert {job_id for *_, job_id, _ in vendors.sent} == {result.job_id for result in told}
+
+
+async def _list(results: AsyncIterator[CancelResult]) -> list[CancelResult]:
+    return [result async for result in results]
+
+
 # Stopping
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_job_that_waits_for_its_next_request_has_a_result_after_stops(times: int) -> None:
+    async def scene() -> tuple[list[CancelResult], int]:
+        vendors = Vendors({"pulse": after(0.01)})
+        results = vendors.run(pulse(1), rate="6/min", verify=True)
+        for _ in range(times):
+            asyncio.get_running_loop().call_later(1, results.stop)
+        return await _list(results), len(vendors.sent)
+
+    told, sent = play(scene())
+    assert ([Outcome.CANCELLING], 1) == ([result.outcome for result in told], sent)
+
+
+def test_a_run_that_is_stopped_before_it_began_sends_nothing(sandbox: Sandbox) -> None:
+    results = cancel_many(pulse(3), **where(sandbox))
+    results.stop()
+    assert ([], 0) == (list(results), results.unanswered)
+
+    async def run() -> list[CancelResult]:
+        results = acancel_many(pulse(3), **where(sandbox))
+        results.stop()
+        return await _list(results)
+
+    assert [] == asyncio.run(run())
+    assert [] == sandbox.requests
+
+
+def test_a_source_that_swallows_its_cancellation_is_not_read_further_after_a_stop() -> None:
+    read = []
+
+    async def jobs() -> AsyncIterator[tuple[str, str]]:
+        for job in pulse(10):
+            read.append(job)
+            yield job
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(1)
+
+    async def scene() -> tuple[list[CancelResult], int]:
+        results = Vendors({"pulse": after(0.01)}).run(jobs())
+        asyncio.get_running_loop().call_later(0.5, results.stop)
+        return await _list(results), results.unanswered
+
+    told, unanswered = play(scene())
+    assert (["0"], 1) == ([result.job_id for result in told], unanswered)
+    assert pulse(2) == read
 
 
 def test_after_a_stop_each_job_that_was_sent_has_a_result_and_no_other() -> None:
@@ -341,6 +471,72 @@ print(len(told), len({r.job_id for r in told}), sorted({str(r.outcome) for r in 
         assert re.match(r"60 60 \['not-found'(, 'unknown')?\]\n", done.stdout), done.stdout
 
 
+@pytest.mark.usefixtures("_plug_in")
+def test_a_plug_in_that_fails_before_anything_is_sent_is_one_unknown_result_without_keys() -> None:
+    class Nowhere(Broken):
+        @property
+        def default_url(self) -> str:
+            return str(self._fail())
+
+    registry._registered["broken"] = Nowhere("broken", "", ZeroDivisionError)
+
+    async def scene() -> tuple[list[CancelResult], list[str]]:
+        vendors = Vendors({"api": after(0.05)})
+        canceller = AsyncCanceller(
+            http_client=httpx.AsyncClient(transport=httpx.MockTransport(vendors)),
+            api_keys={"pulse": "key", "broken": "sk-very-secret"},
+            base_urls={"pulse": "https://api.example"},
+        )
+        jobs = [("broken", "1"), *pulse(2), ("broken", "2")]
+        results = await _list(canceller.cancel_many(jobs))
+        return results, [vendor for vendor, *_ in vendors.sent]
+
+    told, sent = play(scene())
+    broken = {result.job_id: result for result in told if result.provider == "broken"}
+    assert (4, {"1", "2"}, ["api", "api"]) == (len(told), set(broken), sent)
+    for result in broken.values():
+        assert (Outcome.UNKNOWN, 0) == (result.outcome, result.attempts)
+        assert result.message == "an unexpected error: ZeroDivisionError: oh, [redacted]"
+
+
+def test_an_unexpected_error_while_it_is_tried_whether_a_vendor_is_back_holds_no_other_job() -> (
+    None
+):
+    errors: list[str] = []
+
+    async def answer(_method: str, job_id: str) -> httpx.Response:
+        if now() < 0.2:
+            raise httpx.ConnectError("refused")
+        if not errors:
+            errors.append(job_id)
+            raise ZeroDivisionError
+        return reply(200, CANCELLED)
+
+    told = play(_all_of(Vendors({"pulse": answer})))
+    unknown = [result.job_id for result in told if result.outcome is Outcome.UNKNOWN]
+    assert (30, errors) == (len(told), unknown)
+    assert {Outcome.CANCELLED: 29, Outcome.UNKNOWN: 1} == Counter(r.outcome for r in told)
+
+
+def test_a_turn_that_is_granted_to_a_job_that_was_just_cancelled_takes_no_place() -> None:
+    async def scene() -> None:
+        canceller = AsyncCanceller(api_keys={"pulse": "key"})
+        entry = Entry(("pulse", "1", ()), canceller.prepare("pulse", "1"))
+        lane = Lane(Pace(most=4, fixed=None, now=now()))
+        traffic = Traffic(AsyncClients(), Clock(monotonic=now), asyncio.Event())
+        entry.begin(now())
+        task = asyncio.create_task(traffic.turn(lane, entry))
+        await asyncio.sleep(0)
+        (turn,) = lane.turns
+        task.cancel()
+        traffic.grant(lane, turn, now())
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert (0, {}, 0) == (traffic.in_flight, lane.in_flight, len(lane.turns))
+
+    play(scene())
+
+
 # Logging
 
 
@@ -423,6 +619,19 @@ results = cancel_many(jobs, timeout=60, deadline=60, max_wait=60)
 print(next(results).outcome, flush=True)
 """
 
+# Prints a line when the main thread is in the call that waits for a result.
+WAITING = """
+import threading, time
+from jobcancel.background import Background
+main = threading.get_ident()
+def watch():
+    while sys._current_frames()[main].f_code is not Background.next.__code__:
+        time.sleep(0.01)
+    print("waiting", flush=True)
+threading.Thread(target=watch).start()
+for result in results: pass
+"""
+
 
 @pytest.mark.parametrize(
     ("how", "status", "said"),
@@ -430,29 +639,31 @@ print(next(results).outcome, flush=True)
         ("", 0, ""),
         ("sys.exit(3)", 3, ""),
         ("raise ZeroDivisionError", 1, "ZeroDivisionError"),
-        ("for result in results: pass", 1, "KeyboardInterrupt"),
+        (WAITING, 1, "KeyboardInterrupt"),
         ("del results; import gc; gc.collect()", 0, ""),
     ],
+    ids=["end", "exit", "error", "signal", "garbage"],
 )
 def test_a_process_that_abandons_a_run_ends_at_once(
     stalled: Sandbox, how: str, status: int, said: str
 ) -> None:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-W", "always::ResourceWarning", "-c", ABANDONED + how],
         env={**os.environ, **stalled.environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert "not-found\n" == process.stdout.readline()
-        if said == "KeyboardInterrupt":
-            until(lambda: any("stalled" in request.path for request in stalled.requests))
-            process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=15)
-    finally:
-        process.kill()
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert "not-found\n" == process.stdout.readline()
+            if said == "KeyboardInterrupt":
+                assert "waiting\n" == process.stdout.readline()
+                until(lambda: any("stalled" in request.path for request in stalled.requests))
+                process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=15)
+        finally:
+            process.kill()
     assert status == process.returncode
     assert said in err
     assert ("unclosed results of cancel_many" in err) == (said != "KeyboardInterrupt")
@@ -477,6 +688,29 @@ results.close()
     assert done.stdout.startswith("not-found\nConfigurationError this run belongs to the process")
     assert done.stdout.endswith("\n0\n")
     assert "" == done.stderr
+
+
+def test_a_forked_process_leaves_the_asynchronous_run_of_its_parent_alone(
+    stalled: Sandbox,
+) -> None:
+    code = """
+import asyncio, os
+from jobcancel import acancel_many
+async def main():
+    jobs = [("pulse", "unknown"), ("pulse", "stalled-1")]
+    results = acancel_many(jobs, timeout=60, deadline=60)
+    print((await anext(results)).outcome, flush=True)
+    if (child := os.fork()) == 0:
+        results.stop()
+        os._exit(0)
+    print(os.waitpid(child, 0)[1])
+    results.stop()
+    await results.aclose()
+    print([result.outcome async for result in results])
+asyncio.run(main())
+"""
+    done = run_code(stalled, code)
+    assert "not-found\n0\n[<Outcome.UNKNOWN: 'unknown'>]\n" == done.stdout, done.stderr
 
 
 def test_any_thread_may_take_results(sandbox: Sandbox) -> None:

@@ -186,3 +186,44 @@ def test_a_vendor_that_stays_down_ends_the_run_with_the_deadline() -> None:
     assert any("the vendor is down" in result.message for result in told)
     assert seconds < 8 + 8 + 1
     assert len(vendors.sent) < 100
+
+
+def test_a_vendor_that_goes_down_after_its_first_replies_leaves_its_places_to_the_others() -> None:
+    async def scene(*, down: bool) -> float:
+        async def answer(_method: str, _job_id: str) -> httpx.Response:
+            if now() > 0.2:
+                raise httpx.ConnectError("refused")
+            await asyncio.sleep(0.05)
+            return reply(200, CANCELLED)
+
+        vendors = Vendors({"fast-1": answer, "fast-2": after(0.05)})
+        jobs = mixed({"fast-1": 1000, "fast-2": 1000} if down else {"fast-2": 1000})
+        ended = {}
+        async for result in vendors.run(jobs):
+            ended[result.provider] = now()
+        return ended["fast-2"]
+
+    assert play(scene(down=True)) < play(scene(down=False)) + 0.5
+
+
+def test_a_job_that_is_given_over_and_over_is_read_no_further_than_its_results_are_taken() -> None:
+    async def scene() -> tuple[int, Counter[Outcome], int]:
+        vendors, read, answered = Vendors({"fast-1": after(0.05)}), [], asyncio.Event()
+
+        async def jobs() -> AsyncIterator[tuple[str, str]]:
+            for number in range(1000):
+                read.append(number)
+                yield ("fast-1", "the same")
+                await answered.wait()
+
+        results = vendors.run(jobs(), concurrency=1)
+        first = await anext(results)
+        answered.set()
+        await asyncio.sleep(60)
+        far = len(read)
+        outcomes = Counter([first.outcome, *[result.outcome async for result in results]])
+        return far, outcomes, len(vendors.sent)
+
+    far, outcomes, sent = play(scene())
+    assert far < 100
+    assert ({Outcome.CANCELLED: 1000}, 1) == (outcomes, sent)

@@ -64,6 +64,7 @@ LAYERS = [
     {"models"},
     {"errors"},
     {"lazy"},
+    {"threads"},
     {"_version"},
 ]
 
@@ -142,7 +143,8 @@ def loaded_by(statement: str) -> set[str]:
 
 def test_importing_the_package_loads_nothing_but_the_names_of_its_names() -> None:
     ours = {name for name in loaded_by("import jobcancel") if name.startswith("jobcancel")}
-    light = {"jobcancel", "jobcancel._version", "jobcancel.lazy", "jobcancel.providers"}
+    names = ("_version", "lazy", "providers", "threads")
+    light = {"jobcancel", *(f"jobcancel.{name}" for name in names)}
     assert light == ours
 
 
