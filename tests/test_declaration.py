@@ -99,8 +99,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"gone_after_cancel": True, "status": None}, "gone_after_cancel: needs status"),
     ({"empty_errors": [404]}, "empty_errors: must be a frozenset"),
     (
-        {"params": {"host": Param("h", hosts=["acme.example"])}},  # type: ignore[arg-type]
-        "hosts of 'host' must be a tuple",
+        {"params": {"region": Param("r", hosts=["a.example"]), "project": "p"}},  # type: ignore[arg-type]
+        "params: hosts of 'region' must be a tuple",
     ),
     ({"empty_errors": frozenset({500})}, "empty_errors: 500 is not the status code of a refusal"),
     ({"read_after": True, "status": None}, "read_after: needs status"),

@@ -104,6 +104,11 @@ PUMPED = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("key", ["\\abcdefgh12", "abcdefgh12\\"])
+def test_a_key_that_begins_or_ends_with_a_backslash_is_replaced_whole(key: str) -> None:
+    assert (b"[-]", 1) == Spellings([key]).replace(f"[{key}]".encode(), b"-")
+
+
 def lines_run(work: Callable[[], object]) -> int:
     """Return how many lines of our code it takes: a measure of time on a machine that is busy."""
     count = 0

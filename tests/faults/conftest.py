@@ -111,7 +111,7 @@ class Seen:
 def seen() -> Iterator[Seen]:
     """Collects the outcomes; when all cases have run, the documented matrix must be theirs.
 
-    `UPDATE_DOCS=1 pytest tests/faults` writes it anew.
+    `UPDATE_DOCS=1 pytest -n0 tests/faults` writes it anew.
     """
     seen = Seen()
     yield seen

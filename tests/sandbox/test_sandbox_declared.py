@@ -227,7 +227,7 @@ def asked(sandbox: Sandbox, provider: str, key: str) -> dict[str, Any]:
         "api_key": key,
         "base_url": sandbox.base_urls[provider],
         "params": PARAMS.get(provider),
-        "deadline": 0.1,
+        "deadline": 0.5,
     }
 
 
