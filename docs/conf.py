@@ -17,6 +17,7 @@ release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["deflist"]
+myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 smartquotes = False
 html_theme = "furo"
@@ -32,7 +33,7 @@ default_role = "code"
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(collections|datetime|httpx|pathlib|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|Item|Received",
+        r"(collections|datetime|httpx|pathlib|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|Item|Received|(Async)?ApiKey",
     ),
     # What only jobcancel makes.
     ("py:.*", r"Client|AsyncHttpClient|AsyncClients|Limits|Given|.*\.CancelPolicy|.*\.Step"),
