@@ -186,10 +186,8 @@ def _holds_more(stream: _Stream) -> bool:
         return tls is not None and tls.pending() > 0
     try:
         tls.read(1)
-    except ssl.SSLWantReadError:
-        return False
-    except ssl.SSLError:  # the server has left
-        return True
+    except ssl.SSLError as error:  # the server has left, unless there is only nothing to read yet
+        return not isinstance(error, ssl.SSLWantReadError)
     return True
 
 

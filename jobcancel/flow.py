@@ -219,9 +219,10 @@ class _Cancel(Call):
         """Return what follows when the job still runs."""
         if self.told.outcome is Outcome.REFUSED and not self.applied:
             return self.unsettled(Outcome.REFUSED)
-        # A vendor that refuses this job for good is not asked again while the job runs on.
+        # While a request of ours may still take effect, there is something to wait for; else a
+        # vendor that refuses this job for good is not asked again.
         over = self.told.outcome is Outcome.ALREADY_TERMINAL
-        return Met.ACTIVE if over or self.may_repeat else self.unsettled()
+        return Met.ACTIVE if over or self.may_repeat or self.applied else self.unsettled()
 
     def wait(self) -> Flow[Met]:
         if (yield from self.rest()):
@@ -230,20 +231,25 @@ class _Cancel(Call):
         unread = self.seen is None or self.seen.state is None
         if unread and self.applied and self.can_read and (yield from self.rest_before_read()):
             return Met.READ_ON
-        return self.unsettled()
+        runs_on = self.seen is not None and self.seen.is_known
+        firm = runs_on and self.told.outcome is Outcome.REFUSED
+        return self.unsettled(Outcome.REFUSED if firm else Outcome.UNKNOWN)
 
     def watch(self) -> Flow[Met]:
         interval, wait = _FIRST_LOOK, self.requested_wait or 0.0
         while self.in_time(wait):
             if wait:
                 yield from self.pause(wait)
+                if not self.in_time():
+                    break
             self.cancel_wait = self.status_wait = None
             seen = self.seen = yield from self.look()
             if seen.final:
                 return self.ended(seen)
             if self.is_gone(seen):
                 return self.removed(seen)
-            if not self.policy.verify or (seen.state is None and not seen.repeat):
+            unread = seen.state is None
+            if (unread and not seen.repeat) or not (unread or self.policy.verify):
                 # An acceptance of what cannot be found is none, unless it is documented well.
                 vague = self.told.vague and seen.outcome is Outcome.NOT_FOUND
                 return self.unsettled(Outcome.UNKNOWN if vague else Outcome.CANCELLING)

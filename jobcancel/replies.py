@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from jobcancel.adapter import Reading, Response
 from jobcancel.bodies import is_json
@@ -115,7 +115,11 @@ class Replies:
 
     def read_status(self, job: Job, response: Response) -> Reading:
         """Return what a reply to the status request means."""
-        return self._read(job, response, self._unreadable)
+        reading = self._read(job, response, self._unreadable)
+        # Reading again does no harm, unless it is the vendor itself that refuses.
+        own = response.status_code in _CLIENT_ERROR and not self._is_foreign(response)
+        again = reading.outcome is None and not own and not self._forbids_retry(response)
+        return evolve(reading, repeat=True) if again and not reading.repeat else reading
 
     def is_untyped(self, response: Response) -> bool:
         """Return whether a reply is a success of which any JSON, or nothing, may be the body."""
@@ -132,7 +136,6 @@ class Replies:
             code=pick(body, self.code),
             request_id=response.headers.get(self.request_id_header) or pick(body, self.request_id),
             job_id=pick(body, self.job_id),
-            retryable=pick(body, [self.retryable]),
             retry_after=pick(body, self.retry_after),
             done=None if done is None else pick(body, [done]),
             total=None if total is None else pick(body, [total]),
@@ -167,7 +170,7 @@ class Replies:
             vague=meaning.vague,
             gone=self.gone_after_cancel,
             astray=strange,
-            repeat=not refused and self._repeatable(response, said, foreign=foreign),
+            repeat=not refused and self._repeatable(response, foreign=foreign),
             retry_after=said.retry_after,
             message=f"the reply is about another job, {said.job_id!r}" if strange else message,
             code=said.code,
@@ -189,8 +192,9 @@ class Replies:
             outcome = self.verdicts[word]
             if outcome in _ACCEPTANCES and state in _SETTLED_BY_STATE:
                 return _Meaning(_SETTLED_BY_STATE[state])
-            # An error that says so, too, may be about the key.
-            if outcome is not Outcome.REFUSED or successful:
+            # An error that says so, too, may be about the key, or a gateway's own.
+            accepts = outcome in _ACCEPTANCES or outcome is Outcome.REFUSED
+            if successful or (not accepts and response.status_code in _CLIENT_ERROR):
                 return _Meaning(outcome)
         if not successful:
             return _Meaning(self._refusal(response, said))
@@ -200,7 +204,7 @@ class Replies:
         """Return why a status could not be read."""
         if response.status_code in _SUCCESSFUL:
             return _UNSETTLED
-        word = self._verdict(response)
+        word = self._verdict(response) if response.status_code in _CLIENT_ERROR else None
         found = (
             self._own(response),
             None if word is None else self.verdicts[word],
@@ -217,13 +221,17 @@ class Replies:
         word = None if self.verdict is None else pick(response.body or {}, [self.verdict])
         return word if isinstance(word, str | bool) and word in self.verdicts else None
 
-    def _repeatable(self, response: Response, said: Said, *, foreign: bool) -> bool:
+    def _repeatable(self, response: Response, *, foreign: bool) -> bool:
         status_code = response.status_code
-        if said.retryable is False or response.headers.get(_DO_NOT_RETRY) == "false":
+        if self._forbids_retry(response):
             return False
         if foreign:
             return status_code != _CONFLICT
         return status_code in self.repeatable or status_code in _SUCCESSFUL
+
+    def _forbids_retry(self, response: Response) -> bool:
+        flag = pick(response.body or {}, [self.retryable])
+        return flag is False or response.headers.get(_DO_NOT_RETRY) == "false"
 
     def _is_foreign(self, response: Response) -> bool:
         """Whether a 4xx is not in the vendor's own form, such as the page of a proxy."""
@@ -231,8 +239,8 @@ class Replies:
         if status_code not in _CLIENT_ERROR or status_code in _ANYBODYS:
             return False
         if body:
-            paths = (*self.message, *self.code, self.verdict or "")
-            return body.keys().isdisjoint(path.partition(".")[0] for path in paths)
+            paths = (*self.message, *self.code, *filter(None, [self.verdict]))
+            return all(isinstance(pick(body, [path]), dict | None) for path in paths)
         is_empty = response.content == b"" or body is not None
         return not (is_empty and status_code in self.empty_errors)
 

@@ -21,7 +21,7 @@ _EPOCH = 1e9
 _EPOCH_MILLISECONDS = 1e12
 _TOO_MANY_REQUESTS = 429
 _LARGEST_EXPONENT = 30
-_LEAST_JITTER = 0.1
+_LEAST_JITTER = 0.25
 _REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining")
 
 
@@ -48,8 +48,8 @@ class Policy:
 
         Args:
             retry: the number of the retry, from 1.
-            chance: a random number in [0, 1). Below a tenth it counts as a tenth: a call goes on
-                until its deadline, so no wait may be next to nothing.
+            chance: a random number in [0, 1). Below a quarter it counts as a quarter: a call goes
+                on until its deadline, so no wait may be next to nothing.
         """
         exponent = min(retry - 1, _LARGEST_EXPONENT)
         longest = min(self.longest_backoff, self.first_backoff * 2.0**exponent)

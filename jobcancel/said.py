@@ -31,10 +31,6 @@ def _clean(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def _flag(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
 # A duration as protobuf writes it in JSON (google.rpc.RetryInfo), or so in a sentence.
 _DURATION = re.compile(r"(?:^|[\s~])([0-9]{1,12}(?:\.[0-9]{1,9})?)s\b")
 
@@ -60,7 +56,6 @@ class Said:
     code: str | None = field(default=None, converter=_text)
     request_id: str | None = field(default=None, converter=_text)
     job_id: str | None = field(default=None, converter=_id)
-    retryable: bool | None = field(default=None, converter=_flag)
     retry_after: float | None = field(default=None, converter=_seconds)
     done: int | None = field(default=None, converter=_count)
     total: int | None = field(default=None, converter=_count)

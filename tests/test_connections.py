@@ -16,7 +16,7 @@ import anyio
 import pytest
 import trustme
 
-from jobcancel import AsyncCanceller, Canceller, CancelResult, Outcome, transport
+from jobcancel import AsyncCanceller, Canceller, CancelResult, Outcome, over_aiohttp, transport
 from jobcancel.retry import Clock
 from tests.wire import Behaviour, Wire, reset
 
@@ -294,6 +294,38 @@ def test_two_keys_of_one_client_have_their_own_connections() -> None:
         with Wire([sent(full(accepted("0")))] * 6) as wire:
             way(wire.url)
         assert 2 == wire.connections
+
+
+def test_of_very_many_keys_the_last_ones_keep_their_connections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(over_aiohttp, "_MOST_POOLS", 1)
+
+    async def in_turn(url: str) -> None:
+        async with AsyncCanceller(base_urls={"pulse": url}) as canceller:
+            for key in ("key-of-tenant-one", "key-of-tenant-two", "key-of-tenant-one"):
+                for _ in range(2):
+                    await canceller.cancel("pulse", "0", api_key=key)
+
+    with Wire([sent(full(accepted("0")))] * 6) as wire:
+        asyncio.run(in_turn(wire.url))
+    assert 3 == wire.connections
+
+
+def test_a_client_that_is_closed_during_a_call_keeps_no_connection() -> None:
+    closed = threading.Event()
+
+    def close_first(connection: socket.socket, _: bytes) -> None:
+        canceller.close()
+        connection.sendall(full(accepted("0")))
+        connection.settimeout(5)
+        if connection.recv(1) == b"":
+            closed.set()
+
+    with Wire([close_first]) as wire:
+        canceller = Canceller(base_urls={"pulse": wire.url})
+        assert Outcome.CANCELLED is canceller.cancel("pulse", "0", api_key=KEY).outcome
+        assert closed.wait(10)
 
 
 # Broken exchanges

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import evolve
 
+from jobcancel.call import Pause
 from jobcancel.flow import cancel
 from jobcancel.models import CancelResult, Job, JobReading, JobState, Outcome, Progress
 from jobcancel.providers.pulse import PULSE
@@ -24,7 +25,7 @@ GARBAGE = reply(200, b"<html>")
 
 if TYPE_CHECKING:
     from jobcancel.adapter import Response
-    from jobcancel.call import Pause, Reply, Send
+    from jobcancel.call import Reply, Send
 
 UUID = "00000000-0000-4000-8000-000000000001"
 DELETE = "DELETE /job/job-1"
@@ -231,7 +232,8 @@ def test_an_acceptance_of_which_nothing_is_documented_is_looked_at_once(
 
 
 def test_a_page_of_a_proxy_is_no_acceptance() -> None:
-    result, did = play_cancel(GARBAGE, read("processing"), reply(200), LOST, adapter=UNTYPED)
+    answers: list[Reply] = [GARBAGE, read("processing"), reply(200), read("processing")]
+    result, did = play_cancel(*answers, adapter=UNTYPED)
     assert (Outcome.CANCELLING, [DELETE, GET, "pause 0.25", DELETE, GET]) == (result.outcome, did)
 
 
@@ -247,7 +249,6 @@ READ_AFTER = evolve(
         (read("canceled"), Outcome.CANCELLED, JobState.CANCELLED),
         (read("completed"), Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED),
         (reply(404), Outcome.CANCELLING, None),
-        (LOST, Outcome.CANCELLING, None),
     ],
 )
 def test_an_acceptance_that_a_finished_job_has_too_is_looked_behind_once(
@@ -255,6 +256,36 @@ def test_an_acceptance_that_a_finished_job_has_too_is_looked_behind_once(
 ) -> None:
     result, did = play_cancel(reply(200, {}), seen, adapter=READ_AFTER)
     assert (outcome, state, [DELETE, GET]) == (result.outcome, result.state, did)
+
+
+@pytest.mark.parametrize("odd", [LOST, reply(503), reply(302), reply(403, b"<html>")])
+def test_a_look_that_fails_is_taken_again(odd: Reply) -> None:
+    result, did = play_cancel(reply(200, {}), odd, odd, read("completed"), adapter=READ_AFTER)
+    assert (Outcome.ALREADY_TERMINAL, 3) == (result.outcome, did.count(GET))
+
+
+def test_a_look_that_always_fails_leaves_the_acceptance() -> None:
+    result, did = play_cancel(reply(200, {}), then={"GET": LOST}, adapter=READ_AFTER)
+    assert (Outcome.CANCELLING, 1) == (result.outcome, did.count(DELETE))
+
+
+@pytest.mark.parametrize("odd", [reply(302), reply(409, b"<html>"), reply(501)])
+def test_verifying_goes_on_after_a_reply_that_is_no_status(odd: Reply) -> None:
+    result, _ = play_cancel(ACCEPTED, odd, read("canceled"), verify=True)
+    assert (Outcome.CANCELLED, True) == (result.outcome, result.verified)
+
+
+def test_nothing_is_read_after_the_deadline_although_a_wait_took_too_long() -> None:
+    class Overslept(Hand):
+        def _take(self, step: Send | Pause) -> Reply | None:
+            if isinstance(step, Pause):
+                self.now += 60.0
+            return super()._take(step)
+
+    result, did = play_cancel(
+        hand=Overslept([ACCEPTED, read("processing")]), deadline=3.0, verify=True
+    )
+    assert (Outcome.CANCELLING, [DELETE, GET, "pause 0.2"]) == (result.outcome, did)
 
 
 def test_an_undocumented_acceptance_of_a_job_that_cannot_be_found_is_none() -> None:
@@ -621,8 +652,13 @@ def test_a_destroying_verb_is_not_sent_to_a_job_that_is_not_there() -> None:
 
 
 def test_a_destroying_verb_is_not_sent_when_the_status_may_not_be_read() -> None:
-    result, did = play_cancel(reply(302), adapter=DESTROYER)
+    result, did = play_cancel(reply(418), adapter=DESTROYER)
     assert (Outcome.UNKNOWN, 0, [GET]) == (result.outcome, result.attempts, did)
+
+
+def test_a_destroying_verb_waits_for_a_status_that_can_be_read() -> None:
+    result, did = play_cancel(reply(302), read("processing"), ACCEPTED, adapter=DESTROYER)
+    assert (Outcome.CANCELLED, [GET, "pause 0.25", GET, DELETE]) == (result.outcome, did)
 
 
 def test_a_destroying_verb_is_not_begun_after_the_deadline() -> None:
@@ -759,7 +795,6 @@ def test_status_keeps_an_unknown_word() -> None:
         (reply(401), Outcome.UNAUTHORIZED),
         (reply(403), Outcome.FORBIDDEN),
         (reply(404), Outcome.NOT_FOUND),
-        (reply(302), Outcome.UNKNOWN),
         (reply(418), Outcome.UNKNOWN),
         (reply(429, retry_after="3600"), Outcome.RATE_LIMITED),
     ],

@@ -53,10 +53,15 @@ def test_a_firm_no_after_a_cancel_that_may_have_been_applied_is_not_believed() -
     assert (Outcome.CANCELLED, 2) == (result.outcome, did.count(DELETE))
 
 
-def test_a_firm_no_after_a_cancel_that_may_still_take_effect_is_unknown() -> None:
+@pytest.mark.parametrize(
+    ("word", "outcome"), [("processing", Outcome.REFUSED), ("canceled", Outcome.CANCELLED)]
+)
+def test_after_a_firm_no_an_earlier_cancel_has_until_the_deadline_to_take_effect(
+    word: str, outcome: Outcome
+) -> None:
     answers: list[Reply] = [LOST, read("processing"), LEFT, read("processing")]
-    result, _ = play_cancel(*answers, adapter=BOOLEAN)
-    assert (Outcome.UNKNOWN, JobState.RUNNING) == (result.outcome, result.state)
+    result, did = play_cancel(*answers, then={"GET": read(word)}, adapter=BOOLEAN)
+    assert (outcome, 2) == (result.outcome, did.count(DELETE))
 
 
 def test_a_job_that_runs_on_while_the_vendor_asks_for_hours_is_unknown_at_once() -> None:
@@ -170,9 +175,24 @@ def test_a_redirect_settles_nothing_and_the_status_is_read() -> None:
     assert (Outcome.CANCELLED, [DELETE, GET]) == (result.outcome, did)
 
 
-def test_a_redirect_of_every_request_is_unknown_at_once() -> None:
-    result, did = play_cancel(reply(307), reply(307))
-    assert (Outcome.UNKNOWN, [DELETE, GET]) == (result.outcome, did)
+def test_a_redirect_of_every_request_is_unknown_and_the_cancel_is_sent_once() -> None:
+    result, did = play_cancel(reply(307), then={"GET": reply(307)})
+    assert (Outcome.UNKNOWN, 1) == (result.outcome, did.count(DELETE))
+
+
+@pytest.mark.parametrize("body", [{"error": {"text": "no"}}, {"code": {}}, {"message": None}])
+def test_a_field_of_the_vendors_errors_that_holds_no_text_is_not_the_vendors_form(
+    body: object,
+) -> None:
+    result, _ = play_cancel(reply(403, body), read("canceled"))
+    assert Outcome.CANCELLED is result.outcome
+
+
+@pytest.mark.parametrize("status_code", [502, 503])
+def test_a_verdict_in_a_server_error_settles_nothing(status_code: int) -> None:
+    words = reply(status_code, {"canceled": True})
+    result, did = play_cancel(words, read("completed"), adapter=BOOLEAN)
+    assert (Outcome.ALREADY_TERMINAL, [DELETE, GET]) == (result.outcome, did)
 
 
 PAGE = b"<html><body>blocked</body></html>"

@@ -16,7 +16,7 @@ JSON = st.recursive(
     max_leaves=5,
 )
 FIELDS = [
-    "state", "message", "code", "request_id", "job_id", "retryable", "retry_after", "done",
+    "state", "message", "code", "request_id", "job_id", "retry_after", "done",
     "total",
 ]  # fmt: skip
 
@@ -25,7 +25,6 @@ FIELDS = [
 def test_fields_of_any_type_are_read_without_raising(fields: dict[str, Any]) -> None:
     read = Said(**fields)
     assert all(isinstance(value, str) for value in (read.state, read.code) if value is not None)
-    assert read.retryable in {None, True, False}
 
 
 def test_fields_of_the_wrong_type_count_as_missing() -> None:

@@ -95,7 +95,7 @@ def test_the_reply_is_a_receipt_and_the_job_is_read_once(
 
 
 def test_a_receipt_for_a_job_that_cannot_be_read_is_an_acceptance() -> None:
-    result, _ = play_cancel(RECEIPT, reply(500), adapter=FIRECRAWL_CRAWL, job_id=ID)
+    result, _ = play_cancel(RECEIPT, then={"GET": reply(500)}, adapter=FIRECRAWL_CRAWL, job_id=ID)
     assert (Outcome.CANCELLING, False) == (result.outcome, result.verified)
 
 
