@@ -24,6 +24,9 @@ each_call = pytest.mark.parametrize("call", ["cancel", "status"])
 Call: TypeAlias = Callable[[str | None, str], object]
 """Makes an SDK send one request: given a base URL, or None for the SDK's own, and a job's id."""
 
+# A refusal that every vendor could have sent: its text is wherever any of them puts it.
+_REFUSAL = {"error": {"message": "no"}, "message": "no", "detail": "no", "failure": "no"}
+
 
 @frozen(kw_only=True)
 class Case:
@@ -80,7 +83,7 @@ def by_default(case: Case, call: str) -> dict[str, tuple[object, object]]:
 
 def _recorders(case: Case) -> tuple[Recorder, Recorder]:
     # "Unauthorized" settles a cancel at every vendor, so that jobcancel sends nothing more.
-    return Recorder(case.answer), Recorder({}, status_code=401)
+    return Recorder(case.answer), Recorder(_REFUSAL, status_code=401)
 
 
 def _sdk(case: Case, call: str) -> Call:
