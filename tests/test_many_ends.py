@@ -684,7 +684,8 @@ if (child := os.fork()) == 0:
 print(os.waitpid(child, 0)[1])
 results.close()
 """
-    done = run_code(stalled, ABANDONED + code)
+    quiet = "ignore:This process:DeprecationWarning"  # that it has threads
+    done = run_code(stalled, ABANDONED + code, "-W", quiet)
     assert 0 == done.returncode, done.stderr
     assert done.stdout.startswith("not-found\nConfigurationError this run belongs to the process")
     assert done.stdout.endswith("\n0\n")
