@@ -18,30 +18,34 @@ import socket
 import ssl
 import time
 import uuid  # noqa: F401 - by `flow`
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 import anyio
 import certifi  # noqa: F401 - by httpx, for TLS
 import httpcore
 from attrs import define, field, frozen
-from httpcore import URL, Request
 
+from jobcancel.http import Errors, never_sent
 from jobcancel.secret import Secret
 from jobcancel.threads import call_in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["ERRORS", "URL", "AsyncConnection", "Connection", "Place", "Proxy", "Request"]
+    import httpx
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
-ERRORS = (
-    httpcore.TimeoutException,
-    httpcore.NetworkError,
-    httpcore.ProtocolError,
-    httpcore.ProxyError,
-    httpcore.UnsupportedProtocol,
+ERRORS = Errors(
+    failures=(
+        httpcore.TimeoutException,
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.ProxyError,
+        httpcore.UnsupportedProtocol,
+    ),
+    never_sent=never_sent(httpcore),
+    timeouts=(httpcore.TimeoutException,),
 )
 """What httpcore raises when an exchange fails."""
 
@@ -52,6 +56,7 @@ _STREAM = socket.SOCK_STREAM
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
 _BEGUN_END = re.compile(rb"\n\r?\Z")
 _NO_BODY = frozenset({204, 304})
+_PORTS = {b"http": 80, b"https": 443}
 
 
 class Incoming:
@@ -349,6 +354,14 @@ class Proxy:
     url: httpcore.URL
     auth: tuple[bytes, bytes] | None = field(repr=False)
 
+    @classmethod
+    def of(cls, url: httpx.URL, auth: tuple[bytes, bytes] | None) -> Self:
+        """Return the proxy at a URL of httpx's."""
+        core = httpcore.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+        )
+        return cls(core, auth)
+
     @property
     def is_socks(self) -> bool:
         """Whether it speaks SOCKS, and not HTTP."""
@@ -362,19 +375,50 @@ class Place:
     Args:
         scheme: `b"http"` or `b"https"`.
         host: the host, without brackets.
-        port: the port.
+        port: the port; None for the scheme's own.
         owner: the key of the requests; None for those without one.
     """
 
     scheme: bytes
     host: bytes
-    port: int
+    port: int | None
     owner: Secret | None
 
     @property
     def origin(self) -> httpcore.Origin:
         """The server, as httpcore has it."""
-        return httpcore.Origin(self.scheme, self.host, self.port)
+        return httpcore.Origin(self.scheme, self.host, self.port or _PORTS[self.scheme])
+
+
+@frozen
+class Prepared:
+    """A request; its headers hold the key, so no repr shows them.
+
+    Args:
+        method: the method.
+        url: the URL.
+        headers: the headers.
+        content: the body.
+        timeout: seconds for the whole exchange.
+        place: what connection it may be sent on.
+        target: the path and the query of the URL.
+    """
+
+    method: str
+    url: str
+    headers: list[tuple[bytes, bytes]] = field(repr=False)
+    content: bytes | None
+    timeout: float
+    place: Place
+    target: bytes
+
+    def for_httpcore(self) -> httpcore.Request:
+        """Return the same as httpcore has it."""
+        place = self.place
+        url = httpcore.URL(
+            scheme=place.scheme, host=place.host, port=place.port, target=self.target
+        )
+        return httpcore.Request(self.method, url, headers=self.headers, content=self.content)
 
 
 @define(eq=False)
@@ -398,6 +442,10 @@ class _Connection:
     def _new_line(self) -> Line:
         socks = self.proxy is not None and self.proxy.is_socks
         return Line(None if socks else Incoming())
+
+    def distrust(self) -> None:
+        """Send nothing more on it: a reply on it was for another request."""
+        self.distrusted = True
 
     def _begin(self) -> None:
         if self.line.incoming is not None:
@@ -432,7 +480,7 @@ class Connection(_Connection):
             )
         return pool.create_connection(origin)
 
-    def send(self, request: httpcore.Request, until: float) -> httpcore.Response:
+    def send(self, request: Prepared, until: float) -> httpcore.Response:
         """Send a request and return the reply, whose body is still to be read.
 
         Args:
@@ -441,7 +489,7 @@ class Connection(_Connection):
         """
         self.line.until = until
         self._begin()
-        response = self._http.handle_request(request)
+        response = self._http.handle_request(request.for_httpcore())
         self._go_on(response)
         return response
 
@@ -481,10 +529,10 @@ class AsyncConnection(_Connection):
             )
         return pool.create_connection(origin)
 
-    async def send(self, request: httpcore.Request) -> httpcore.Response:
+    async def send(self, request: Prepared) -> httpcore.Response:
         """Send a request and return the reply, whose body is still to be read."""
         self._begin()
-        response = await self._http.handle_async_request(request)
+        response = await self._http.handle_async_request(request.for_httpcore())
         self._go_on(response)
         return response
 

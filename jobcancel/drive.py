@@ -85,7 +85,7 @@ async def arun(flow: Flow[T], client: AsyncHttpClient | AsyncClients, clock: Clo
 
 
 def _exchange(client: HttpClient, send: Send) -> Reply:
-    errors = errors_of(type(client))
+    errors = errors_of(client)
     received, handled = Received(send.request), sys.exception()
     try:
         # The request has the key in it, so no local variable holds it.
@@ -124,7 +124,7 @@ async def aexchange(client: AsyncHttpClient | AsyncClients, send: Send) -> Reply
 async def _within(client: AsyncHttpClient, send: Send, seconds: float) -> Reply:
     """Do one exchange in so many seconds."""
     received = Received(send.request)
-    if errors_of(type(client)).keeps_time:
+    if errors_of(client).keeps_time:
         return await _receive(client, send, seconds, received)
     import anyio  # comes with httpx; works under asyncio and trio
 
@@ -151,7 +151,7 @@ async def _receive(
         received: where the reply is collected.
         enough: ends the exchange when the rest need not be read.
     """
-    errors, handled = errors_of(type(client)), sys.exception()
+    errors, handled = errors_of(client), sys.exception()
     try:
         reply = await client.send(_build(client, send, seconds), **_AS_IT_IS)
         try:
@@ -205,7 +205,7 @@ def _clear_locals(error: BaseException, handled: BaseException | None) -> None:
 
 def _build(client: HttpClient | AsyncHttpClient, send: Send, seconds: float) -> Any:  # noqa: ANN401 - httpx's or httpx2's
     request = send.request
-    own = {"owner": request.key} if errors_of(type(client)).separates_keys else {}
+    own = {"owner": request.key} if errors_of(client).separates_keys else {}
     name, spell = request.credential.header, request.credential.spell
     # The key is spelled out in this expression only, so that no traceback's locals show it.
     return client.build_request(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -70,7 +71,14 @@ class Errors:
     separates_keys: bool = False
 
 
-# The errors after which a request cannot have arrived, by the names that both libraries use;
+@frozen
+class Headers:
+    """A reply's headers as they came."""
+
+    raw: Sequence[tuple[bytes, bytes]]
+
+
+# The errors after which a request cannot have arrived, by the names that all the libraries use;
 # every other one leaves that open.
 _NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol")
 
@@ -87,20 +95,24 @@ def module_of(kind: type) -> Any:  # noqa: ANN401 - the module httpx or httpx2
     raise WrongType(f"http_client must be a client of httpx or httpx2, not a {kind.__qualname__}")
 
 
+def errors_of(client: Any) -> Errors:  # noqa: ANN401 - any HttpClient or AsyncHttpClient
+    """Return what a client raises: what it says itself, or what its library has."""
+    own: Errors | None = getattr(client, "errors", None)
+    return errors_of_library(module_of(type(client))) if own is None else own
+
+
 @cache
-def errors_of(kind: type) -> Errors:
-    """Return what a kind of client raises: what it says itself, or what its library has."""
-    own: Errors | None = getattr(kind, "errors", None)
-    return errors_of_library(module_of(kind)) if own is None else own
-
-
-def errors_of_library(library: Any, *, separates_keys: bool = False) -> Errors:  # noqa: ANN401 - the module httpx or httpx2
-    """Return what clients of a library raise; `separates_keys` as for `Errors`."""
+def errors_of_library(library: Any) -> Errors:  # noqa: ANN401 - the module httpx or httpx2
+    """Return what clients of a library raise."""
     return Errors(
         # A client of the caller's own also follows up where a redirect leads, as far as working
         # out the address, and raises when that is malformed.
         failures=(library.RequestError, library.InvalidURL, UnicodeError),
-        never_sent=tuple(getattr(library, name) for name in _NEVER_SENT),
+        never_sent=never_sent(library),
         timeouts=(library.TimeoutException,),
-        separates_keys=separates_keys,
     )
+
+
+def never_sent(library: Any) -> tuple[type[Exception], ...]:  # noqa: ANN401 - likewise, or httpcore
+    """Return a library's errors after which a request cannot have arrived."""
+    return tuple(getattr(library, name) for name in _NEVER_SENT)

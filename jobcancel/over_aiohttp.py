@@ -18,7 +18,7 @@ import aiohttp
 from attrs import field, frozen
 from yarl import URL
 
-from jobcancel.http import Errors
+from jobcancel.http import Errors, Headers
 from jobcancel.secret import Secret
 
 if TYPE_CHECKING:
@@ -137,13 +137,6 @@ class Prepared:
     def place(self) -> Place:
         """The server and the key: what a connection is for."""
         return self.url.origin(), self.owner
-
-
-@frozen
-class Headers:
-    """A reply's headers as they came."""
-
-    raw: tuple[tuple[bytes, bytes], ...]
 
 
 class Reply:

@@ -491,14 +491,6 @@ def test_two_hundred_threads_need_one_request_each() -> None:
     assert {(Outcome.CANCELLED, 1)} == {(result.outcome, result.attempts) for result in results}
 
 
-def test_our_own_client_also_works_outside_a_call() -> None:
-    with Wire([ACCEPT]) as wire, transport.Client() as client:
-        request = client.build_request("GET", wire.url, timeout=5.0, headers={}, content=None)
-        reply = client.send(request)
-        assert SUCCESS == reply.read()
-        reply.close()
-
-
 def test_a_transport_that_has_the_body_at_hand_will_do_sync_and_async() -> None:
     def accept(_: object) -> httpx.Response:
         return httpx.Response(200, content=SUCCESS)

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import anyio
+import httpx
 import pytest
 
 from jobcancel import AsyncCanceller, CancelResult, ConfigurationError, Outcome, transport
@@ -67,3 +68,47 @@ def test_an_unusable_certificate_file_is_told_every_time(
                     await canceller.cancel("pulse", "1")
 
     anyio.run(run)
+
+
+# Requests are made without httpx's own, which takes longer.
+
+ADDRESSES = [
+    "https://api.vendor.example/job/a-1_b.c~d?x=1&y=a%20b,c",
+    "http://127.0.0.1:8080/a/../b/./c",
+    "https://vendor.example:443/",
+    "https://VENDOR.example/%e4%zz/\u00e4?\u00f6#part",
+    "https://b\u00fccher.example/a b",
+    "http://[::1]:99/x'(y)",
+    "https://vendor.example",
+    "https://vendor.example?query",
+    "https://user@vendor.example/x",
+    "https://vendor.example/..",
+    "https://vendor.example//x/.hidden",
+]
+
+
+@pytest.mark.parametrize("url", ADDRESSES)
+@pytest.mark.parametrize(
+    ("method", "content"), [("DELETE", None), ("POST", None), ("POST", b"{}"), ("DELETE", b"{}")]
+)
+def test_a_request_is_what_httpx_would_send(
+    url: str, method: str, content: bytes | None, client: transport.Client
+) -> None:
+    own = client.build_request(method, url, headers={"a": "b"}, content=content, timeout=1.0)
+    usual = httpx.Request(method, url, headers={"a": "b"}, content=content)
+    assert sorted(usual.headers.raw) == sorted(own.headers)
+    assert usual.url.raw_path == own.target
+    place = own.place
+    assert (usual.url.raw_scheme, usual.url.raw_host) == (place.scheme, place.host)
+    assert usual.url.port == place.port
+
+
+@pytest.mark.parametrize("url", ["ftp://vendor.example/", "vendor.example", "https://a:b:c/"])
+def test_an_address_that_is_none_was_sent_nothing(url: str, client: transport.Client) -> None:
+    with pytest.raises(client.errors.failures):
+        client.build_request("GET", url, headers={}, content=None, timeout=1.0)
+
+
+@pytest.fixture(scope="module")
+def client() -> transport.Client:
+    return transport.Client()
