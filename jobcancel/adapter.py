@@ -102,7 +102,7 @@ class Response:
     content: bytes | None = b""
     problem: str = ""
     body: Mapping[str, Any] | None = Factory(lambda self: parse(self.content), takes_self=True)
-    distrust: Callable[[], None] = field(default=lambda: None, eq=False, repr=False)
+    distrust: Callable[[], object] = field(default=lambda: None, eq=False, repr=False)
 
 
 @frozen(kw_only=True)

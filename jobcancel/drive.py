@@ -13,8 +13,6 @@ import time
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from attrs import evolve
-
 from jobcancel import log
 from jobcancel._version import __version__
 from jobcancel.adapter import Response
@@ -103,7 +101,7 @@ def _exchange(client: HttpClient, send: Send) -> Reply:
     except BaseException as error:
         _clear_locals(error, handled)
         raise
-    return _whole(received, reply)
+    return _whole(received)
 
 
 async def aexchange(client: AsyncHttpClient | AsyncClients, send: Send) -> Reply:
@@ -171,16 +169,14 @@ async def _receive(
     except BaseException as error:
         _clear_locals(error, handled)
         raise
-    return _whole(received, reply)
+    return _whole(received)
 
 
-def _whole(received: Received, reply: Any) -> Reply:  # noqa: ANN401 - httpx's or httpx2's
+def _whole(received: Received) -> Reply:
     """Return what was received, if it is a reply that ends a request."""
     if received.status_code < _FIRST_FINAL:
         return NoReply(f"HTTP {received.status_code}, which does not answer the request")
-    response = received.response()
-    distrust = reply.extensions.get("distrust")
-    return response if distrust is None else evolve(response, distrust=distrust)
+    return received.response()
 
 
 def _clear_locals(error: BaseException, handled: BaseException | None) -> None:

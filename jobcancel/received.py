@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,10 +37,12 @@ class Received:
     body: BytesIO = field(init=False, factory=BytesIO)
     problem: str = field(init=False, default="")
     inflate: Any = field(init=False, default=None)
+    distrust: Callable[[], object] = field(init=False, default=lambda: None)
 
     def begin(self, reply: Any) -> None:  # noqa: ANN401 - httpx's or httpx2's
         """Take the head, and the body where the transport has it at hand."""
         self.status_code = reply.status_code
+        self.distrust = reply.extensions.get("distrust", self.distrust)
         raw = reply.headers.raw
         if len(raw) > _MOST_HEADERS or sum(len(n) + len(v) for n, v in raw) > _LARGEST_HEAD:
             self.problem = f"more than {_MOST_HEADERS} headers or {_LARGEST_HEAD >> 10} KiB of them"
@@ -102,6 +104,7 @@ class Received:
             content=content,
             problem=self.problem,
             body=body,
+            distrust=self.distrust,
         )
 
 
