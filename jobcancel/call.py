@@ -6,14 +6,16 @@ Both flows, cancelling and reading, are built on it; what they decide is in `flo
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from attrs import define, evolve, field, frozen
 
 from jobcancel.adapter import Adapter, Endpoint, Reading, Request, Response
-from jobcancel.models import Job
-from jobcancel.received import readable
+from jobcancel.models import LARGEST_KEPT, Job
 from jobcancel.retry import Clock, Policy, requested_wait
+
+if TYPE_CHECKING:
+    from jobcancel.secret import Secret
 
 T = TypeVar("T")
 
@@ -79,6 +81,27 @@ def with_longest_wait(reading: Reading, reply: Response, wall: float) -> Reading
     if wait is None or (reading.retry_after is not None and wait <= reading.retry_after):
         return reading
     return evolve(reading, retry_after=wait)
+
+
+def readable(reading: Reading, response: Response, key: Secret) -> Reading:
+    """Return what a reply means as it may be told: without the key, nor a body that is too large.
+
+    A reply that is small enough to be kept was redacted when it came in.
+    """
+    if response.content is None or len(response.content) <= LARGEST_KEPT:
+        return reading
+
+    def redacted(text: str | None) -> str | None:
+        return None if text is None else key.redact_cut(text)
+
+    return evolve(
+        reading,
+        message=key.redact_cut(reading.message),
+        raw_state=redacted(reading.raw_state),
+        code=redacted(reading.code),
+        request_id=redacted(reading.request_id),
+        body=None,
+    )
 
 
 @define(eq=False)

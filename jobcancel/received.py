@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, cast
 
-from attrs import define, evolve, field
+from attrs import define, field
 
-from jobcancel.adapter import Reading, Request, Response
+from jobcancel.adapter import Request, Response
 from jobcancel.bodies import TooLarge, read
 from jobcancel.models import LARGEST_KEPT
 
@@ -85,7 +85,7 @@ class Received:
     def response(self) -> Response:
         """Return the whole reply, with the key redacted wherever the vendor quoted it.
 
-        Of a body that is too large to be kept, `readable` redacts what a reading says.
+        Of a body that is too large to be kept, `call` redacts what a reading says.
         """
         key = self.request.key
         if self.inflate is not None and not self.inflate.eof and not self.problem:
@@ -106,27 +106,6 @@ class Received:
             body=body,
             distrust=self.distrust,
         )
-
-
-def readable(reading: Reading, response: Response, key: Secret) -> Reading:
-    """Return what a reply means as it may be told: without the key, nor a body that is too large.
-
-    A reply that is small enough to be kept was redacted when it came in.
-    """
-    if response.content is None or len(response.content) <= LARGEST_KEPT:
-        return reading
-
-    def redacted(text: str | None) -> str | None:
-        return None if text is None else key.redact_cut(text)
-
-    return evolve(
-        reading,
-        message=key.redact_cut(reading.message),
-        raw_state=redacted(reading.raw_state),
-        code=redacted(reading.code),
-        request_id=redacted(reading.request_id),
-        body=None,
-    )
 
 
 def _joined(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:

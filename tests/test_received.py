@@ -16,8 +16,8 @@ import pytest
 from jobcancel import Canceller, Outcome, get_adapter
 from jobcancel.adapter import Reading, Response
 from jobcancel.bodies import is_json, parse
+from jobcancel.call import readable
 from jobcancel.models import CancelResult, Job
-from jobcancel.received import readable
 from jobcancel.secret import Secret
 from tests.test_spellings import SPELLED
 from tests.wire import Wire, answer, raw
