@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
-from jobcancel.steps import STEPS, Step
+from jobcancel.flow.transitions import STEPS, Step
 
 WIDTH, HEIGHT = 820, 470
 BOX_WIDTH, BOX_HEIGHT = 128, 54

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobcancel import get_adapter, providers
+from jobcancel.adapter.routes import declared
 from jobcancel.cli.describe import describe
 from jobcancel.registry import BUILT_IN
-from jobcancel.routes import declared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""One call cancels an asynchronous job at any vendor and says truthfully what became of it.
+"""Cancel a job at any vendor with one call, and know for certain whether it stopped.
 
 from jobcancel import cancel
 
@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-# The package of that name is loaded before the function can be: loading it later, when the
-# first provider is used, would put the package in the function's place.
-import jobcancel.providers  # noqa: F401
+from jobcancel._lazy import lazily
 from jobcancel._version import __version__
-from jobcancel.lazy import lazily
 
 if TYPE_CHECKING:
-    from jobcancel.adapter import Adapter, Credential
+    from jobcancel.adapter.http import HttpAdapter
+    from jobcancel.adapter.protocol import Adapter, Credential
+    from jobcancel.adapter.replies import Override
+    from jobcancel.adapter.routes import Param, Route
+    from jobcancel.api import acancel, acancel_many, astatus, cancel, cancel_many, status
     from jobcancel.client import AsyncCanceller, Canceller
     from jobcancel.errors import (
         BrokenAdapter,
@@ -28,12 +29,7 @@ if TYPE_CHECKING:
     )
     from jobcancel.models import CancelResult, Job, JobReading, JobState, Outcome, Progress
     from jobcancel.registry import get_adapter, providers, register
-    from jobcancel.replies import Override
-    from jobcancel.routes import Param, Route
-    from jobcancel.shared import acancel, acancel_many, astatus, cancel, cancel_many, status
-    from jobcancel.tables import HttpAdapter
 else:
-    del globals()["providers"]
     __getattr__, __dir__ = lazily(
         __name__,
         {
@@ -45,27 +41,27 @@ else:
             "Canceller": "client",
             "ConfigurationError": "errors",
             "Credential": "adapter",
-            "HttpAdapter": "tables",
+            "HttpAdapter": "adapter",
             "Job": "models",
             "JobCancelError": "errors",
             "JobReading": "models",
             "JobState": "models",
             "MissingCredential": "errors",
             "Outcome": "models",
-            "Override": "replies",
-            "Param": "routes",
+            "Override": "adapter",
+            "Param": "adapter",
             "Progress": "models",
-            "Route": "routes",
+            "Route": "adapter",
             "UnknownProvider": "errors",
-            "acancel": "shared",
-            "acancel_many": "shared",
-            "astatus": "shared",
-            "cancel": "shared",
-            "cancel_many": "shared",
+            "acancel": "api",
+            "acancel_many": "api",
+            "astatus": "api",
+            "cancel": "api",
+            "cancel_many": "api",
             "get_adapter": "registry",
             "providers": "registry",
             "register": "registry",
-            "status": "shared",
+            "status": "api",
         },
     )
 

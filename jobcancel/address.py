@@ -9,13 +9,13 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from jobcancel.adapter.routes import Placeholder, declared, parse
 from jobcancel.errors import ConfigurationError, WrongType
-from jobcancel.routes import Placeholder, declared, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jobcancel.adapter import Adapter
+    from jobcancel.adapter.protocol import Adapter
 
 _LONGEST_URL = 2_000
 _HOST_PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")

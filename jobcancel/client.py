@@ -10,12 +10,13 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
-from jobcancel import drive, log, transport
+from jobcancel import log
+from jobcancel._lazy import load
 from jobcancel.config import hidden
 from jobcancel.errors import ConfigurationError
-from jobcancel.http import AsyncHttpClient, HttpClient
-from jobcancel.lazy import load
 from jobcancel.prepare import Client
+from jobcancel.transport import pool, pump
+from jobcancel.transport.clients import AsyncHttpClient, HttpClient
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
         Mapping,
     )
 
-    from jobcancel.asked import ApiKey, AsyncApiKey
-    from jobcancel.items import Item
-    from jobcancel.many import AsyncCancelResults, CancelResults
+    from jobcancel.bulk.results import AsyncCancelResults, CancelResults
+    from jobcancel.bulk.source import Item
+    from jobcancel.keys import ApiKey, AsyncApiKey
     from jobcancel.models import CancelResult, JobReading
 
 
@@ -52,7 +53,7 @@ class Canceller(Client[HttpClient, HttpClient]):
 
     _http_kind = "Client"
     _is_last = False
-    _new_http_client = transport.Client
+    _new_http_client = pool.Client
 
     def cancel(
         self,
@@ -79,7 +80,7 @@ class Canceller(Client[HttpClient, HttpClient]):
             verify=verify,
         ).asked()
         with self._http() as http:
-            result = drive.run(call.cancel(), http, self._clock, call.job)
+            result = pump.run(call.cancel(), http, self._clock, call.job)
         log.cancel_settled(result)
         return result
 
@@ -106,7 +107,7 @@ class Canceller(Client[HttpClient, HttpClient]):
             deadline=deadline,
         ).asked()
         with self._http() as http:
-            reading = drive.run(call.status(), http, self._clock, call.job)
+            reading = pump.run(call.status(), http, self._clock, call.job)
         log.status_settled(reading)
         return reading
 
@@ -120,14 +121,15 @@ class Canceller(Client[HttpClient, HttpClient]):
     ) -> CancelResults:
         """Cancel many jobs, as `jobcancel.cancel_many` does, with this client's settings."""
         self.check_open()
-        many = load("jobcancel.many")  # and with it asyncio, which single sync calls do without
-        limits = many.Limits(concurrency, rate, max_wait)
+        # And with it asyncio, which single sync calls do without.
+        bulk = load("jobcancel.bulk")
+        limits = bulk.Limits(concurrency, rate, max_wait)
         if self._http_client is not None:
             raise ConfigurationError(
                 "cancel_many sends asynchronously, which the http_client of this Canceller "
                 "cannot; use AsyncCanceller(http_client=...) and its cancel_many"
             )
-        results: CancelResults = many.CancelResults(self, jobs, limits)
+        results: CancelResults = bulk.CancelResults(self, jobs, limits)
         return results
 
     @contextmanager
@@ -160,14 +162,14 @@ class Canceller(Client[HttpClient, HttpClient]):
         self.close()
 
 
-class AsyncCanceller(Client[AsyncHttpClient, transport.AsyncClients]):
+class AsyncCanceller(Client[AsyncHttpClient, pool.AsyncClients]):
     """Cancels jobs at any vendor from one event loop, asyncio's or trio's.
 
     Arguments as for `Canceller`; `http_client` is an async client.
     """
 
     _http_kind = "AsyncClient"
-    _new_http_client = transport.AsyncClients
+    _new_http_client = pool.AsyncClients
 
     async def cancel(
         self,
@@ -193,7 +195,7 @@ class AsyncCanceller(Client[AsyncHttpClient, transport.AsyncClients]):
             deadline=deadline,
             verify=verify,
         ).aasked()
-        result = await drive.arun(call.cancel(), self.http(), self._clock, call.job)
+        result = await pump.arun(call.cancel(), self.http(), self._clock, call.job)
         log.cancel_settled(result)
         return result
 
@@ -219,7 +221,7 @@ class AsyncCanceller(Client[AsyncHttpClient, transport.AsyncClients]):
             timeout=timeout,
             deadline=deadline,
         ).aasked()
-        reading = await drive.arun(call.status(), self.http(), self._clock, call.job)
+        reading = await pump.arun(call.status(), self.http(), self._clock, call.job)
         log.status_settled(reading)
         return reading
 
@@ -233,9 +235,10 @@ class AsyncCanceller(Client[AsyncHttpClient, transport.AsyncClients]):
     ) -> AsyncCancelResults:
         """Cancel many jobs, as `jobcancel.acancel_many` does, with this client's settings."""
         self.check_open()
-        many = load("jobcancel.many")  # and with it asyncio, which single sync calls do without
-        limits = many.Limits(concurrency, rate, max_wait)
-        results: AsyncCancelResults = many.AsyncCancelResults(self, jobs, limits)
+        # And with it asyncio, which single sync calls do without.
+        bulk = load("jobcancel.bulk")
+        limits = bulk.Limits(concurrency, rate, max_wait)
+        results: AsyncCancelResults = bulk.AsyncCancelResults(self, jobs, limits)
         return results
 
     async def aclose(self) -> None:

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from jobcancel import address
-from jobcancel.adapter import Endpoint
-from jobcancel.asked import AsyncApiKey, source_of
+from jobcancel.adapter.protocol import Endpoint
+from jobcancel.adapter.routes import declared
 from jobcancel.errors import ConfigurationError, MissingCredential, WrongType
+from jobcancel.keys import AsyncApiKey, source_of
 from jobcancel.models import Job
 from jobcancel.retry import Policy
-from jobcancel.routes import declared
 from jobcancel.secret import Secret
 
 if TYPE_CHECKING:
-    from jobcancel.adapter import Adapter
+    from jobcancel.adapter.protocol import Adapter
 
 K = TypeVar("K")
 A = TypeVar("A", bound=AsyncApiKey)

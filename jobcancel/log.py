@@ -21,7 +21,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from jobcancel.lazy import load
+from jobcancel._lazy import load
 from jobcancel.models import Outcome
 
 if TYPE_CHECKING:

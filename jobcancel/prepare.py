@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from attrs import evolve, frozen
 
 from jobcancel import config, flow
-from jobcancel.adapter import Adapter, Endpoint
+from jobcancel.adapter.protocol import Adapter, Endpoint
 from jobcancel.errors import ConfigurationError, WrongType
-from jobcancel.http import module_of
 from jobcancel.models import CancelResult, Job, JobReading
 from jobcancel.registry import check_known, get_adapter
 from jobcancel.retry import SYSTEM_CLOCK, Clock, Policy
+from jobcancel.transport.clients import module_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from jobcancel.asked import AsyncApiKey
-    from jobcancel.call import Flow
+    from jobcancel.flow.call import Flow
+    from jobcancel.keys import AsyncApiKey
     from jobcancel.secret import Secret
 
 C = TypeVar("C")  # the HTTP client that a caller may give
@@ -184,13 +184,12 @@ class Client(Generic[C, W]):
         return Call(adapter, job, policy, endpoint, self._clock)
 
 
-_CALLERS = ("shared.py", "client.py", "many.py", "bulk.py", "prepare.py")
-_OURS = {str(Path(__file__).with_name(name)) for name in _CALLERS}
+_OURS = f"{Path(__file__).parent}{os.sep}"
 
 
 def _callers_level() -> int:
     """Return the `stacklevel` that makes a warning point at the line that called a client."""
     level, frame = 0, sys._getframe(1)  # noqa: SLF001 - what `warnings` itself counts frames with
-    while frame.f_back is not None and frame.f_code.co_filename in _OURS:
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
         level, frame = level + 1, frame.f_back
     return level + 1

@@ -12,52 +12,52 @@ from functools import cache
 from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING, cast
 
+from jobcancel._lazy import load
 from jobcancel.errors import BrokenAdapter, ConfigurationError, UnknownProvider, WrongType
-from jobcancel.lazy import load
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-    from jobcancel.adapter import Adapter
+    from jobcancel.adapter.protocol import Adapter
 
 GROUP = "jobcancel.adapters"
 
 BUILT_IN = MappingProxyType(
     {
-        "anthropic-batch": "jobcancel.providers.anthropic:ANTHROPIC_BATCH",
-        "apify": "jobcancel.providers.apify:APIFY",
-        "azure-openai-batch": "jobcancel.providers.azure_openai:AZURE_OPENAI_BATCH",
-        "baseten": "jobcancel.providers.baseten:BASETEN",
-        "cohere-batch": "jobcancel.providers.cohere:COHERE_BATCH",
-        "databricks-run": "jobcancel.providers.databricks:DATABRICKS_RUN",
-        "databricks-statement": "jobcancel.providers.databricks:DATABRICKS_STATEMENT",
-        "extend-classify": "jobcancel.providers.extend:EXTEND_CLASSIFY",
-        "extend-extract": "jobcancel.providers.extend:EXTEND_EXTRACT",
-        "extend-parse": "jobcancel.providers.extend:EXTEND_PARSE",
-        "extend-split": "jobcancel.providers.extend:EXTEND_SPLIT",
-        "extend-workflow": "jobcancel.providers.extend:EXTEND_WORKFLOW",
-        "fal": "jobcancel.providers.fal:FAL",
-        "firecrawl-batch": "jobcancel.providers.firecrawl:FIRECRAWL_BATCH",
-        "firecrawl-crawl": "jobcancel.providers.firecrawl:FIRECRAWL_CRAWL",
-        "gemini-batch": "jobcancel.providers.gemini:GEMINI_BATCH",
-        "groq-batch": "jobcancel.providers.groq:GROQ_BATCH",
-        "higgsfield": "jobcancel.providers.higgsfield:HIGGSFIELD",
-        "llamacloud-batch": "jobcancel.providers.llamacloud:LLAMACLOUD_BATCH",
-        "llamacloud-extract": "jobcancel.providers.llamacloud:LLAMACLOUD_EXTRACT",
-        "llamacloud-parse": "jobcancel.providers.llamacloud:LLAMACLOUD_PARSE",
-        "mistral-batch": "jobcancel.providers.mistral:MISTRAL_BATCH",
-        "openai-batch": "jobcancel.providers.openai:OPENAI_BATCH",
-        "openai-finetune": "jobcancel.providers.openai:OPENAI_FINETUNE",
-        "openai-response": "jobcancel.providers.openai:OPENAI_RESPONSE",
-        "pulse": "jobcancel.providers.pulse:PULSE",
-        "pulse-legacy": "jobcancel.providers.pulse:PULSE_LEGACY",
-        "reducto": "jobcancel.providers.reducto:REDUCTO",
-        "replicate": "jobcancel.providers.replicate:REPLICATE",
-        "runpod": "jobcancel.providers.runpod:RUNPOD",
-        "runway": "jobcancel.providers.runway:RUNWAY",
-        "talonic": "jobcancel.providers.talonic:TALONIC",
-        "together-batch": "jobcancel.providers.together:TOGETHER_BATCH",
-        "unstructured": "jobcancel.providers.unstructured:UNSTRUCTURED",
+        "anthropic-batch": "jobcancel.vendors.anthropic:ANTHROPIC_BATCH",
+        "apify": "jobcancel.vendors.apify:APIFY",
+        "azure-openai-batch": "jobcancel.vendors.azure_openai:AZURE_OPENAI_BATCH",
+        "baseten": "jobcancel.vendors.baseten:BASETEN",
+        "cohere-batch": "jobcancel.vendors.cohere:COHERE_BATCH",
+        "databricks-run": "jobcancel.vendors.databricks:DATABRICKS_RUN",
+        "databricks-statement": "jobcancel.vendors.databricks:DATABRICKS_STATEMENT",
+        "extend-classify": "jobcancel.vendors.extend:EXTEND_CLASSIFY",
+        "extend-extract": "jobcancel.vendors.extend:EXTEND_EXTRACT",
+        "extend-parse": "jobcancel.vendors.extend:EXTEND_PARSE",
+        "extend-split": "jobcancel.vendors.extend:EXTEND_SPLIT",
+        "extend-workflow": "jobcancel.vendors.extend:EXTEND_WORKFLOW",
+        "fal": "jobcancel.vendors.fal:FAL",
+        "firecrawl-batch": "jobcancel.vendors.firecrawl:FIRECRAWL_BATCH",
+        "firecrawl-crawl": "jobcancel.vendors.firecrawl:FIRECRAWL_CRAWL",
+        "gemini-batch": "jobcancel.vendors.gemini:GEMINI_BATCH",
+        "groq-batch": "jobcancel.vendors.groq:GROQ_BATCH",
+        "higgsfield": "jobcancel.vendors.higgsfield:HIGGSFIELD",
+        "llamacloud-batch": "jobcancel.vendors.llamacloud:LLAMACLOUD_BATCH",
+        "llamacloud-extract": "jobcancel.vendors.llamacloud:LLAMACLOUD_EXTRACT",
+        "llamacloud-parse": "jobcancel.vendors.llamacloud:LLAMACLOUD_PARSE",
+        "mistral-batch": "jobcancel.vendors.mistral:MISTRAL_BATCH",
+        "openai-batch": "jobcancel.vendors.openai:OPENAI_BATCH",
+        "openai-finetune": "jobcancel.vendors.openai:OPENAI_FINETUNE",
+        "openai-response": "jobcancel.vendors.openai:OPENAI_RESPONSE",
+        "pulse": "jobcancel.vendors.pulse:PULSE",
+        "pulse-legacy": "jobcancel.vendors.pulse:PULSE_LEGACY",
+        "reducto": "jobcancel.vendors.reducto:REDUCTO",
+        "replicate": "jobcancel.vendors.replicate:REPLICATE",
+        "runpod": "jobcancel.vendors.runpod:RUNPOD",
+        "runway": "jobcancel.vendors.runway:RUNWAY",
+        "talonic": "jobcancel.vendors.talonic:TALONIC",
+        "together-batch": "jobcancel.vendors.together:TOGETHER_BATCH",
+        "unstructured": "jobcancel.vendors.unstructured:UNSTRUCTURED",
     }
 )
 

@@ -9,8 +9,8 @@ import hypothesis
 import pytest
 
 from jobcancel import get_adapter
+from jobcancel.adapter.routes import variables
 from jobcancel.registry import BUILT_IN
-from jobcancel.routes import variables
 from jobcancel.sandbox import Sandbox
 
 if TYPE_CHECKING:

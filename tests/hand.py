@@ -11,12 +11,12 @@ from attrs import define, field
 
 from jobcancel import config
 from jobcancel.adapter import Adapter, Endpoint, Response
-from jobcancel.call import Flow, NoReply, NotSent, Pause, Reply, Send
-from jobcancel.flow import cancel, status
+from jobcancel.flow.call import Flow, NoReply, NotSent, Pause, Reply, Send
+from jobcancel.flow.cancellation import cancel, status
 from jobcancel.models import CancelResult, Job, JobReading
-from jobcancel.providers.pulse import PULSE
 from jobcancel.retry import Clock, Policy
 from jobcancel.secret import Secret
+from jobcancel.vendors.pulse import PULSE
 
 T = TypeVar("T")
 

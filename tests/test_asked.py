@@ -27,7 +27,7 @@ from jobcancel import (
     config,
     status,
 )
-from jobcancel.asked import source_of
+from jobcancel.keys import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

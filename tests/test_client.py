@@ -26,14 +26,14 @@ from jobcancel import (
     Outcome,
     UnknownProvider,
     acancel,
+    api,
     astatus,
     cancel,
     get_adapter,
-    shared,
     status,
-    transport,
 )
 from jobcancel.sandbox import Fault
+from jobcancel.transport import pool as transport_pool
 
 if TYPE_CHECKING:
     from jobcancel.sandbox import Sandbox
@@ -202,9 +202,9 @@ def test_two_threads_that_come_first_at_once_use_one_client(
 ) -> None:
     both_are_here = threading.Barrier(2)
 
-    def slow() -> transport.Client:
+    def slow() -> transport_pool.Client:
         both_are_here.wait(5)
-        return transport.Client()
+        return transport_pool.Client()
 
     canceller = Canceller()
     monkeypatch.setattr(canceller, "_new_http_client", slow)
@@ -217,16 +217,16 @@ def test_two_threads_that_come_first_at_once_use_one_client(
 def test_the_module_level_calls_keep_one_client_warm() -> None:
     for _ in range(2):
         status("pulse", "unknown")
-    assert [os.getpid()] == list(shared._shared._own)
+    assert [os.getpid()] == list(api._shared._own)
 
 
 @pytest.mark.anyio
 @pytest.mark.usefixtures("configured")
 async def test_the_async_module_level_calls_keep_one_client_for_the_loop() -> None:
     await astatus("pulse", "unknown")
-    warm = await shared._loops_own()
+    warm = await api._loops_own()
     await acancel("pulse", "unknown")
-    assert warm is await shared._loops_own()
+    assert warm is await api._loops_own()
 
 
 @pytest.mark.usefixtures("configured")
@@ -234,7 +234,7 @@ async def test_the_async_module_level_calls_keep_one_client_for_the_loop() -> No
 def test_the_loops_client_is_closed_when_the_loop_ends(backend: str) -> None:
     async def run() -> AsyncCanceller:
         await astatus("pulse", "unknown")
-        return await shared._loops_own()
+        return await api._loops_own()
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -306,10 +306,10 @@ def test_an_unusable_certificate_file_is_a_configuration_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
-    transport._tls_context.cache_clear()
+    transport_pool._tls_context.cache_clear()
     with Canceller() as canceller, pytest.raises(ConfigurationError, match="check SSL_CERT_FILE"):
         canceller.cancel("pulse", "1", api_key="k")
-    transport._tls_context.cache_clear()
+    transport_pool._tls_context.cache_clear()
 
 
 def test_a_signal_handler_may_cancel_a_job_in_the_middle_of_a_call(configured: Sandbox) -> None:

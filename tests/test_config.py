@@ -23,10 +23,10 @@ from jobcancel import (
     config,
     status,
 )
+from jobcancel.adapter import Param, Route
 from jobcancel.config import hidden
-from jobcancel.providers.pulse import PULSE, PULSE_LEGACY
-from jobcancel.providers.talonic import TALONIC
-from jobcancel.routes import Param, Route
+from jobcancel.vendors.pulse import PULSE, PULSE_LEGACY
+from jobcancel.vendors.talonic import TALONIC
 
 if TYPE_CHECKING:
     from jobcancel.adapter import Endpoint

@@ -16,8 +16,10 @@ import anyio
 import pytest
 import trustme
 
-from jobcancel import AsyncCanceller, Canceller, CancelResult, Outcome, over_aiohttp, transport
+from jobcancel import AsyncCanceller, Canceller, CancelResult, Outcome
 from jobcancel.retry import Clock
+from jobcancel.transport import aiohttp as over_aiohttp
+from jobcancel.transport import pool
 from tests.wire import Behaviour, Wire, reset
 
 if TYPE_CHECKING:
@@ -119,9 +121,9 @@ def tls(
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    transport._tls_context.cache_clear()
+    pool._tls_context.cache_clear()
     yield context
-    transport._tls_context.cache_clear()
+    pool._tls_context.cache_clear()
 
 
 REPLIES = {

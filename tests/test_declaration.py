@@ -9,10 +9,9 @@ import pytest
 from attrs import evolve
 
 from jobcancel import ConfigurationError, HttpAdapter, JobState, Outcome
-from jobcancel.adapter import Credential
+from jobcancel.adapter import Credential, Param, Route
+from jobcancel.adapter.replies import ANY, Override
 from jobcancel.models import Job
-from jobcancel.replies import ANY, Override
-from jobcancel.routes import Param, Route
 from tests.hand import reply
 
 RIGHT = HttpAdapter(

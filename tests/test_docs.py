@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobcancel import lane, pace
+from jobcancel.bulk import lane, pace
 from tests.generated import PARTS
 from tests.pages import DOCS, generated
 

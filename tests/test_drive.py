@@ -33,10 +33,9 @@ from jobcancel import (
     ConfigurationError,
     JobState,
     Outcome,
-    http,
-    transport,
 )
 from jobcancel.retry import Clock
+from jobcancel.transport import clients, pool
 from tests.wire import Behaviour, Wire, answer, drip, raw, reset, silence
 
 if TYPE_CHECKING:
@@ -512,7 +511,7 @@ def test_a_subclass_of_a_client_is_told_by_its_base() -> None:
         pass
 
     with Own() as own:
-        assert http.module_of(type(own)) is httpx
+        assert clients.module_of(type(own)) is httpx
 
 
 def test_a_bug_in_a_transport_is_not_taken_for_a_vendors_answer() -> None:
@@ -535,9 +534,9 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLCont
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    transport._tls_context.cache_clear()
+    pool._tls_context.cache_clear()
     yield context
-    transport._tls_context.cache_clear()
+    pool._tls_context.cache_clear()
 
 
 def test_a_job_is_cancelled_over_tls(cancel: Cancel, tls: ssl.SSLContext) -> None:

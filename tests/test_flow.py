@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from attrs import evolve
 
-from jobcancel.call import Pause
-from jobcancel.flow import cancel
+from jobcancel.adapter import Param
+from jobcancel.flow.call import Pause
+from jobcancel.flow.cancellation import cancel
+from jobcancel.flow.transitions import STEPS, Met, Step
 from jobcancel.models import CancelResult, Job, JobReading, JobState, Outcome, Progress
-from jobcancel.providers.pulse import PULSE
-from jobcancel.providers.talonic import TALONIC
 from jobcancel.retry import Policy
-from jobcancel.routes import Param
-from jobcancel.steps import STEPS, Met, Step
+from jobcancel.vendors.pulse import PULSE
+from jobcancel.vendors.talonic import TALONIC
 from tests.hand import ENDPOINT, LOST, REFUSED, Hand, play_cancel, play_status, reply
 
 ACCEPTED = reply(200, {"job_id": "job-1", "message": "Job cancelled successfully"})
@@ -25,7 +25,7 @@ GARBAGE = reply(200, b"<html>")
 
 if TYPE_CHECKING:
     from jobcancel.adapter import Response
-    from jobcancel.call import Reply, Send
+    from jobcancel.flow.call import Reply, Send
 
 UUID = "00000000-0000-4000-8000-000000000001"
 DELETE = "DELETE /job/job-1"

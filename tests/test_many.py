@@ -31,7 +31,7 @@ from jobcancel.sandbox.keys import MAIN_KEYS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from jobcancel.many import CancelResults
+    from jobcancel.bulk.results import CancelResults
     from jobcancel.sandbox.journal import Received
 
 RUNNING: dict[str, Any] = {"pending": 0.0, "running": 1e6}

@@ -31,20 +31,20 @@ from jobcancel import (
     register,
     registry,
 )
-from jobcancel.lane import Entry, Lane
-from jobcancel.pace import Pace
-from jobcancel.providers.pulse import PULSE
+from jobcancel.bulk.lane import Entry, Lane
+from jobcancel.bulk.pace import Pace
+from jobcancel.bulk.sender import Traffic
 from jobcancel.retry import Clock
 from jobcancel.sandbox import Fault
-from jobcancel.traffic import Traffic
-from jobcancel.transport import AsyncClients
+from jobcancel.transport.pool import AsyncClients
+from jobcancel.vendors.pulse import PULSE
 from tests.virtual import CANCELLED, Vendors, after, now, play, reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from jobcancel import CancelResult
-    from jobcancel.bulk import Bulk
+    from jobcancel.bulk.scheduler import Bulk
     from jobcancel.sandbox import Sandbox
 
 RUNNING: dict[str, Any] = {"pending": 0.0, "running": 1e6}
@@ -623,7 +623,7 @@ print(next(results).outcome, flush=True)
 WAITING = """
 import signal, threading, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever it was inherited as
-from jobcancel.background import Background
+from jobcancel.bulk.background import Background
 main = threading.get_ident()
 def watch():
     while sys._current_frames()[main].f_code is not Background.next.__code__:

@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 
 from jobcancel import Outcome, register, registry
-from jobcancel.providers.pulse import PULSE
+from jobcancel.vendors.pulse import PULSE
 from tests.virtual import CANCELLED, Vendors, after, now, play, reply
 
 if TYPE_CHECKING:

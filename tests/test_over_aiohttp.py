@@ -9,8 +9,10 @@ import pytest
 from aiohttp import ClientSession, ClientTimeout
 from yarl import URL
 
-from jobcancel import AsyncCanceller, CancelResult, Outcome, over_aiohttp, transport
-from jobcancel.over_aiohttp import Prepared, Session
+from jobcancel import AsyncCanceller, CancelResult, Outcome
+from jobcancel.transport import aiohttp as over_aiohttp
+from jobcancel.transport import pool
+from jobcancel.transport.aiohttp import Prepared, Session
 from tests.wire import Wire, answer, raw
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def cancel(wire: Wire, provider: str = "pulse", *job_ids: str) -> list[CancelRes
 
 def session_of(backend: str = "asyncio") -> object:
     async def run() -> object:
-        clients = transport.AsyncClients()
+        clients = pool.AsyncClients()
         session = clients._session
         await clients.aclose()
         return session
@@ -68,7 +70,7 @@ def _without_a_way_to_send_once(patch: pytest.MonkeyPatch) -> None:
 
 
 def _not_installed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(transport, "find_spec", lambda _: None)
+    patch.setattr(pool, "find_spec", lambda _: None)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobcancel import ConfigurationError
-from jobcancel.pace import Pace, per_second, rates
+from jobcancel.bulk.pace import Pace, per_second, rates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobcancel.paths import pick, refuse_segment, segment
+from jobcancel.adapter.paths import pick, refuse_segment, segment
 
 
 @given(st.text(alphabet=st.characters()))

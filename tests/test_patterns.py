@@ -20,9 +20,9 @@ import pytest
 import jobcancel
 from jobcancel import get_adapter, providers
 from jobcancel.adapter import Response
+from jobcancel.adapter.fields import Said
 from jobcancel.models import Job
 from jobcancel.retry import requested_wait
-from jobcancel.said import Said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

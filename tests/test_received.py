@@ -15,8 +15,8 @@ import pytest
 
 from jobcancel import Canceller, Outcome, get_adapter
 from jobcancel.adapter import Reading, Response
-from jobcancel.bodies import is_json, parse
-from jobcancel.call import readable
+from jobcancel.adapter.body import is_json, parse
+from jobcancel.flow.call import readable
 from jobcancel.models import CancelResult, Job
 from jobcancel.secret import Secret
 from tests.test_spellings import SPELLED

@@ -8,13 +8,13 @@ import pytest
 from attrs import evolve
 
 from jobcancel.models import JobState, Outcome
-from jobcancel.providers.pulse import PULSE
+from jobcancel.vendors.pulse import PULSE
 from tests.hand import LOST, play_cancel, reply
 from tests.test_flow import ACCEPTED, DELETE, DESTROYER, GET, read
 
 if TYPE_CHECKING:
     from jobcancel import HttpAdapter
-    from jobcancel.call import Reply
+    from jobcancel.flow.call import Reply
 
 # A firm no: the vendor says that the job runs on
 

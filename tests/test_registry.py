@@ -18,7 +18,7 @@ from jobcancel import (
     register,
     registry,
 )
-from jobcancel.providers.pulse import PULSE
+from jobcancel.vendors.pulse import PULSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "acme_plugin.py").write_text(
         "from attrs import evolve\n"
-        "from jobcancel.providers.pulse import PULSE\n"
+        "from jobcancel.vendors.pulse import PULSE\n"
         "ACME = evolve(PULSE, name='acme')\n"
         "PULSE2 = evolve(PULSE, title='an impostor')\n"
         "TEXT = 'no adapter'\n"

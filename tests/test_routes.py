@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobcancel import ConfigurationError
-from jobcancel.routes import Placeholder, Route, parse, refuse
+from jobcancel.adapter.routes import Placeholder, Route, parse, refuse
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobcancel import Adapter, HttpAdapter, JobState, Outcome, get_adapter, providers
-from jobcancel.adapter import BASIC, Credential, Response
+from jobcancel.adapter import BASIC, Credential, Param, Response, Route
 from jobcancel.models import Job
-from jobcancel.providers.pulse import PULSE
-from jobcancel.routes import Param, Route
+from jobcancel.vendors.pulse import PULSE
 from tests.hand import ENDPOINT, reply
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from jobcancel import lazy
+from jobcancel import _lazy
 from jobcancel.threads import call_in_thread
 
 
@@ -40,11 +40,11 @@ def test_work_is_done_here_where_no_thread_can_be_started(monkeypatch: pytest.Mo
 
 
 def test_an_import_that_takes_too_long_is_made_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lazy, "_PATIENCE", 0.0)
-    monkeypatch.setattr(lazy, "_loaded", {})
-    assert threading is lazy.load("threading")
+    monkeypatch.setattr(_lazy, "_PATIENCE", 0.0)
+    monkeypatch.setattr(_lazy, "_loaded", {})
+    assert threading is _lazy.load("threading")
 
 
 def test_a_module_that_is_not_there_is_an_error_of_the_import() -> None:
     with pytest.raises(ModuleNotFoundError):
-        lazy.load("jobcancel.no_such_module")
+        _lazy.load("jobcancel.no_such_module")

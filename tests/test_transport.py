@@ -9,7 +9,8 @@ import anyio
 import httpx
 import pytest
 
-from jobcancel import AsyncCanceller, CancelResult, ConfigurationError, Outcome, transport
+from jobcancel import AsyncCanceller, CancelResult, ConfigurationError, Outcome
+from jobcancel.transport import pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ KEY = "sk-very-secret-key"
 
 def test_one_waits_no_longer_than_an_exchange_for_a_free_connection() -> None:
     async def run() -> object:
-        clients = transport.AsyncClients()
+        clients = pool.AsyncClients()
         taken = [await clients.take(1.0) for _ in range(100)]
         nothing = await clients.take(0.01)
         for _ in taken:
@@ -32,7 +33,7 @@ def test_one_waits_no_longer_than_an_exchange_for_a_free_connection() -> None:
 
 
 def test_what_finds_no_free_connection_was_not_sent() -> None:
-    class Full(transport.AsyncClients):
+    class Full(pool.AsyncClients):
         async def take(self, seconds: float) -> None:
             return None
 
@@ -49,9 +50,9 @@ def test_what_finds_no_free_connection_was_not_sent() -> None:
 @pytest.fixture
 def no_certificates(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
-    transport._tls_context.cache_clear()
+    pool._tls_context.cache_clear()
     yield
-    transport._tls_context.cache_clear()
+    pool._tls_context.cache_clear()
 
 
 @pytest.mark.usefixtures("no_certificates")
@@ -63,7 +64,7 @@ def test_an_unusable_certificate_file_is_told_every_time(
 
     async def run() -> None:
         async with AsyncCanceller(api_keys={"pulse": KEY}) as canceller:
-            for _ in range(transport._MOST_CONNECTIONS + 1):
+            for _ in range(pool._MOST_CONNECTIONS + 1):
                 with pytest.raises(ConfigurationError, match="check SSL_CERT_FILE"):
                     await canceller.cancel("pulse", "1")
 
@@ -92,7 +93,7 @@ ADDRESSES = [
     ("method", "content"), [("DELETE", None), ("POST", None), ("POST", b"{}"), ("DELETE", b"{}")]
 )
 def test_a_request_is_what_httpx_would_send(
-    url: str, method: str, content: bytes | None, client: transport.Client
+    url: str, method: str, content: bytes | None, client: pool.Client
 ) -> None:
     own = client.build_request(method, url, headers={"a": "b"}, content=content, timeout=1.0)
     usual = httpx.Request(method, url, headers={"a": "b"}, content=content)
@@ -104,11 +105,11 @@ def test_a_request_is_what_httpx_would_send(
 
 
 @pytest.mark.parametrize("url", ["ftp://vendor.example/", "vendor.example", "https://a:b:c/"])
-def test_an_address_that_is_none_was_sent_nothing(url: str, client: transport.Client) -> None:
+def test_an_address_that_is_none_was_sent_nothing(url: str, client: pool.Client) -> None:
     with pytest.raises(client.errors.failures):
         client.build_request("GET", url, headers={}, content=None, timeout=1.0)
 
 
 @pytest.fixture(scope="module")
-def client() -> transport.Client:
-    return transport.Client()
+def client() -> pool.Client:
+    return pool.Client()

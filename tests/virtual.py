@@ -16,7 +16,7 @@ from jobcancel.retry import Clock
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Coroutine, Iterable
 
-    from jobcancel.many import AsyncCancelResults
+    from jobcancel.bulk.results import AsyncCancelResults
 
 T = TypeVar("T")
 

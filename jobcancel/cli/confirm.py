@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobcancel import Canceller, CancelResult, JobState, Outcome
-from jobcancel.call import Pause, Stopped
+from jobcancel.flow.call import Pause, Stopped
 from jobcancel.prepare import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jobcancel import Job, JobReading
-    from jobcancel.call import Flow
+    from jobcancel.flow.call import Flow
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 2.0
 """Seconds between the status reads of `--verify`."""

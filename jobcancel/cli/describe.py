@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from jobcancel import BrokenAdapter, HttpAdapter, Outcome, get_adapter
+from jobcancel.adapter.replies import ANY
+from jobcancel.adapter.routes import declared
 from jobcancel.registry import BUILT_IN
-from jobcancel.replies import ANY
-from jobcancel.routes import declared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from jobcancel import Adapter
-    from jobcancel.routes import Param, Route
+    from jobcancel.adapter import Param, Route
 
 Facts = dict[str, dict[str, str]]
 """Section -> what it is about -> what is to be known."""

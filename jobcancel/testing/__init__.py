@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobcancel.lazy import lazily
+from jobcancel._lazy import lazily
 
 if TYPE_CHECKING:
     from jobcancel.testing.contract import AdapterContract

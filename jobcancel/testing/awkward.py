@@ -8,17 +8,16 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from attrs import evolve, frozen
 
-from jobcancel.adapter import Request, Response
-from jobcancel.bodies import parse
+from jobcancel.adapter import HttpAdapter, Request, Response
+from jobcancel.adapter.body import parse
 from jobcancel.models import CancelResult, JobState, Outcome
-from jobcancel.tables import HttpAdapter
 from jobcancel.testing.vendor import LOST, UNREACHABLE, Fault, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jobcancel.adapter import Adapter
-    from jobcancel.call import Reply
+    from jobcancel.flow.call import Reply
 
 IDS = ("a b/ü:1", "%2e%2e", "a?b#c", "x/../y", "a%2Fb", "..;x", "a&b=c", "{id}", "q\\w'\"")
 """Ids that are one piece of an address, or are refused."""

@@ -9,11 +9,10 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, ClassVar
 
-from jobcancel.adapter import Adapter, Endpoint, Reading, Request, Response
+from jobcancel.adapter import Adapter, Endpoint, HttpAdapter, Reading, Request, Response
+from jobcancel.adapter.routes import declared
 from jobcancel.models import Job, JobState, Outcome
-from jobcancel.routes import declared
 from jobcancel.secret import Secret
-from jobcancel.tables import HttpAdapter
 from jobcancel.testing import awkward
 from jobcancel.testing.given import (
     REFUSALS,

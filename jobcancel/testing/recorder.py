@@ -20,10 +20,10 @@ from vcr.persisters.filesystem import CassetteNotFoundError
 from vcr.serialize import serialize
 from vcr.serializers import yamlserializer
 
+from jobcancel.adapter import HttpAdapter
+from jobcancel.adapter.routes import names_in, parse
 from jobcancel.client import Canceller
 from jobcancel.models import CancelResult
-from jobcancel.routes import names_in, parse
-from jobcancel.tables import HttpAdapter
 from jobcancel.testing.clocks import StillClock
 from jobcancel.testing.recordings import Recording
 from jobcancel.testing.replay import own_url, replaying

@@ -14,8 +14,8 @@ from unittest import mock
 import vcr
 from vcr.persisters.filesystem import FilesystemPersister
 
+from jobcancel.adapter.routes import Placeholder, parse, variables
 from jobcancel.registry import get_adapter
-from jobcancel.routes import Placeholder, parse, variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -15,14 +15,13 @@ from unittest import mock
 import httpx
 from attrs import define, field, frozen
 
-from jobcancel import many
-from jobcancel.adapter import BEARER
+from jobcancel import bulk
+from jobcancel.adapter import BEARER, HttpAdapter
+from jobcancel.adapter.routes import variables
 from jobcancel.client import AsyncCanceller, Canceller
 from jobcancel.errors import BrokenAdapter, ConfigurationError, WrongType
 from jobcancel.prepare import Client
 from jobcancel.registry import get_adapter, providers
-from jobcancel.routes import variables
-from jobcancel.tables import HttpAdapter
 from jobcancel.testing.clocks import StillClock
 from jobcancel.testing.steps import Step
 
@@ -180,8 +179,8 @@ class Script:
             mock.patch.dict(os.environ, {**unset, **keys, **urls}),
             mock.patch.object(Client, "http", http),
             mock.patch.object(Client, "_clock", self._time.clock),
-            mock.patch.object(many, "CancelResults", _refuse_many),
-            mock.patch.object(many, "AsyncCancelResults", _refuse_many),
+            mock.patch.object(bulk, "CancelResults", _refuse_many),
+            mock.patch.object(bulk, "AsyncCancelResults", _refuse_many),
         ):
             yield
 

@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 
 from jobcancel import flow
 from jobcancel.adapter import Adapter, Endpoint, Request, Response
-from jobcancel.call import NoReply, NotSent, Pause, Reply, Send
+from jobcancel.flow.call import NoReply, NotSent, Pause, Reply, Send
 from jobcancel.models import CancelResult, Job, JobState, Outcome
 from jobcancel.retry import Policy
 from jobcancel.testing.clocks import StillClock

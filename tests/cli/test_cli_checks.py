@@ -17,8 +17,8 @@ from jobcancel.cli import done as done_module
 from jobcancel.cli.calls import _named_url, client
 from jobcancel.cli.done import read_done
 from jobcancel.cli.problems import Problems
-from jobcancel.providers.pulse import PULSE
 from jobcancel.sandbox import Fault
+from jobcancel.vendors.pulse import PULSE
 from tests.cli.runs import plain, rows, started
 
 if TYPE_CHECKING:

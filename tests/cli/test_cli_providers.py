@@ -12,11 +12,11 @@ import pytest
 from attrs import evolve, frozen
 
 from jobcancel import Adapter, HttpAdapter, Job, JobState, Outcome, registry
+from jobcancel.adapter import Param, Route
 from jobcancel.cli import describe as describing
 from jobcancel.cli.describe import describe
-from jobcancel.providers.azure_openai import AZURE_OPENAI_BATCH
-from jobcancel.providers.talonic import TALONIC
-from jobcancel.routes import Param, Route
+from jobcancel.vendors.azure_openai import AZURE_OPENAI_BATCH
+from jobcancel.vendors.talonic import TALONIC
 from tests.cli.runs import ESCAPE, plain
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def plug_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callabl
 
     def install(source: str) -> None:
         head = "import os, time\nfrom attrs import evolve, frozen\nfrom jobcancel import *\n"
-        talonic = "from jobcancel.providers.talonic import TALONIC\n"
+        talonic = "from jobcancel.vendors.talonic import TALONIC\n"
         (tmp_path / "acme_of_cli.py").write_text(head + talonic + source)
         point = EntryPoint("acme", "acme_of_cli:ACME", registry.GROUP)
         monkeypatch.setattr(registry, "_entry_points", lambda: (point,))

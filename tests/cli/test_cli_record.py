@@ -15,11 +15,11 @@ import yaml
 from attrs import evolve
 
 from jobcancel import Canceller, Outcome, cancel, registry
-from jobcancel.providers.pulse import PULSE
-from jobcancel.routes import Route
+from jobcancel.adapter import Route
 from jobcancel.sandbox import Fault, Sandbox
 from jobcancel.testing import recorder
 from jobcancel.testing.replay import own_url
+from jobcancel.vendors.pulse import PULSE
 from tests.cli.runs import HEADER, plain
 from tests.wire import Wire, answer, reset, silence
 

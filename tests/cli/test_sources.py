@@ -12,10 +12,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobcancel import ConfigurationError, Job, registry
+from jobcancel.adapter import Route
 from jobcancel.cli import sources
 from jobcancel.cli.sources import Malformed, Source
-from jobcancel.providers.pulse import PULSE
-from jobcancel.routes import Route
+from jobcancel.vendors.pulse import PULSE
 
 if TYPE_CHECKING:
     from jobcancel import HttpAdapter

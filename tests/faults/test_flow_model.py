@@ -13,12 +13,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from jobcancel.call import NoReply, NotSent, Pause, Reply, Send
-from jobcancel.flow import cancel
+from jobcancel.flow.call import NoReply, NotSent, Pause, Reply, Send
+from jobcancel.flow.cancellation import cancel
 from jobcancel.models import CancelResult, Job, JobState, Outcome
-from jobcancel.providers.pulse import PULSE
-from jobcancel.providers.talonic import TALONIC
 from jobcancel.retry import Clock, Policy
+from jobcancel.vendors.pulse import PULSE
+from jobcancel.vendors.talonic import TALONIC
 from tests.hand import ENDPOINT, reply
 
 if TYPE_CHECKING:

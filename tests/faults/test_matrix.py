@@ -20,8 +20,8 @@ import anyio
 import pytest
 
 from jobcancel import AsyncCanceller, Canceller, CancelResult, JobState, Outcome
+from jobcancel.adapter.routes import declared
 from jobcancel.errors import ConfigurationError
-from jobcancel.routes import declared
 from tests.faults.situations import (
     HOURS,
     PARAMS,

@@ -17,16 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobcancel import HttpAdapter
-from jobcancel.adapter import Response
-from jobcancel.call import Pause, Send
-from jobcancel.flow import cancel
+from jobcancel.adapter import Response, Route
+from jobcancel.flow.call import Pause, Send
+from jobcancel.flow.cancellation import cancel
 from jobcancel.models import CancelResult, Job, JobState, Outcome
 from jobcancel.retry import Policy
-from jobcancel.routes import Route
 from tests.hand import ENDPOINT, LOST, REFUSED, Hand, reply
 
 if TYPE_CHECKING:
-    from jobcancel.call import Reply
+    from jobcancel.flow.call import Reply
 
 RUN, STOPPING, STOPPED, DONE, ABSENT = "run", "stopping", "stopped", "done", "absent"
 

@@ -10,7 +10,7 @@ import pytest
 from attrs import asdict, evolve
 
 from jobcancel import HttpAdapter, Job, JobState, Outcome
-from jobcancel.routes import Param, Route
+from jobcancel.adapter import Param, Route
 from jobcancel.testing.contract import AdapterContract
 from jobcancel.testing.steps import lost_reply, reply
 

@@ -1,0 +1,30 @@
+"""What a vendor is: an adapter says what to send and what a reply means, and does no I/O."""
+
+from jobcancel.adapter.http import HttpAdapter
+from jobcancel.adapter.protocol import (
+    BASIC,
+    BEARER,
+    Adapter,
+    Credential,
+    Endpoint,
+    Reading,
+    Request,
+    Response,
+)
+from jobcancel.adapter.replies import Override
+from jobcancel.adapter.routes import Param, Route
+
+__all__ = [
+    "BASIC",
+    "BEARER",
+    "Adapter",
+    "Credential",
+    "Endpoint",
+    "HttpAdapter",
+    "Override",
+    "Param",
+    "Reading",
+    "Request",
+    "Response",
+    "Route",
+]

@@ -1,0 +1,330 @@
+"""Mistakes in an adapter's declaration, found when it is made.
+
+Each check looks at some fields of an `HttpAdapter` and yields what is wrong with them, as
+`field: what is wrong and what would be right`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from jobcancel.adapter.protocol import Credential
+from jobcancel.adapter.routes import Param, Route, declared, parse
+from jobcancel.errors import ConfigurationError
+from jobcancel.models import JobState, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobcancel.adapter.http import HttpAdapter
+
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")  # a token (RFC 9110, section 5.6.2), lower case
+_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/{}%-]*")
+_HOST = re.compile(r"(?:\*\.)?[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+")
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+# Headers that are the driver's own, or HTTP's.
+_OURS = frozenset(
+    {"accept", "accept-encoding", "connection", "content-length", "content-type", "host"}
+)
+_ACCEPTANCES = (Outcome.CANCELLED, Outcome.CANCELLING)
+_TOO_MANY_REQUESTS = 429
+_CODES = {
+    "repeatable": (range(400, 600), "an error"),
+    "empty_success": (range(200, 300), "a success"),
+    "untyped_success": (range(200, 300), "a success"),
+    "empty_errors": (range(400, 500), "a refusal"),
+}
+_PATHS = ("state", "job_id", "message", "code", "retry_after", "request_id")
+
+
+def check(adapter: HttpAdapter) -> None:
+    """Look for mistakes in a declaration.
+
+    Raises:
+        ConfigurationError: there are some; the message names the field of each.
+    """
+    problems = list(_types(adapter)) or [problem for each in _CHECKS for problem in each(adapter)]
+    if problems:
+        raise ConfigurationError(f"HttpAdapter {adapter.name!r}: {'; '.join(problems)}")
+
+
+def _types(adapter: HttpAdapter) -> Iterator[str]:
+    """Find what is of a type that the other checks could not look at."""
+    for name in _PATHS:
+        paths = getattr(adapter, name)
+        if not isinstance(paths, tuple) or not all(
+            isinstance(path, str) and path for path in paths
+        ):
+            yield f"{name}: must be a path, such as 'error.code', or a tuple of several"
+    for name, value in adapter.headers.items():
+        if not isinstance(value, str):
+            yield f"headers: the value of {name!r} must be a text, not {value!r}"
+    for name in ("receipt", "read_after", "gone_after_cancel"):
+        if not isinstance(getattr(adapter, name), bool):
+            yield f"{name}: must be True or False, not {getattr(adapter, name)!r}"
+    if not isinstance(adapter.credential, Credential):
+        yield "credential: must be a Credential, such as Credential(scheme='Token')"
+    for name in _CODES:
+        codes = getattr(adapter, name)
+        if not isinstance(codes, frozenset) or not all(isinstance(code, int) for code in codes):
+            yield f"{name}: must be a frozenset of status codes, such as frozenset({{429, 503}})"
+    yield from _address_types(adapter)
+
+
+def _address_types(adapter: HttpAdapter) -> Iterator[str]:
+    others = adapter.other_url_envs
+    if not isinstance(others, Mapping) or not all(
+        isinstance(text, str) for item in others.items() for text in item
+    ):
+        yield "other_url_envs: must be a mapping of variables to paths, such as {'ACME_URL': ''}"
+
+
+def _texts(adapter: HttpAdapter) -> Iterator[str]:
+    if not _NAME.fullmatch(adapter.name):
+        yield "name: must be lower-case words with dashes between, such as 'acme-batch'"
+    for name in ("title", "docs", "family"):
+        if not getattr(adapter, name).strip():
+            yield f"{name}: must not be empty"
+
+
+def _variables(adapter: HttpAdapter) -> Iterator[str]:
+    keys = {adapter.key_env, *adapter.other_key_envs}
+    urls = {adapter.url_env, *adapter.other_url_envs}
+    named = [("key_env", adapter.key_env), ("url_env", adapter.url_env)]
+    named += [("other_key_envs", variable) for variable in adapter.other_key_envs]
+    named += [("other_url_envs", variable) for variable in adapter.other_url_envs]
+    for name, param in declared(adapter.params).items():
+        if isinstance(param, Param) and param.env is not None:
+            named.append((f"params: {name!r}", param.env))
+            yield from _param_variable(adapter, name, taken=param.env in keys | urls)
+    for field, variable in named:
+        if not isinstance(variable, str) or not _VARIABLE.fullmatch(variable):
+            yield f"{field}: {variable!r} cannot be the name of an environment variable"
+    if adapter.url_env in keys:
+        yield "url_env: is the variable of the key, too"
+    if keys & {*adapter.other_url_envs} or adapter.url_env in adapter.other_url_envs:
+        yield "other_url_envs: has a variable of the key, or url_env, in it, too"
+    routes = [each for each in (adapter.cancel, adapter.status) if isinstance(each, Route)]
+    for variable, path in adapter.other_url_envs.items():
+        if path and not all(route.path.startswith(f"{path}/") for route in routes):
+            yield f"other_url_envs: the routes do not begin with {path!r}, the end of {variable}"
+
+
+def _param_variable(adapter: HttpAdapter, name: str, *, taken: bool) -> Iterator[str]:
+    """Find what is wrong with a param that has a variable."""
+    if taken:
+        yield f"params: {name!r} is of the variable of the key or of the base URL"
+    if name in _names(adapter.default_url):
+        yield f"params: {name!r} is a part of the host, whose variable is url_env"
+    if name == adapter.force_param:
+        yield f"params: {name!r} is to be asked for by each call, and has no variable"
+
+
+def _params(adapter: HttpAdapter) -> Iterator[str]:
+    used = {*_names(adapter.default_url), adapter.force_param}
+    used.update(*map(_names, adapter.headers.values()))
+    for route in (adapter.cancel, adapter.status):
+        if isinstance(route, Route):
+            used |= {place.name for place in route.placeholders()}
+    for name, param in declared(adapter.params).items():
+        if name == "id":
+            yield "params: 'id' is the job's id and no param"
+        elif not isinstance(param, Param) or not param.about.strip():
+            yield f"params: {name!r} needs a text that says what it is"
+        elif name not in used:
+            yield f"params: {name!r} is in no path, query, body, header or URL"
+        else:
+            yield from _form(name, param)
+
+
+def _form(name: str, param: Param) -> Iterator[str]:
+    """Find what is wrong with a param's hosts and its pattern."""
+    if not isinstance(param.hosts, tuple) or not all(map(_is_host, param.hosts)):
+        yield f"params: hosts of {name!r} must be a tuple of hosts, such as ('*.example.com',)"
+    if param.pattern is None:
+        return
+    try:
+        right = param.default is None or param.takes(param.default)
+        re.compile(param.pattern)
+    except (re.error, TypeError) as error:
+        yield f"params: the pattern of {name!r} is no regular expression: {error}"
+        return
+    if not right:
+        yield f"params: the default of {name!r} does not match its pattern"
+
+
+def _is_host(host: object) -> bool:
+    return isinstance(host, str) and _HOST.fullmatch(host) is not None
+
+
+def _url(adapter: HttpAdapter) -> Iterator[str]:
+    try:
+        parse(adapter.default_url)
+    except ConfigurationError as error:
+        yield f"default_url: {error}"
+        return
+    parts = urlsplit(re.sub(r"\{[^{}]*\}", "x", adapter.default_url))
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+        yield f"default_url: {adapter.default_url!r} is not like 'https://api.example.com'"
+    for name in sorted(set(_names(adapter.default_url)) - set(adapter.params)):
+        yield f"default_url: {{{name}}} is not one of params"
+
+
+def _names(url: str) -> list[str]:
+    return re.findall(r"\{(\w+)", url)
+
+
+def _routes(adapter: HttpAdapter) -> Iterator[str]:
+    for name, route in (("cancel", adapter.cancel), ("status", adapter.status)):
+        if isinstance(route, Route):
+            yield from (f"{name}: {problem}" for problem in _route(adapter, route))
+        elif route is not None or name == "cancel":
+            yield f"{name}: must be a Route, such as Route('DELETE', '/job/{{id}}')"
+
+
+def _route(adapter: HttpAdapter, route: Route) -> Iterator[str]:
+    if route.method not in _METHODS:
+        yield f"the method {route.method!r} is none of {', '.join(_METHODS)}"
+    if not _PATH.fullmatch(route.path) or {".", ".."} & set(route.path.split("/")):
+        yield f"the path {route.path!r} must begin with '/' and hold no query"
+    names = {place.name for place in route.placeholders()}
+    for name in sorted(names - {"id", *adapter.params}):
+        yield f"{{{name}}} is neither {{id}} nor one of params"
+    if "id" not in names:
+        yield "nowhere says {id}, so every job would be the same"
+    in_query = [part for text in route.query.values() for part in parse(text)]
+    for place in route.placeholders():
+        param = declared(adapter.params).get(place.name)
+        if param is not None and param.optional and place not in in_query:
+            yield f"{place.name!r} may be left out, which works in a query or header only"
+
+
+def _headers(adapter: HttpAdapter) -> Iterator[str]:
+    own = {"credential": adapter.credential.header}
+    if adapter.idempotency_header is not None:
+        own["idempotency_header"] = adapter.idempotency_header
+    own["request_id_header"] = adapter.request_id_header
+    for field, header in (*own.items(), *(("headers", header) for header in adapter.headers)):
+        if not _HEADER.fullmatch(header):
+            yield f"{field}: {header!r} is not the name of a header in lower case"
+        elif header in _OURS:
+            yield f"{field}: {header!r} is set where requests are sent"
+    for header in sorted(
+        {own["credential"], own.get("idempotency_header", "")} & {*adapter.headers}
+    ):
+        yield f"headers: two rules for {header!r}"
+    for header, value in adapter.headers.items():
+        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+            yield f"headers: the value of {header!r} is not printable ASCII"
+            continue
+        try:
+            parse(value)
+        except ConfigurationError as error:
+            yield f"headers: {error}"
+            continue
+        for name in sorted(set(_names(value)) - set(adapter.params)):
+            yield f"headers: {{{name}}} in {header!r} is not one of params"
+
+
+def _replies(adapter: HttpAdapter) -> Iterator[str]:
+    for key, outcome in adapter.replies.items():
+        status_code = key[0] if isinstance(key, tuple) else key
+        if isinstance(key, tuple) and [*map(type, key)] != [int, str]:
+            yield f"replies: {key!r} is no pair of a status code and a body code"
+        elif isinstance(key, str) and key.isdigit():
+            yield f"replies: {key!r} would be a body code; write the status code as {key}"
+        elif isinstance(status_code, int) and status_code not in range(400, 600):
+            yield f"replies: {key!r} is no error; a 2xx goes by verdicts, states and success"
+        yield from _meaning("replies", key, outcome, or_none=isinstance(key, tuple))
+        if outcome in _ACCEPTANCES:
+            yield f"replies: {key!r} is an error, which cannot mean {outcome}"
+        elif key == _TOO_MANY_REQUESTS and outcome is not Outcome.RATE_LIMITED:
+            yield "replies: 429 means rate-limited (RFC 6585)"
+        elif key in adapter.repeatable and outcome is not Outcome.RATE_LIMITED:
+            yield f"replies: two rules for {key!r}, which is repeatable, too"
+
+
+def _verdicts(adapter: HttpAdapter) -> Iterator[str]:
+    if adapter.verdict is None and adapter.verdicts:
+        yield "verdict: is missing: the path at which the words of verdicts are"
+    if adapter.verdict is not None and not adapter.verdicts:
+        yield "verdicts: is missing: what the words at verdict mean"
+    for word, outcome in adapter.verdicts.items():
+        yield from _meaning("verdicts", word, outcome, or_none=False)
+        if adapter.verdict in adapter.state and word in adapter.states:
+            yield f"verdicts: two rules for {word!r}, which is one of states, too"
+
+
+def _success(adapter: HttpAdapter) -> Iterator[str]:
+    if not isinstance(adapter.accepted, Outcome) or adapter.accepted not in _ACCEPTANCES:
+        yield "accepted: must be Outcome.CANCELLED, or CANCELLING when the job ends later"
+    later = adapter.accepted is Outcome.CANCELLING and adapter.status is not None
+    if adapter.untyped_success and not later:
+        yield "untyped_success: goes with accepted=Outcome.CANCELLING, and with a status to read"
+    for name in ("receipt", "read_after", "gone_after_cancel"):
+        if getattr(adapter, name) and adapter.status is None:
+            yield f"{name}: needs status, to find out what became of the job"
+    for path, value in adapter.success.items():
+        if not path or not isinstance(value, str):
+            yield f"success: {path!r} must have a text as its value"
+
+
+def _codes(adapter: HttpAdapter) -> Iterator[str]:
+    for name, (right, what) in _CODES.items():
+        for code in getattr(adapter, name):
+            if code not in right:
+                yield f"{name}: {code!r} is not the status code of {what}"
+
+
+def _states(adapter: HttpAdapter) -> Iterator[str]:
+    told: Mapping[Any, object] = {
+        **adapter.states,
+        **{str(dict(override.where)): override.state for override in adapter.overrides},
+    }
+    for word, state in told.items():
+        if not isinstance(state, JobState) or state is JobState.UNKNOWN:
+            yield f"states: {word!r} is mapped to {state!r}; name a JobState, or leave it out"
+    wheres = [dict(override.where) for override in adapter.overrides]
+    if {} in wheres:
+        yield "overrides: one says nowhere to look"
+    if any(wheres.count(where) > 1 for where in wheres):
+        yield "overrides: two rules for the same words"
+    if adapter.status is not None and not adapter.states and adapter.find_state is None:
+        yield "states: none, so a status read could never be understood"
+    if adapter.progress is not None and len(adapter.progress) != 2:  # noqa: PLR2004 - a pair
+        yield "progress: must be two paths, of how much is done and of how much there is"
+    if adapter.id_pattern is not None:
+        try:
+            re.compile(adapter.id_pattern)
+        except re.error as error:
+            yield f"id_pattern: is no regular expression: {error}"
+
+
+def _destroying(adapter: HttpAdapter) -> Iterator[str]:
+    if adapter.destroys_finished and adapter.status is None:
+        yield "destroys_finished: needs status, to find out whether a job is finished"
+    if adapter.force_param is not None:
+        param = declared(adapter.params).get(adapter.force_param)
+        if param is None or not param.optional:
+            yield "force_param: must be one of params, and one that may be left out"
+        if not adapter.destroys_finished:
+            yield "force_param: goes with destroys_finished, for there is nothing else to force"
+
+
+def _meaning(field: str, key: object, outcome: object, *, or_none: bool) -> Iterator[str]:
+    if outcome is None and or_none:
+        return
+    if not isinstance(outcome, Outcome) or outcome is Outcome.UNKNOWN:
+        what = f"{field}: {key!r} is mapped to {outcome!r}, which settles nothing"
+        yield f"{what}; name another Outcome, or leave it out: then the status is read"
+
+
+_CHECKS = (
+    *(_texts, _variables, _url, _routes, _params, _headers),
+    *(_replies, _verdicts, _success, _codes, _states, _destroying),
+)

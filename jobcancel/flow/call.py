@@ -1,0 +1,229 @@
+"""One call's dealings: what it says to its driver, and what it keeps of time and tries.
+
+Both flows, cancelling and reading, are built on it; what they decide is in `flow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from attrs import define, evolve, field, frozen
+
+from jobcancel.adapter.protocol import Adapter, Endpoint, Reading, Request, Response
+from jobcancel.models import LARGEST_KEPT, Job
+from jobcancel.retry import Clock, Policy, requested_wait
+
+if TYPE_CHECKING:
+    from jobcancel.secret import Secret
+
+T = TypeVar("T")
+
+# Seconds; nearer than that to the deadline, a call does not try again.
+_SHORTEST_LAST_WAIT = 0.25
+
+
+@frozen(kw_only=True)
+class Send:
+    """Send `request` and send back what came: a `Response`, `NotSent` or `NoReply`.
+
+    Args:
+        request: what to send.
+        timeout: seconds for the whole exchange, from connecting to the last byte of the body.
+        call: `"cancel"` or `"status"`, for the log.
+        attempt: the number of this request among those of its kind, from 1, for the log.
+    """
+
+    request: Request
+    timeout: float
+    call: str
+    attempt: int
+
+
+@frozen
+class Pause:
+    """Wait so many seconds."""
+
+    seconds: float
+
+
+@frozen
+class NotSent:
+    """The request cannot have arrived: there was no connection to send it on."""
+
+    reason: str
+
+
+@frozen
+class NoReply:
+    """The request may have arrived, but no complete reply came back."""
+
+    reason: str
+
+
+class Stopped(Exception):
+    """Nothing more is to be sent; its text says why. It is thrown into a flow, which ends then."""
+
+
+Reply: TypeAlias = Response | NotSent | NoReply
+Flow: TypeAlias = Generator[Send | Pause, Any, T]
+
+
+def with_longest_wait(reading: Reading, reply: Response, wall: float) -> Reading:
+    """Return what a reply means, with the longer of the waits in its body and its headers.
+
+    Args:
+        reading: what its body says.
+        reply: the reply.
+        wall: seconds since the epoch.
+    """
+    wait = requested_wait(reply.status_code, reply.headers, wall)
+    if wait is None or (reading.retry_after is not None and wait <= reading.retry_after):
+        return reading
+    return evolve(reading, retry_after=wait)
+
+
+def readable(reading: Reading, response: Response, key: Secret) -> Reading:
+    """Return what a reply means as it may be told: without the key, nor a body that is too large.
+
+    A reply that is small enough to be kept was redacted when it came in.
+    """
+    if response.content is None or len(response.content) <= LARGEST_KEPT:
+        return reading
+
+    def redacted(text: str | None) -> str | None:
+        return None if text is None else key.redact_cut(text)
+
+    return evolve(
+        reading,
+        message=key.redact_cut(reading.message),
+        raw_state=redacted(reading.raw_state),
+        code=redacted(reading.code),
+        request_id=redacted(reading.request_id),
+        body=None,
+    )
+
+
+@define(eq=False)
+class Call:
+    """The progress of one call: what both kinds of flow keep and do.
+
+    Attributes:
+        reads: how many status reads were sent.
+        rests: how many times the call waited, for the back-off.
+        waited: for how many seconds it waited in all.
+        cancel_wait: the longest wait that replies to the cancel asked for since the last one, in
+            seconds.
+        status_wait: likewise of replies to the status read, which is limited by itself.
+    """
+
+    adapter: Adapter
+    job: Job
+    policy: Policy
+    endpoint: Endpoint
+    clock: Clock
+    started: float = field(init=False)
+    reads: int = field(init=False, default=0)
+    rests: int = field(init=False, default=0)
+    waited: float = field(init=False, default=0.0)
+    cancel_wait: float | None = field(init=False, default=None)
+    status_wait: float | None = field(init=False, default=None)
+
+    @started.default
+    def _now(self) -> float:
+        return self.clock.monotonic()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
+        return self.clock.monotonic() - self.started
+
+    @property
+    def requested_wait(self) -> float | None:
+        """The longest wait that the vendor asked for since the last one, in seconds."""
+        waits = [wait for wait in (self.cancel_wait, self.status_wait) if wait is not None]
+        return max(waits, default=None)
+
+    @property
+    def can_read(self) -> bool:
+        """Whether the vendor has a way to read a job."""
+        return self.adapter.status_request(self.job, self.endpoint) is not None
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        # Every wait counts, even under a clock that skips it, so that no call goes on forever.
+        return self.policy.deadline - max(self.elapsed, self.waited)
+
+    def in_time(self, wait: float = 0.0) -> bool:
+        """Whether a request can still be begun after `wait` seconds."""
+        return wait < self.left
+
+    def send(self, call: str, request: Request, attempt: int) -> Flow[Reply]:
+        """Send one request; arguments as for `Send`."""
+        # A request that is begun before the deadline gets its whole time: an answer on its
+        # way is worth more than punctuality.
+        timeout = min(self.policy.timeout, self.policy.deadline)
+        reply: Reply = yield Send(request=request, timeout=timeout, call=call, attempt=attempt)
+        return reply
+
+    def interpret(self, reply: Reply, read: Callable[[Job, Response], Reading]) -> Reading:
+        """Return what a reply means, a missing one included."""
+        if not isinstance(reply, Response):
+            return Reading(message=reply.reason)
+        reading = readable(read(self.job, reply), reply, self.endpoint.key)
+        reading = with_longest_wait(reading, reply, self.clock.wall())
+        if reading.astray:
+            reply.distrust()
+        return reading
+
+    def request_wait(self, reading: Reading) -> None:
+        """Keep the wait that a reply to the cancel asks for."""
+        self.cancel_wait = _longer(self.cancel_wait, reading.retry_after)
+
+    def read_status(self) -> Flow[Reading]:
+        """Read the job once."""
+        request = self.adapter.status_request(self.job, self.endpoint)
+        if request is None:
+            return Reading(message=f"{self.adapter.title} has no way to read a job", repeat=False)
+        self.reads += 1
+        reply = yield from self.send("status", request, self.reads)
+        reading = self.interpret(reply, self.adapter.read_status)
+        self.status_wait = _longer(self.status_wait, reading.retry_after)
+        return reading
+
+    def rest(self) -> Flow[bool]:
+        """Wait before any further request; return False if there is no time left for it."""
+        if not (yield from self._pause(self.requested_wait)):
+            return False
+        self.cancel_wait = self.status_wait = None
+        return self.in_time()
+
+    def rest_before_read(self) -> Flow[bool]:
+        """Wait before a status read, whatever replies to the cancel asked for; else as `rest`."""
+        if not (yield from self._pause(self.status_wait)):
+            return False
+        self.status_wait = None
+        return self.in_time()
+
+    def _pause(self, requested: float | None) -> Flow[bool]:
+        """Wait as long as requested, else by back-off; return False if that takes too long."""
+        # "Wait 0 seconds" is no permission to hammer.
+        wait = requested or self.policy.backoff(self.rests + 1, self.clock.random())
+        if not requested and not self.in_time(wait):
+            # Our own back-off may be cut short, so that the last try comes near the deadline.
+            wait = max(self.left / 2, _SHORTEST_LAST_WAIT)
+        if not self.in_time(wait):
+            return False
+        self.rests += 1
+        yield from self.pause(wait)
+        return True
+
+    def pause(self, seconds: float) -> Flow[None]:
+        """Wait so many seconds."""
+        self.waited += seconds
+        yield Pause(seconds)
+
+
+def _longer(wait: float | None, other: float | None) -> float | None:
+    return wait if other is None else max(wait or 0.0, other)

@@ -1,0 +1,253 @@
+"""The I/O: pumps a flow over a sync or an async HTTP client.
+
+It turns a `Send` into one exchange and whatever happens to it into what the flow understands;
+it decides nothing. Any client with httpx's interface will do, httpx2's included. How our own
+clients are made is in `transport`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from traceback import clear_frames
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from jobcancel import log
+from jobcancel._version import __version__
+from jobcancel.adapter.protocol import Response
+from jobcancel.flow.call import Flow, NoReply, NotSent, Pause, Reply, Send
+from jobcancel.transport.clients import errors_of
+from jobcancel.transport.pool import AsyncClients
+from jobcancel.transport.reply import Received
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jobcancel.models import Job
+    from jobcancel.retry import Clock
+    from jobcancel.transport.clients import AsyncHttpClient, Errors, HttpClient
+
+T = TypeVar("T")
+
+_LONGEST_REASON = 300
+_FIRST_FINAL = 200
+# How any client is to send: nothing of its own added, and the body left to us.
+_AS_IT_IS = {"stream": True, "auth": None, "follow_redirects": False}
+_HEADERS = {
+    "accept": "application/json",
+    "accept-encoding": "gzip",
+    "user-agent": f"jobcancel/{__version__}",
+}
+
+
+def run(flow: Flow[T], client: HttpClient, clock: Clock, job: Job) -> T:
+    """Pump `flow` over a sync client to its result.
+
+    Args:
+        flow: the decisions, such as `flow.cancel(...)`.
+        client: an httpx or httpx2 client.
+        clock: what waits.
+        job: what the call is about, for the log.
+    """
+    answer: Reply | None = None
+    while True:
+        try:
+            step = flow.send(answer)
+        except StopIteration as done:
+            return cast("T", done.value)
+        if isinstance(step, Pause):
+            clock.sleep(step.seconds)
+            answer = None
+        else:
+            began = clock.monotonic()
+            answer = _exchange(client, step)
+            log_exchange(job, step, answer, clock.monotonic() - began)
+
+
+async def arun(flow: Flow[T], client: AsyncHttpClient | AsyncClients, clock: Clock, job: Job) -> T:
+    """Pump `flow` over an async client to its result; arguments as for `run`."""
+    answer: Reply | None = None
+    while True:
+        try:
+            step = flow.send(answer)
+        except StopIteration as done:
+            return cast("T", done.value)
+        if isinstance(step, Pause):
+            await clock.asleep(step.seconds)
+            answer = None
+        else:
+            began = clock.monotonic()
+            answer = await aexchange(client, step)
+            log_exchange(job, step, answer, clock.monotonic() - began)
+
+
+def _exchange(client: HttpClient, send: Send) -> Reply:
+    errors = errors_of(client)
+    received, handled = Received(send.request), sys.exception()
+    try:
+        # The request has the key in it, so no local variable holds it.
+        reply = client.send(_build(client, send, send.timeout), **_AS_IT_IS)
+        try:
+            received.begin(reply)
+            if not reply.is_stream_consumed:
+                for chunk in reply.iter_raw():
+                    if not received.feed(chunk):
+                        break
+        finally:
+            reply.close()
+    except errors.failures as error:
+        return _fault(error, errors, send)
+    except BaseException as error:
+        _clear_locals(error, handled)
+        raise
+    return _whole(received)
+
+
+async def aexchange(client: AsyncHttpClient | AsyncClients, send: Send) -> Reply:
+    """Send one request and return what came of it."""
+    if not isinstance(client, AsyncClients):
+        return await _within(client, send, send.timeout)
+    began = time.monotonic()
+    leased = await client.take(send.timeout)
+    if leased is None:
+        return NotSent(f"no connection was free within {send.timeout:g} seconds")
+    try:
+        left = send.timeout - (time.monotonic() - began)
+        return await _within(leased, send, left)
+    finally:
+        client.give_back()
+
+
+async def _within(client: AsyncHttpClient, send: Send, seconds: float) -> Reply:
+    """Do one exchange in so many seconds."""
+    received = Received(send.request)
+    if errors_of(client).keeps_time:
+        return await _receive(client, send, seconds, received)
+    import anyio  # comes with httpx; works under asyncio and trio
+
+    with anyio.move_on_after(seconds) as scope:
+        return await _receive(client, send, seconds, received, scope.cancel)
+    if received.problem:
+        return received.response()
+    return NoReply(f"no complete reply within {send.timeout:g} seconds")
+
+
+async def _receive(
+    client: AsyncHttpClient,
+    send: Send,
+    seconds: float,
+    received: Received,
+    enough: Callable[[], None] | None = None,
+) -> Reply:
+    """Send, collect in `received` what comes, and return what came of it.
+
+    Args:
+        client: sends.
+        send: what.
+        seconds: what the client is told that it may take.
+        received: where the reply is collected.
+        enough: ends the exchange when the rest need not be read.
+    """
+    errors, handled = errors_of(client), sys.exception()
+    try:
+        reply = await client.send(_build(client, send, seconds), **_AS_IT_IS)
+        try:
+            received.begin(reply)
+            if not reply.is_stream_consumed:
+                async for chunk in reply.aiter_raw():
+                    if not received.feed(chunk):
+                        if enough is None:
+                            break
+                        # Not left half-way: httpx's asynchronous generators close their
+                        # connection in order only when something ends them.
+                        enough()
+        finally:
+            await reply.aclose()
+    except errors.failures as error:
+        return _fault(error, errors, send)
+    except BaseException as error:
+        _clear_locals(error, handled)
+        raise
+    return _whole(received)
+
+
+def _whole(received: Received) -> Reply:
+    """Return what was received, if it is a reply that ends a request."""
+    if received.status_code < _FIRST_FINAL:
+        return NoReply(f"HTTP {received.status_code}, which does not answer the request")
+    return received.response()
+
+
+def _clear_locals(error: BaseException, handled: BaseException | None) -> None:
+    """Forget the local variables of the libraries that an error came through.
+
+    They hold the request as it is sent, with the key; what reports errors shows them. The lines
+    that the error came through are still there.
+
+    Args:
+        error: what is raised.
+        handled: what the caller was handling before, which is none of ours.
+    """
+    errors: list[BaseException | None] = [error]
+    seen: set[BaseException | None] = {None, handled}
+    while errors:
+        if (each := errors.pop()) is not None and each not in seen:
+            seen.add(each)
+            clear_frames(each.__traceback__)
+            errors += [each.__cause__, each.__context__]
+            errors += each.exceptions if isinstance(each, BaseExceptionGroup) else ()
+
+
+def _build(client: HttpClient | AsyncHttpClient, send: Send, seconds: float) -> Any:  # noqa: ANN401 - httpx's or httpx2's
+    request = send.request
+    own = {"owner": request.key} if errors_of(client).separates_keys else {}
+    name, spell = request.credential.header, request.credential.spell
+    # The key is spelled out in this expression only, so that no traceback's locals show it.
+    return client.build_request(
+        request.method,
+        request.url,
+        content=request.content,
+        headers={
+            **_HEADERS,
+            **request.headers,
+            name: spell(request.key.reveal()),
+        },
+        timeout=seconds,
+        **own,
+    )
+
+
+def _fault(error: Exception, errors: Errors, send: Send) -> NotSent | NoReply:
+    what = send.request.key.redact(_reason(error))[:_LONGEST_REASON]
+    if isinstance(error, errors.never_sent):
+        return NotSent(f"could not connect ({what})")
+    if isinstance(error, errors.timeouts):
+        return NoReply(f"no complete reply within {send.timeout:g} seconds ({what})")
+    return NoReply(f"the connection broke before the reply was complete ({what})")
+
+
+def _reason(error: BaseException) -> str:
+    """Return what the error says, or what caused it when it says nothing."""
+    kind = type(error).__name__
+    while not str(error) and (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return f"{kind}: {error}".removesuffix(": ")
+
+
+def log_exchange(job: Job, send: Send, answer: Reply, seconds: float) -> None:
+    """Log one request and what came of it."""
+    if not log.is_wanted(logging.DEBUG):
+        return
+    log.emit(
+        logging.DEBUG,
+        f"{send.call}.sent",
+        provider=job.provider,
+        job_id=job.job_id,
+        attempt=send.attempt,
+        method=send.request.method,
+        url=send.request.url,
+        status_code=answer.status_code if isinstance(answer, Response) else None,
+        fault=None if isinstance(answer, Response) else answer.reason,
+        seconds=round(seconds, 4),
+    )

@@ -1,0 +1,210 @@
+"""Databricks: job runs and SQL statements. A cancel answers with a receipt, `{}`.
+
+Sources: the vendor's Python SDK databricks-sdk 0.162.0 (addresses, the workspace header, states,
+errors, and how an unknown run reads: as a 400 whose message says so) and its page on cancelling a
+statement. A run has its state twice: in `status`, and in `state`, which is deprecated. That
+cancelling a finished run does nothing is from an older text of the API; how a finished statement
+answers is not documented. That a wrong token is refused with 403 is from logs that users of the
+vendor's other SDKs have published.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve
+
+from jobcancel.adapter import BEARER, HttpAdapter, Override, Param, Route
+from jobcancel.adapter.paths import pick, pick_text
+from jobcancel.models import JobState, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobcancel.adapter import Response
+
+# Both wordings are those that the SDK knows; what it finds between them are ids.
+_NO_RUN = re.compile(r"Run \S{1,64} does not exist|Run: \S{1,64} in job: \S{1,64} doesn't exist")
+
+# Of AWS, Azure and GCP, and of their clouds for governments and for China, as in the SDK.
+_HOSTS = (
+    *("*.cloud.databricks.com", "*.cloud.databricks.us", "*.cloud.databricks.mil"),
+    *("*.azuredatabricks.net", "*.databricks.azure.us", "*.databricks.azure.cn"),
+    "*.gcp.databricks.com",
+)
+
+# Why a run ended whose `status` is TERMINATED; there may be further codes in future.
+_CODES = {
+    "SUCCESS": JobState.SUCCEEDED,
+    "SUCCESS_WITH_FAILURES": JobState.SUCCEEDED,
+    "USER_CANCELED": JobState.CANCELLED,
+    # By the platform, "for example, if the maximum run duration was exceeded".
+    "CANCELED": JobState.EXPIRED,
+    **dict.fromkeys(
+        (
+            *("BREAKING_CHANGE", "BUDGET_POLICY_LIMIT_EXCEEDED", "CLOUD_FAILURE", "CLUSTER_ERROR"),
+            *("CLUSTER_REQUEST_LIMIT_EXCEEDED", "DISABLED", "DRIVER_ERROR", "FEATURE_DISABLED"),
+            *("INTERNAL_ERROR", "INVALID_CLUSTER_REQUEST", "INVALID_RUN_CONFIGURATION"),
+            *("LIBRARY_INSTALLATION_ERROR", "MAX_CONCURRENT_RUNS_EXCEEDED"),
+            *("MAX_JOB_QUEUE_SIZE_EXCEEDED", "MAX_SPARK_CONTEXTS_EXCEEDED"),
+            *("REPOSITORY_CHECKOUT_FAILED", "RESOURCE_NOT_FOUND", "RUN_EXECUTION_ERROR", "SKIPPED"),
+            *("STORAGE_ACCESS_ERROR", "UNAUTHORIZED_ERROR", "WORKSPACE_RUN_LIMIT_EXCEEDED"),
+        ),
+        JobState.FAILED,
+    ),
+}
+# How a run ended whose `state` is TERMINATED. Those that were never begun read as SKIPPED does.
+_RESULTS = {
+    "SUCCESS": JobState.SUCCEEDED,
+    "SUCCESS_WITH_FAILURES": JobState.SUCCEEDED,
+    "FAILED": JobState.FAILED,
+    "UPSTREAM_FAILED": JobState.FAILED,
+    "MAXIMUM_CONCURRENT_RUNS_REACHED": JobState.FAILED,
+    "EXCLUDED": JobState.FAILED,
+    "DISABLED": JobState.FAILED,
+    "TIMEDOUT": JobState.EXPIRED,
+    "CANCELED": JobState.CANCELLED,
+    "UPSTREAM_CANCELED": JobState.CANCELLED,
+}
+
+
+_STATES = {
+    "QUEUED": JobState.PENDING,
+    "PENDING": JobState.PENDING,
+    "BLOCKED": JobState.PENDING,
+    "WAITING": JobState.PENDING,
+    "WAITING_FOR_RETRY": JobState.PENDING,
+    "RUNNING": JobState.RUNNING,
+    # Its work is over or being cancelled, and only its result will say which.
+    "TERMINATING": JobState.RUNNING,
+    "SKIPPED": JobState.FAILED,
+    "INTERNAL_ERROR": JobState.FAILED,
+}
+
+
+def _goes_on(body: Mapping[str, Any]) -> JobState | None:
+    """A `status` of a run that goes on comes before whatever the deprecated `state` says."""
+    word = pick(body, ["status.state"])
+    return _STATES.get(word) if isinstance(word, str) else None
+
+
+def _wrong_token(response: Response) -> Outcome | None:
+    """403 saying that the access token is invalid is unauthorized."""
+    wrong = pick(response.body or {}, ["message"]) == "Invalid access token."
+    return Outcome.UNAUTHORIZED if wrong and response.status_code == HTTPStatus.FORBIDDEN else None
+
+
+def _no_such_run(response: Response) -> Outcome | None:
+    """400 saying that the run does not exist is not-found, 403 of a wrong token unauthorized."""
+    said = pick_text(response.body or {}, ["message"])
+    code = pick(response.body or {}, ["error_code"])
+    refused = (response.status_code, code) == (400, "INVALID_PARAMETER_VALUE")
+    unknown = refused and _NO_RUN.search(said)
+    return Outcome.NOT_FOUND if unknown else _wrong_token(response)
+
+
+DATABRICKS_RUN = HttpAdapter(
+    name="databricks-run",
+    title="Databricks job run",
+    docs="docs.databricks.com, REST API, jobs, cancel a run",
+    family="data",
+    notes=(
+        "A cancel is acknowledged and carried out later: `verify` waits for it. A finished run is "
+        "acknowledged in the same way, so the run is read once after that. One that the platform "
+        "cancelled, such as after its maximum duration, has expired: only `USER_CANCELED` is "
+        "`cancelled`. The workspace is `host`, or the base URL; DATABRICKS_HOST must be a URL "
+        "here, with https://."
+    ),
+    # Where
+    default_url="https://{host}",
+    key_env="DATABRICKS_TOKEN",
+    url_env="DATABRICKS_HOST",
+    credential=BEARER,
+    # What to send
+    headers={"x-databricks-workspace-id": "{workspace_id}"},
+    params={
+        "host": Param(
+            "the host of the workspace, such as `dbc-a1b2345c-d6e7.cloud.databricks.com`",
+            optional=True,
+            hosts=_HOSTS,
+        ),
+        "workspace_id": Param(
+            "the workspace, where the host is for several",
+            optional=True,
+            env="DATABRICKS_WORKSPACE_ID",
+        ),
+    },
+    cancel=Route("POST", "/api/2.2/jobs/runs/cancel", body={"run_id": "{id:int}"}),
+    status=Route("GET", "/api/2.2/jobs/runs/get", query={"run_id": "{id}"}),
+    # What a reply means
+    accepted=Outcome.CANCELLING,
+    empty_success=frozenset({200}),
+    read_after=True,
+    replies={
+        "RESOURCE_DOES_NOT_EXIST": Outcome.NOT_FOUND,
+        "PERMISSION_DENIED": Outcome.FORBIDDEN,
+        "REQUEST_LIMIT_EXCEEDED": Outcome.RATE_LIMITED,
+        "RESOURCE_EXHAUSTED": Outcome.RATE_LIMITED,
+        401: Outcome.UNAUTHORIZED,
+        403: Outcome.FORBIDDEN,
+        404: Outcome.NOT_FOUND,
+        429: Outcome.RATE_LIMITED,
+    },
+    find_outcome=_no_such_run,
+    states=_STATES,
+    find_state=_goes_on,
+    overrides=(
+        *(
+            Override(
+                where={"status.state": "TERMINATED", "status.termination_details.code": code},
+                state=state,
+            )
+            for code, state in _CODES.items()
+        ),
+        *(
+            Override(
+                where={"state.life_cycle_state": "TERMINATED", "state.result_state": result},
+                state=state,
+            )
+            for result, state in _RESULTS.items()
+        ),
+    ),
+    # Where in a body
+    state=("status.state", "state.life_cycle_state"),
+    job_id="run_id",
+    message=("message", "error", "status.termination_details.message", "state.state_message"),
+    code=("error_code",),
+)
+
+DATABRICKS_STATEMENT = evolve(
+    DATABRICKS_RUN,
+    name="databricks-statement",
+    title="Databricks SQL statement",
+    docs="docs.databricks.com, REST API, statement execution, cancel",
+    notes=(
+        "A cancel is acknowledged and carried out later: `verify` waits for it. How a finished "
+        "statement answers is not documented; as it may be acknowledged in the same way, the "
+        "statement is read once after that. The workspace is `host`, or the base URL; "
+        "DATABRICKS_HOST must be a URL here, with https://."
+    ),
+    shares="databricks-run",
+    cancel=Route("POST", "/api/2.0/sql/statements/{id}/cancel", body={}),
+    status=Route("GET", "/api/2.0/sql/statements/{id}"),
+    find_outcome=_wrong_token,
+    states={
+        "PENDING": JobState.PENDING,
+        "RUNNING": JobState.RUNNING,
+        "SUCCEEDED": JobState.SUCCEEDED,
+        "FAILED": JobState.FAILED,
+        "CANCELED": JobState.CANCELLED,
+        # It succeeded, and its result can no longer be fetched.
+        "CLOSED": JobState.SUCCEEDED,
+    },
+    find_state=None,
+    overrides=(),
+    state="status.state",
+    job_id="statement_id",
+    message=("message", "error", "status.error.message"),
+)
