@@ -13,9 +13,9 @@ from jobcancel._lazy import lazily
 from jobcancel._version import __version__
 
 if TYPE_CHECKING:
+    from jobcancel.adapter.declaration import Override
     from jobcancel.adapter.http import HttpAdapter
     from jobcancel.adapter.protocol import Adapter, Credential
-    from jobcancel.adapter.replies import Override
     from jobcancel.adapter.routes import Param, Route
     from jobcancel.api import acancel, acancel_many, astatus, cancel, cancel_many, status
     from jobcancel.client import AsyncCanceller, Canceller

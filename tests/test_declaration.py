@@ -10,7 +10,7 @@ from attrs import evolve
 
 from jobcancel import ConfigurationError, HttpAdapter, JobState, Outcome
 from jobcancel.adapter import Credential, Param, Route
-from jobcancel.adapter.replies import ANY, Override
+from jobcancel.adapter.declaration import ANY, Override
 from jobcancel.models import Job
 from tests.hand import reply
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobcancel.adapter.paths import pick, refuse_segment, segment
+from jobcancel.adapter.body import pick
+from jobcancel.adapter.routes import refuse_segment, segment
 
 
 @given(st.text(alphabet=st.characters()))

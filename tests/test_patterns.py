@@ -20,7 +20,7 @@ import pytest
 import jobcancel
 from jobcancel import get_adapter, providers
 from jobcancel.adapter import Response
-from jobcancel.adapter.fields import Said
+from jobcancel.adapter.body import Fields
 from jobcancel.models import Job
 from jobcancel.retry import requested_wait
 
@@ -159,7 +159,7 @@ def test_no_reader_of_headers_backtracks(header: str, pump: str) -> None:
 @pytest.mark.parametrize("pump", [*WORDS, "1" * 12 + ".", " 1" * 12])
 def test_no_reader_of_fields_backtracks(pump: str) -> None:
     def read(text: str) -> None:
-        Said(state=text, message=text, code=text, request_id=text, job_id=text, retry_after=text)
+        Fields(state=text, message=text, code=text, request_id=text, job_id=text, retry_after=text)
 
     assert MOST_GROWTH > growth(read, pump, "", "!")
 

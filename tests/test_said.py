@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobcancel.adapter.fields import Said
+from jobcancel.adapter.body import Fields
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -23,18 +23,18 @@ FIELDS = [
 
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON))
 def test_fields_of_any_type_are_read_without_raising(fields: dict[str, Any]) -> None:
-    read = Said(**fields)
+    read = Fields(**fields)
     assert all(isinstance(value, str) for value in (read.state, read.code) if value is not None)
 
 
 def test_fields_of_the_wrong_type_count_as_missing() -> None:
     wrong = {name: [1] for name in FIELDS}
-    assert Said() == Said(**wrong)
+    assert Fields() == Fields(**wrong)
 
 
 def test_numbers_are_codes_and_ids_but_never_states_or_messages() -> None:
     fields = {"state": 404, "message": 1, "code": 404, "request_id": 7, "job_id": 12}
-    assert Said(code="404", request_id="7", job_id="12") == Said(**fields)
+    assert Fields(code="404", request_id="7", job_id="12") == Fields(**fields)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,10 @@ def test_numbers_are_codes_and_ids_but_never_states_or_messages() -> None:
     ],
 )
 def test_a_wait_is_a_number_or_a_duration_in_seconds(told: object, seconds: float | None) -> None:
-    assert seconds == Said(retry_after=told).retry_after
+    assert seconds == Fields(retry_after=told).retry_after
 
 
 def test_counts_are_whole_numbers_from_zero() -> None:
-    read = Said(done=0, total=-1)
+    read = Fields(done=0, total=-1)
     assert (0, None) == (read.done, read.total)
-    assert Said() == Said(done=True, total=1.5)
+    assert Fields() == Fields(done=True, total=1.5)

@@ -1,5 +1,6 @@
 """What a vendor is: an adapter says what to send and what a reply means, and does no I/O."""
 
+from jobcancel.adapter.declaration import Override
 from jobcancel.adapter.http import HttpAdapter
 from jobcancel.adapter.protocol import (
     BASIC,
@@ -11,7 +12,6 @@ from jobcancel.adapter.protocol import (
     Request,
     Response,
 )
-from jobcancel.adapter.replies import Override
 from jobcancel.adapter.routes import Param, Route
 
 __all__ = [

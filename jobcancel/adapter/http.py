@@ -1,6 +1,6 @@
-"""`HttpAdapter`: an adapter declared by tables, which covers nearly every vendor.
+"""`HttpAdapter`: an adapter made of tables, which covers nearly every vendor.
 
-Here is what it declares, and what is sent; how replies are read is in `replies`.
+It builds the requests. Its fields are in `declaration`; how replies are read is in `replies`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, field, frozen
 
-from jobcancel.adapter.protocol import BEARER, Credential, Endpoint, Request
-from jobcancel.adapter.replies import Replies
+from jobcancel.adapter import replies
+from jobcancel.adapter.declaration import Declaration
+from jobcancel.adapter.protocol import Endpoint, Request
 from jobcancel.adapter.routes import (
     Param,
     Part,
@@ -24,8 +25,8 @@ from jobcancel.adapter.routes import (
     refuse,
     text,
 )
+from jobcancel.adapter.validation import check
 from jobcancel.errors import ConfigurationError
-from jobcancel.models import Outcome
 
 if TYPE_CHECKING:
     from jobcancel.adapter.protocol import Reading, Response
@@ -33,103 +34,13 @@ if TYPE_CHECKING:
 
 
 @frozen(kw_only=True)
-class HttpAdapter(Replies):
-    """A vendor as a declaration; a mistake in it is found when it is made.
-
-    Args:
-        name: the provider's name, in lower case with dashes.
-        title: what the vendor calls the service.
-        docs: where the vendor describes cancelling.
-        family: what kind of service it is, for lists of providers.
-        notes: facts that a user should know, such as what stays billed.
-        deprecated: what to use instead, when the provider should no longer be used.
-        default_url: base URL when none is given; a param may be a part of its host.
-        key_env: environment variable that holds the API key.
-        other_key_envs: further ones that are looked at after it.
-        url_env: environment variable that holds the base URL.
-        other_url_envs: further ones that are looked at after it, each with the path at the end of
-            its URL that the routes have, too, such as `{"ACME_URL": "/api/v1"}`; mostly `""`.
-        shares: provider whose configured key and base URL also serve this one.
-        credential: how the vendor wants the key.
-        headers: further headers, such as the version of the API; with `{param}` in it, templates.
-            One whose optional param is missing is left out.
-        params: what a job needs besides its id: name -> what it is, or a `Param`.
-        cancel: route of the cancel request.
-        status: route of the status request, or None when the vendor has none.
-        id_prefix: what ids may begin with or not; it is left out of the address.
-        id_pattern: regular expression that every id of the vendor matches in full. Others are
-            `invalid` and not sent, so it must be documented to be so for good.
-        idempotency_header: header whose value makes the vendor apply a repeated request once.
-        destroys_finished: whether the cancel request destroys a finished job's output; the
-            status is then read first.
-        force_param: an optional param that is "yes" where the cancel is to be sent all the same
-            without reading first. It is sent nowhere.
-        accepted: what the documented success means: `CANCELLED`, or `CANCELLING` when the job
-            only ends later.
-        success: what a documented success says without a state: path -> exact value.
-        receipt: whether a success that names a final state only says what was asked for: it
-            is an acceptance, and `verify` reads the job.
-        read_after: whether a documented success is no sign that the job had not ended before, as
-            where a finished job has the same reply, or may have: the job is then read once.
-        empty_success: status codes of documented successes whose body is empty, or `{}`.
-        untyped_success: status codes of documented successes whose body is not documented: any
-            JSON, or nothing. They are accepted, and the job is read once to find out more.
-        empty_errors: status codes of documented refusals whose body is empty, or `{}`. Any other
-            4xx must be a JSON object with one of the fields in which the vendor puts a `message` or
-            a `code`; else it is not the vendor's own, but perhaps a proxy's, and settles nothing.
-        gone_after_cancel: whether a cancelled job cannot be found any more: of a job that was seen
-            before, and that a cancel was sent for, a `NOT_FOUND` then means that it is cancelled.
-        verdict: path of a word (or true, or false) that says what became of the cancel.
-        verdicts: what each such word means, whatever the status code. After `REFUSED`, which
-            says that the job runs on, its status is read.
-        replies: what an error reply means, by `(status code, body code)`, body code or status
-            code, the most specific first. `(422, "*")` is for any body code. What is not in the
-            table is unsettled, and so is a pair that is None.
-        repeatable: status codes after which the request may be sent again.
-        states: the vendor's words for a job's state. A word not in it is `unknown`.
-        overrides: states that a word alone does not tell, looked at before `states`.
-        find_state: a pure function for what the tables cannot say of a state: of a body to a
-            state, or None to go by the tables.
-        find_outcome: likewise of a reply to a cancel: to an outcome, to the final state that a
-            refusal gives as its reason, or None. A refusal that it finds in an error counts for a
-            status read, too.
-        state: path of the state word in a body, or several, the first found counts. A word of
-            `verdicts` there is no state.
-        job_id: likewise of the job's id; a reply about another job settles nothing.
-        message: paths of the vendor's message, the first found counts.
-        code: paths of the vendor's error code.
-        retryable: path of the vendor's flag that an error may be tried again.
-        retry_after: paths of the seconds that the vendor asks to wait, beside its headers: a
-            number, or a text with one such as `"1.5s"` in it.
-        request_id: paths of the vendor's request id; its header comes first.
-        request_id_header: that header.
-        progress: paths of how much is done, and of how much there is.
+class HttpAdapter(Declaration):
+    """A vendor as tables: its fields are those of `Declaration`.
 
     Raises:
         ConfigurationError: the declaration cannot be right; the message names the field.
     """
 
-    name: str
-    title: str
-    docs: str
-    family: str = "other"
-    notes: str = ""
-    deprecated: str | None = None
-    default_url: str
-    key_env: str
-    other_key_envs: tuple[str, ...] = ()
-    url_env: str
-    other_url_envs: Mapping[str, str] = field(factory=dict)
-    shares: str | None = None
-    credential: Credential = BEARER
-    headers: Mapping[str, str] = field(factory=dict)
-    params: Mapping[str, str | Param] = field(factory=dict)
-    cancel: Route
-    status: Route | None = None
-    id_pattern: str | None = None
-    idempotency_header: str | None = None
-    destroys_finished: bool = False
-    force_param: str | None = None
     _templates: Mapping[str, tuple[Part, ...]] = field(init=False, repr=False, eq=False)
     _kinds: Mapping[str, set[str]] = field(init=False, repr=False, eq=False)
 
@@ -155,8 +66,6 @@ class HttpAdapter(Replies):
         return kinds
 
     def __attrs_post_init__(self) -> None:
-        from jobcancel.adapter.validation import check  # only where there is something to check
-
         check(self)
 
     # What to send
@@ -223,9 +132,8 @@ class HttpAdapter(Replies):
 
     def read_cancel(self, job: Job, response: Response) -> Reading:
         """Return what a reply to the cancel request means."""
-        reading = super().read_cancel(job, response)
-        forced = self.destroys_finished and not self.must_read_first(job)
-        if forced and reading.outcome is Outcome.CANCELLED and not reading.final:
-            # Nobody looked before: the job may have been finished, and its output is gone.
-            return evolve(reading, outcome=Outcome.CANCELLING)
-        return reading
+        return replies.read_cancel(self, job, response)
+
+    def read_status(self, job: Job, response: Response) -> Reading:
+        """Return what a reply to the status request means."""
+        return replies.read_status(self, job, response)

@@ -12,13 +12,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 from urllib.parse import quote
 
 from attrs import field, frozen
 
-from jobcancel.adapter.paths import refuse_segment, segment
 from jobcancel.errors import ConfigurationError
 
 KINDS = ("segment", "path", "int")
@@ -27,6 +27,10 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NUMBER = re.compile(r"[0-9]{1,20}")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _NAME = re.compile(r"([a-z][a-z0-9_]*)(?::([a-z]+))?")
+# RFC 9110, section 4.1: recipients should support at least 8,000 octets of URI.
+_LONGEST_SEGMENT = 7000
+# Characters; one takes twelve octets at the most, percent-encoded from four of UTF-8.
+_SURELY_SHORT = _LONGEST_SEGMENT // 12
 
 
 @frozen
@@ -226,3 +230,37 @@ def refuse(what: str, value: str, kinds: Iterable[str]) -> str | None:
     if refused is None and "header" in kinds and not _VISIBLE.fullmatch(value):
         return f"the {what} has characters that no header can have; pass what the vendor gave"
     return refused
+
+
+def segment(value: str) -> str:
+    """Return `value` percent-encoded into exactly one path segment (RFC 3986, section 3.3).
+
+    Example:
+        >>> segment("a b/ü")
+        'a%20b%2F%C3%BC'
+    """
+    return quote(value, safe="")
+
+
+def refuse_segment(what: str, value: str) -> str | None:
+    """Return why `value` cannot be one path segment, or None when it can.
+
+    Args:
+        what: what it is, for the message, such as `"job id"`.
+        value: any string.
+
+    Example:
+        >>> refuse_segment("job id", "..")
+        "the job id is '..', which would change the path; pass the id that the vendor gave"
+    """
+    if not value.strip():
+        problem = "is empty" if not value else "is blank"
+    elif value in {".", ".."}:
+        problem = f"is {value!r}, which would change the path"
+    elif not value.isprintable() and any(unicodedata.category(c) in {"Cc", "Cs"} for c in value):
+        problem = "has a control character or a lone surrogate in it"
+    elif len(value) > _SURELY_SHORT and len(segment(value)) > _LONGEST_SEGMENT:
+        problem = f"is too long for a URL ({len(value)} characters)"
+    else:
+        return None
+    return f"the {what} {problem}; pass the id that the vendor gave"

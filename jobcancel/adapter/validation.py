@@ -19,7 +19,7 @@ from jobcancel.models import JobState, Outcome
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobcancel.adapter.http import HttpAdapter
+    from jobcancel.adapter.declaration import Declaration
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -42,7 +42,7 @@ _CODES = {
 _PATHS = ("state", "job_id", "message", "code", "retry_after", "request_id")
 
 
-def check(adapter: HttpAdapter) -> None:
+def check(adapter: Declaration) -> None:
     """Look for mistakes in a declaration.
 
     Raises:
@@ -53,7 +53,7 @@ def check(adapter: HttpAdapter) -> None:
         raise ConfigurationError(f"HttpAdapter {adapter.name!r}: {'; '.join(problems)}")
 
 
-def _types(adapter: HttpAdapter) -> Iterator[str]:
+def _types(adapter: Declaration) -> Iterator[str]:
     """Find what is of a type that the other checks could not look at."""
     for name in _PATHS:
         paths = getattr(adapter, name)
@@ -76,7 +76,7 @@ def _types(adapter: HttpAdapter) -> Iterator[str]:
     yield from _address_types(adapter)
 
 
-def _address_types(adapter: HttpAdapter) -> Iterator[str]:
+def _address_types(adapter: Declaration) -> Iterator[str]:
     others = adapter.other_url_envs
     if not isinstance(others, Mapping) or not all(
         isinstance(text, str) for item in others.items() for text in item
@@ -84,7 +84,7 @@ def _address_types(adapter: HttpAdapter) -> Iterator[str]:
         yield "other_url_envs: must be a mapping of variables to paths, such as {'ACME_URL': ''}"
 
 
-def _texts(adapter: HttpAdapter) -> Iterator[str]:
+def _texts(adapter: Declaration) -> Iterator[str]:
     if not _NAME.fullmatch(adapter.name):
         yield "name: must be lower-case words with dashes between, such as 'acme-batch'"
     for name in ("title", "docs", "family"):
@@ -92,7 +92,7 @@ def _texts(adapter: HttpAdapter) -> Iterator[str]:
             yield f"{name}: must not be empty"
 
 
-def _variables(adapter: HttpAdapter) -> Iterator[str]:
+def _variables(adapter: Declaration) -> Iterator[str]:
     keys = {adapter.key_env, *adapter.other_key_envs}
     urls = {adapter.url_env, *adapter.other_url_envs}
     named = [("key_env", adapter.key_env), ("url_env", adapter.url_env)]
@@ -115,7 +115,7 @@ def _variables(adapter: HttpAdapter) -> Iterator[str]:
             yield f"other_url_envs: the routes do not begin with {path!r}, the end of {variable}"
 
 
-def _param_variable(adapter: HttpAdapter, name: str, *, taken: bool) -> Iterator[str]:
+def _param_variable(adapter: Declaration, name: str, *, taken: bool) -> Iterator[str]:
     """Find what is wrong with a param that has a variable."""
     if taken:
         yield f"params: {name!r} is of the variable of the key or of the base URL"
@@ -125,7 +125,7 @@ def _param_variable(adapter: HttpAdapter, name: str, *, taken: bool) -> Iterator
         yield f"params: {name!r} is to be asked for by each call, and has no variable"
 
 
-def _params(adapter: HttpAdapter) -> Iterator[str]:
+def _params(adapter: Declaration) -> Iterator[str]:
     used = {*_names(adapter.default_url), adapter.force_param}
     used.update(*map(_names, adapter.headers.values()))
     for route in (adapter.cancel, adapter.status):
@@ -162,7 +162,7 @@ def _is_host(host: object) -> bool:
     return isinstance(host, str) and _HOST.fullmatch(host) is not None
 
 
-def _url(adapter: HttpAdapter) -> Iterator[str]:
+def _url(adapter: Declaration) -> Iterator[str]:
     try:
         parse(adapter.default_url)
     except ConfigurationError as error:
@@ -179,7 +179,7 @@ def _names(url: str) -> list[str]:
     return re.findall(r"\{(\w+)", url)
 
 
-def _routes(adapter: HttpAdapter) -> Iterator[str]:
+def _routes(adapter: Declaration) -> Iterator[str]:
     for name, route in (("cancel", adapter.cancel), ("status", adapter.status)):
         if isinstance(route, Route):
             yield from (f"{name}: {problem}" for problem in _route(adapter, route))
@@ -187,7 +187,7 @@ def _routes(adapter: HttpAdapter) -> Iterator[str]:
             yield f"{name}: must be a Route, such as Route('DELETE', '/job/{{id}}')"
 
 
-def _route(adapter: HttpAdapter, route: Route) -> Iterator[str]:
+def _route(adapter: Declaration, route: Route) -> Iterator[str]:
     if route.method not in _METHODS:
         yield f"the method {route.method!r} is none of {', '.join(_METHODS)}"
     if not _PATH.fullmatch(route.path) or {".", ".."} & set(route.path.split("/")):
@@ -204,7 +204,7 @@ def _route(adapter: HttpAdapter, route: Route) -> Iterator[str]:
             yield f"{place.name!r} may be left out, which works in a query or header only"
 
 
-def _headers(adapter: HttpAdapter) -> Iterator[str]:
+def _headers(adapter: Declaration) -> Iterator[str]:
     own = {"credential": adapter.credential.header}
     if adapter.idempotency_header is not None:
         own["idempotency_header"] = adapter.idempotency_header
@@ -231,7 +231,7 @@ def _headers(adapter: HttpAdapter) -> Iterator[str]:
             yield f"headers: {{{name}}} in {header!r} is not one of params"
 
 
-def _replies(adapter: HttpAdapter) -> Iterator[str]:
+def _replies(adapter: Declaration) -> Iterator[str]:
     for key, outcome in adapter.replies.items():
         status_code = key[0] if isinstance(key, tuple) else key
         if isinstance(key, tuple) and [*map(type, key)] != [int, str]:
@@ -249,7 +249,7 @@ def _replies(adapter: HttpAdapter) -> Iterator[str]:
             yield f"replies: two rules for {key!r}, which is repeatable, too"
 
 
-def _verdicts(adapter: HttpAdapter) -> Iterator[str]:
+def _verdicts(adapter: Declaration) -> Iterator[str]:
     if adapter.verdict is None and adapter.verdicts:
         yield "verdict: is missing: the path at which the words of verdicts are"
     if adapter.verdict is not None and not adapter.verdicts:
@@ -260,7 +260,7 @@ def _verdicts(adapter: HttpAdapter) -> Iterator[str]:
             yield f"verdicts: two rules for {word!r}, which is one of states, too"
 
 
-def _success(adapter: HttpAdapter) -> Iterator[str]:
+def _success(adapter: Declaration) -> Iterator[str]:
     if not isinstance(adapter.accepted, Outcome) or adapter.accepted not in _ACCEPTANCES:
         yield "accepted: must be Outcome.CANCELLED, or CANCELLING when the job ends later"
     later = adapter.accepted is Outcome.CANCELLING and adapter.status is not None
@@ -274,14 +274,14 @@ def _success(adapter: HttpAdapter) -> Iterator[str]:
             yield f"success: {path!r} must have a text as its value"
 
 
-def _codes(adapter: HttpAdapter) -> Iterator[str]:
+def _codes(adapter: Declaration) -> Iterator[str]:
     for name, (right, what) in _CODES.items():
         for code in getattr(adapter, name):
             if code not in right:
                 yield f"{name}: {code!r} is not the status code of {what}"
 
 
-def _states(adapter: HttpAdapter) -> Iterator[str]:
+def _states(adapter: Declaration) -> Iterator[str]:
     told: Mapping[Any, object] = {
         **adapter.states,
         **{str(dict(override.where)): override.state for override in adapter.overrides},
@@ -305,7 +305,7 @@ def _states(adapter: HttpAdapter) -> Iterator[str]:
             yield f"id_pattern: is no regular expression: {error}"
 
 
-def _destroying(adapter: HttpAdapter) -> Iterator[str]:
+def _destroying(adapter: Declaration) -> Iterator[str]:
     if adapter.destroys_finished and adapter.status is None:
         yield "destroys_finished: needs status, to find out whether a job is finished"
     if adapter.force_param is not None:

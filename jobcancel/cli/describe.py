@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from jobcancel import BrokenAdapter, HttpAdapter, Outcome, get_adapter
-from jobcancel.adapter.replies import ANY
+from jobcancel.adapter.declaration import ANY
 from jobcancel.adapter.routes import declared
 from jobcancel.registry import BUILT_IN
 

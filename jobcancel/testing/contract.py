@@ -10,6 +10,7 @@ import copy
 from typing import TYPE_CHECKING, ClassVar
 
 from jobcancel.adapter import Adapter, Endpoint, HttpAdapter, Reading, Request, Response
+from jobcancel.adapter.replies import is_untyped
 from jobcancel.adapter.routes import declared
 from jobcancel.models import Job, JobState, Outcome
 from jobcancel.secret import Secret
@@ -331,7 +332,7 @@ class AdapterContract:
         return self.adapter.read_status(self._job(), response)
 
     def _is_untyped(self, response: Response) -> bool:
-        return isinstance(self.adapter, HttpAdapter) and self.adapter.is_untyped(response)
+        return isinstance(self.adapter, HttpAdapter) and is_untyped(self.adapter, response)
 
     def _vendor(
         self, *faults: Fault, state: JobState = JobState.RUNNING, for_ever: bool = False

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING
 
 from jobcancel.adapter import BEARER, HttpAdapter, Route
-from jobcancel.adapter.paths import pick_text
+from jobcancel.adapter.body import pick_text
 from jobcancel.models import JobState, Outcome
 
 if TYPE_CHECKING:

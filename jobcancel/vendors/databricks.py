@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve
 
 from jobcancel.adapter import BEARER, HttpAdapter, Override, Param, Route
-from jobcancel.adapter.paths import pick, pick_text
+from jobcancel.adapter.body import pick, pick_text
 from jobcancel.models import JobState, Outcome
 
 if TYPE_CHECKING:

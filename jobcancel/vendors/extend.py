@@ -13,7 +13,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from jobcancel.adapter import BEARER, HttpAdapter, Param, Route
-from jobcancel.adapter.replies import ANY, Override
+from jobcancel.adapter.declaration import ANY, Override
 from jobcancel.models import JobState, Outcome
 
 EXTEND_EXTRACT = HttpAdapter(

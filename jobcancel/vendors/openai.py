@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from jobcancel.adapter import BEARER, HttpAdapter, Param, Route
-from jobcancel.adapter.paths import pick_text
+from jobcancel.adapter.body import pick_text
 from jobcancel.models import JobState, Outcome
 
 if TYPE_CHECKING:

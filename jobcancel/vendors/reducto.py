@@ -11,7 +11,7 @@ with HTTP errors is not documented: they are in no table.
 from __future__ import annotations
 
 from jobcancel.adapter import BEARER, HttpAdapter, Route
-from jobcancel.adapter.replies import ANY, Override
+from jobcancel.adapter.declaration import ANY, Override
 from jobcancel.models import JobState, Outcome
 
 REDUCTO = HttpAdapter(

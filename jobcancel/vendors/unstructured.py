@@ -9,7 +9,7 @@ answers.
 from __future__ import annotations
 
 from jobcancel.adapter import Credential, HttpAdapter, Route
-from jobcancel.adapter.replies import ANY
+from jobcancel.adapter.declaration import ANY
 from jobcancel.models import JobState, Outcome
 
 _STATES = {

@@ -20,6 +20,7 @@ from attrs import Factory, define, frozen
 
 from jobcancel import HttpAdapter, JobState, Outcome, get_adapter
 from jobcancel.adapter import Response
+from jobcancel.adapter.replies import is_untyped
 from jobcancel.sandbox import CancelPolicy, Fault, Sandbox
 from jobcancel.sandbox.keys import TALONIC_SPENT_KEY
 from jobcancel.sandbox.vendor import as_uuid
@@ -94,7 +95,7 @@ def _can_tell(code: int, body: str | None, *, applied: bool) -> Callable[[HttpAd
     """Whether it is not the documented success, which nobody can tell from a lie."""
 
     def can_tell(adapter: HttpAdapter) -> bool:
-        untyped = adapter.is_untyped(Response(status_code=code, content=(body or "").encode()))
+        untyped = is_untyped(adapter, Response(status_code=code, content=(body or "").encode()))
         return applied or not (untyped or (not body and code in adapter.empty_success))
 
     return can_tell
