@@ -13,7 +13,7 @@ from jobcancel._lazy import lazily
 from jobcancel._version import __version__
 
 if TYPE_CHECKING:
-    from jobcancel.adapter.declaration import Override
+    from jobcancel.adapter import Override
     from jobcancel.adapter.http import HttpAdapter
     from jobcancel.adapter.protocol import Adapter, Credential
     from jobcancel.adapter.routes import Param, Route

@@ -62,7 +62,7 @@ def base_url(
     named = _names_host(adapter, params)
     if given is not None:
         return checked(given)
-    names = [name for name in (adapter.name, adapter.shares) if name is not None]
+    names = [name for name in (adapter.name, adapter.credentials_of) if name is not None]
     url = next((settings[name] for name in names if name in settings), None)
     source = "the client's base_urls"
     if url is None:
@@ -108,7 +108,7 @@ def _names_host(adapter: Adapter, params: Mapping[str, str]) -> bool:
         if not _HOST_PART.fullmatch(params[name]):
             raise ConfigurationError(
                 f"the param {name!r} of {adapter.name!r} is {params[name][:100]!r}, which cannot "
-                f"be a part of a host; it must be {about[name].about}"
+                f"be a part of a host; it must be {about[name].description}"
             )
     return any(params[name] != about[name].default for name in named)
 
@@ -157,7 +157,7 @@ def _default(adapter: Adapter, params: Mapping[str, str]) -> str:
     """Return the adapter's own URL, with the params that are a part of its host filled in."""
     missing = [name for name in _host_params(adapter) if name not in params]
     if missing:
-        about = declared(adapter.params)[missing[0]].about
+        about = declared(adapter.params)[missing[0]].description
         raise ConfigurationError(
             f"{adapter.name!r} needs the param {missing[0]!r} as a part of its host: {about}; or "
             f"pass base_url= or set {adapter.url_env}"

@@ -57,7 +57,7 @@ def endpoint(
         MissingCredential: there is no key.
         ConfigurationError: the key or the URL cannot be right.
     """
-    names = [name for name in (adapter.name, adapter.shares) if name is not None]
+    names = [name for name in (adapter.name, adapter.credentials_of) if name is not None]
     key = api_key
     if key is None:
         key = next((api_keys[name] for name in names if name in api_keys), None)
@@ -146,7 +146,7 @@ def job(adapter: Adapter, job_id: object, params: object) -> Job:
         if name not in given and not param.optional:
             where = f"; or set {param.env}" if param.env else ""
             raise ConfigurationError(
-                f"{adapter.name!r} needs the param {name!r}: {param.about}{where}"
+                f"{adapter.name!r} needs the param {name!r}: {param.description}{where}"
             )
     return Job(adapter.name, job_id, given)
 

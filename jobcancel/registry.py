@@ -200,7 +200,7 @@ _TEXT, _MAYBE_TEXT = (str,), (str, NoneType)
 # What the list of providers shows and every call looks up, and of which types it is.
 _FACTS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("name", "title", "docs", "default_url", "key_env", "url_env"), _TEXT),
-    **dict.fromkeys(("deprecated", "shares"), _MAYBE_TEXT),
+    **dict.fromkeys(("deprecated", "credentials_of"), _MAYBE_TEXT),
     "other_key_envs": (tuple, list),
     "params": (Mapping,),
     "destroys_finished": (bool,),

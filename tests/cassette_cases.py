@@ -116,7 +116,7 @@ def _declared(provider: str) -> list[Case]:
     assert isinstance(adapter, HttpAdapter)
     active = QUEUED if provider in QUEUED_ONLY else RUNNING
     # Whether the success says that the job has not ended yet.
-    looks = bool(adapter.untyped_success) or adapter.read_after
+    looks = bool(adapter.any_body_statuses) or adapter.confirm_success
     accepts = adapter.accepted is Outcome.CANCELLING and not looks
     shown = vendor.cancels[JobState.RUNNING].shows
     later = accepts or shown in {JobState.CANCELLING, JobState.RUNNING}
@@ -135,7 +135,7 @@ def _declared(provider: str) -> list[Case]:
     slow = {**active, "on_cancel": CancelPolicy(after=1e6)}
     if looks:
         rows[Outcome.CANCELLING] = {"job": slow}
-    if provider in UNSEEN_END or adapter.receipt:
+    if provider in UNSEEN_END or adapter.receipt_only:
         rows[Outcome.CANCELLING] = {"job": slow, "options": WATCHED}
     if Outcome.NOT_FOUND in told:
         rows[Outcome.NOT_FOUND] = {}

@@ -9,8 +9,7 @@ import pytest
 from attrs import evolve
 
 from jobcancel import ConfigurationError, HttpAdapter, JobState, Outcome
-from jobcancel.adapter import Credential, Param, Route
-from jobcancel.adapter.declaration import ANY, Override
+from jobcancel.adapter import ANY, Credential, Override, Param, Route
 from jobcancel.models import Job
 from tests.hand import reply
 
@@ -27,7 +26,7 @@ RIGHT = HttpAdapter(
     status=Route("GET", "/v1/jobs/{id}"),
     idempotency_header="idempotency-key",
     success={"result": "stopped"},
-    empty_success=frozenset({204}),
+    empty_body_statuses=frozenset({204}),
     verdict="verdict",
     verdicts={"too late": Outcome.ALREADY_TERMINAL, True: Outcome.CANCELLED},
     replies={404: Outcome.NOT_FOUND, (409, "over"): Outcome.ALREADY_TERMINAL, "x": Outcome.INVALID},
@@ -92,19 +91,22 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"headers": {"v": "a\nb"}}, "headers: the value of 'v' is not printable ASCII"),
     ({"headers": {"v": 5}}, "headers: the value of 'v' must be a text, not 5"),
     ({"headers": {"v": "{a"}}, "headers: '{a' has a brace"),
-    ({"receipt": "no"}, "receipt: must be True or False"),
-    ({"read_after": 1}, "read_after: must be True or False"),
+    ({"receipt_only": "no"}, "receipt_only: must be True or False"),
+    ({"confirm_success": 1}, "confirm_success: must be True or False"),
     ({"gone_after_cancel": "yes"}, "gone_after_cancel: must be True or False"),
     ({"gone_after_cancel": True, "status": None}, "gone_after_cancel: needs status"),
-    ({"empty_errors": [404]}, "empty_errors: must be a frozenset"),
+    ({"empty_error_statuses": [404]}, "empty_error_statuses: must be a frozenset"),
     (
         {"params": {"region": Param("r", hosts=["a.example"]), "project": "p"}},  # type: ignore[arg-type]
         "params: hosts of 'region' must be a tuple",
     ),
-    ({"empty_errors": frozenset({500})}, "empty_errors: 500 is not the status code of a refusal"),
-    ({"read_after": True, "status": None}, "read_after: needs status"),
-    ({"receipt": True, "status": None}, "receipt: needs status"),
-    ({"untyped_success": frozenset({202})}, "untyped_success: goes with accepted="),
+    (
+        {"empty_error_statuses": frozenset({500})},
+        "empty_error_statuses: 500 is not the status code of a refusal",
+    ),
+    ({"confirm_success": True, "status": None}, "confirm_success: needs status"),
+    ({"receipt_only": True, "status": None}, "receipt_only: needs status"),
+    ({"any_body_statuses": frozenset({202})}, "any_body_statuses: goes with accepted="),
     ({"params": {**RIGHT.params, "project": Param("p", pattern="(")}}, "params: the pattern of 'p"),
     ({"params": {**RIGHT.params, "project": Param("p", pattern=5)}}, "params: the pattern of 'p"),  # type: ignore[arg-type]
     (
@@ -128,20 +130,23 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"credential": "Token"}, "credential: must be a Credential"),
     ({"code": 3}, "code: must be a path"),
     ({"state": ""}, "state: must be a path"),
-    ({"repeatable": 423}, "repeatable: must be a frozenset"),
-    ({"empty_success": [204]}, "empty_success: must be a frozenset"),
+    ({"retry_statuses": 423}, "retry_statuses: must be a frozenset"),
+    ({"empty_body_statuses": [204]}, "empty_body_statuses: must be a frozenset"),
     ({"accepted": JobState.CANCELLING}, "accepted: must be Outcome.CANCELLED"),
-    ({"repeatable": frozenset({200})}, "repeatable: 200 is not the status code of an error"),
+    (
+        {"retry_statuses": frozenset({200})},
+        "retry_statuses: 200 is not the status code",
+    ),
     ({"verdicts": {}}, "verdicts: is missing"),
     ({"verdict": None}, "verdict: is missing"),
     ({"verdicts": {"a": "b"}}, "verdicts: 'a' is mapped to 'b'"),
     ({"verdict": "status", "verdicts": {"running": Outcome.INVALID}}, "verdicts: two rules for 'r"),
     ({"accepted": Outcome.NOT_FOUND}, "accepted: must be Outcome.CANCELLED"),
     ({"success": {"a": 1}}, "success: 'a' must have a text"),
-    ({"empty_success": frozenset({404})}, "empty_success: 404 is not"),
-    ({"untyped_success": frozenset({404})}, "untyped_success: 404 is not"),
-    ({"empty_errors": frozenset({500})}, "empty_errors: 500 is not"),
-    ({"untyped_success": [200]}, "untyped_success: must be a frozenset"),
+    ({"empty_body_statuses": frozenset({404})}, "empty_body_statuses: 404 is not"),
+    ({"any_body_statuses": frozenset({404})}, "any_body_statuses: 404 is not"),
+    ({"empty_error_statuses": frozenset({500})}, "empty_error_statuses: 500 is not"),
+    ({"any_body_statuses": [200]}, "any_body_statuses: must be a frozenset"),
     ({"states": {"running": None}}, "states: 'running' is mapped to"),
     ({"states": {"running": JobState.UNKNOWN}}, "states: 'running' is mapped to"),
     ({"states": {}, "overrides": ()}, "states: none, so a status read"),

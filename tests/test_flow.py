@@ -198,7 +198,7 @@ def test_a_refusal_that_names_what_is_not_there_counts_for_a_status_read() -> No
     assert Outcome.NOT_FOUND is result.outcome
 
 
-RECEIPT = evolve(PULSE, receipt=True, accepted=Outcome.CANCELLING)
+RECEIPT = evolve(PULSE, receipt_only=True, accepted=Outcome.CANCELLING)
 
 
 def test_a_receipt_is_an_acceptance_and_not_the_jobs_state() -> None:
@@ -212,7 +212,7 @@ def test_a_receipt_is_an_acceptance_and_not_the_jobs_state() -> None:
     )
 
 
-UNTYPED = evolve(PULSE, untyped_success=frozenset({200}), accepted=Outcome.CANCELLING)
+UNTYPED = evolve(PULSE, any_body_statuses=frozenset({200}), accepted=Outcome.CANCELLING)
 
 
 @pytest.mark.parametrize("body", [None, {}, [], "done", {"status": "completed"}])
@@ -238,7 +238,7 @@ def test_a_page_of_a_proxy_is_no_acceptance() -> None:
 
 
 READ_AFTER = evolve(
-    PULSE, empty_success=frozenset({200}), read_after=True, accepted=Outcome.CANCELLING
+    PULSE, empty_body_statuses=frozenset({200}), confirm_success=True, accepted=Outcome.CANCELLING
 )
 
 

@@ -385,7 +385,7 @@ class Broken:
     """A plug-in with a bug in one of its methods."""
 
     def __init__(self, name: str, method: str, kind: type[BaseException]) -> None:
-        self.name, self.shares = name, None
+        self.name, self.credentials_of = name, None
         self._method, self._kind = method, kind
 
     def __getattr__(self, name: str) -> Any:

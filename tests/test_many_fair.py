@@ -27,7 +27,7 @@ SLOW = ("slow-1", "slow-2", "slow-3")
 def _vendors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_registered", {})
     for name in (*FAST, *SLOW):
-        register(evolve(PULSE, name=name, shares=None))
+        register(evolve(PULSE, name=name, credentials_of=None))
 
 
 def mixed(counts: dict[str, int]) -> Iterator[tuple[str, str]]:

@@ -221,13 +221,13 @@ def test_a_conflict_that_is_not_in_the_vendors_form_is_not_sent_again() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{}"])
 def test_an_empty_refusal_counts_where_the_vendor_documents_it(body: bytes) -> None:
-    adapter = evolve(PULSE, empty_errors=frozenset({404}))
+    adapter = evolve(PULSE, empty_error_statuses=frozenset({404}))
     result, did = play_cancel(reply(404, body), adapter=adapter)
     assert (Outcome.NOT_FOUND, [DELETE]) == (result.outcome, did)
 
 
 def test_a_page_is_not_an_empty_refusal() -> None:
-    adapter = evolve(PULSE, empty_errors=frozenset({404}))
+    adapter = evolve(PULSE, empty_error_statuses=frozenset({404}))
     result, _ = play_cancel(reply(404, PAGE), read("canceled"), adapter=adapter)
     assert Outcome.CANCELLED is result.outcome
 

@@ -246,7 +246,7 @@ def test_whatever_a_plug_in_does_breaks_no_other(plugins: Path, source: str, pro
 BASE = """
 class Base:
     name = title = docs = default_url = key_env = url_env = 'acme'
-    deprecated = shares = None
+    deprecated = credentials_of = None
     other_key_envs, params, destroys_finished = (), {}, False
     def refuse(self, job): ...
     must_read_first = cancel_request = status_request = read_cancel = read_status = refuse

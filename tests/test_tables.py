@@ -63,7 +63,7 @@ def test_no_reply_raises_or_is_cancelled_without_evidence(
         assert 200 <= status_code < 300
         assert isinstance(adapter, HttpAdapter)
         assert content is not None
-        documented = status_code in adapter.empty_success and content in {b"", b"{}"}
+        documented = status_code in adapter.empty_body_statuses and content in {b"", b"{}"}
         assert documented or any(
             word in content.lower()
             for word in (b'"canceled"', b'"cancelled"', b"via api", b"cancelled successfully")
@@ -174,7 +174,7 @@ VERDICTS: HttpAdapter = evolve(
         "TOO_LATE": Outcome.ALREADY_TERMINAL,
         False: Outcome.ALREADY_TERMINAL,
     },
-    empty_success=frozenset({202, 204}),
+    empty_body_statuses=frozenset({202, 204}),
     retry_after=("wait",),
     request_id_header="request-id",
 )
@@ -222,7 +222,7 @@ def test_an_adapters_own_functions_come_first() -> None:
     def too_late(response: Response) -> Outcome | None:
         return Outcome.ALREADY_TERMINAL if response.status_code == 404 else None
 
-    adapter: HttpAdapter = evolve(VERDICTS, find_state=counted, find_outcome=too_late)
+    adapter: HttpAdapter = evolve(VERDICTS, state_hook=counted, outcome_hook=too_late)
     ended = {"status": "completed", "canceled": 3}
     assert JobState.CANCELLED is adapter.read_status(JOB, reply(200, ended)).state
     assert JobState.SUCCEEDED is adapter.read_status(JOB, reply(200, {"status": "completed"})).state
@@ -235,7 +235,7 @@ def test_of_what_an_adapters_own_function_finds_only_a_refusal_counts_for_a_stat
         found = {400: Outcome.UNAUTHORIZED, 404: Outcome.ALREADY_TERMINAL}
         return found.get(response.status_code)
 
-    adapter: HttpAdapter = evolve(PULSE, find_outcome=own)
+    adapter: HttpAdapter = evolve(PULSE, outcome_hook=own)
     read = {code: adapter.read_status(JOB, reply(code)).outcome for code in (400, 404, 409)}
     assert {400: Outcome.UNAUTHORIZED, 404: Outcome.NOT_FOUND, 409: None} == read
 
@@ -337,5 +337,5 @@ def test_a_verdict_where_the_state_is_in_other_replies_is_no_state(
 def test_a_refusal_that_an_adapters_own_function_finds_counts_for_a_status_read(
     found: Outcome, outcome: Outcome | None
 ) -> None:
-    adapter = evolve(PULSE, find_outcome=lambda _: found)
+    adapter = evolve(PULSE, outcome_hook=lambda _: found)
     assert outcome is adapter.read_status(JOB, reply(400)).outcome

@@ -1,6 +1,6 @@
 """What a vendor is: an adapter says what to send and what a reply means, and does no I/O."""
 
-from jobcancel.adapter.declaration import Override
+from jobcancel.adapter.declaration import ANY, RETRY_STATUSES, Override
 from jobcancel.adapter.http import HttpAdapter
 from jobcancel.adapter.protocol import (
     BASIC,
@@ -15,8 +15,10 @@ from jobcancel.adapter.protocol import (
 from jobcancel.adapter.routes import Param, Route
 
 __all__ = [
+    "ANY",
     "BASIC",
     "BEARER",
+    "RETRY_STATUSES",
     "Adapter",
     "Credential",
     "Endpoint",

@@ -13,7 +13,7 @@ from jobcancel.models import JobState, Outcome
 
 # Replies that say "not now", by RFC 9110 and RFC 6585; 52x are Cloudflare's, 529 is "overloaded"
 # at several vendors.
-REPEATABLE = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
+RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
 
 
 ANY = "*"
@@ -49,7 +49,7 @@ class Declaration:
         url_env: environment variable that holds the base URL.
         other_url_envs: further ones that are looked at after it, each with the path at the end of
             its URL that the routes have, too, such as `{"ACME_URL": "/api/v1"}`; mostly `""`.
-        shares: provider whose configured key and base URL also serve this one.
+        credentials_of: provider whose configured key and base URL also serve this one.
         credential: how the vendor wants the key.
         headers: further headers, such as the version of the API; with `{param}` in it, templates.
             One whose optional param is missing is left out.
@@ -67,16 +67,16 @@ class Declaration:
         accepted: what the documented success means: `CANCELLED`, or `CANCELLING` when the job
             only ends later.
         success: what a documented success says without a state: path -> exact value.
-        receipt: whether a success that names a final state only says what was asked for: it
-            is an acceptance, and `verify` reads the job.
-        read_after: whether a documented success is no sign that the job had not ended before, as
-            where a finished job has the same reply, or may have: the job is then read once.
-        empty_success: status codes of documented successes whose body is empty, or `{}`.
-        untyped_success: status codes of documented successes whose body is not documented: any
+        receipt_only: whether a success that names a final state only repeats the request: it is an
+            acceptance, and `verify` reads the job.
+        confirm_success: whether the job is read once after a documented success, because a job that
+            had already ended has the same reply, or may have.
+        empty_body_statuses: status codes of documented successes whose body is empty, or `{}`.
+        any_body_statuses: status codes of documented successes whose body is not documented: any
             JSON, or nothing. They are accepted, and the job is read once to find out more.
-        empty_errors: status codes of documented refusals whose body is empty, or `{}`. Any other
-            4xx must be a JSON object with one of the fields in which the vendor puts a `message` or
-            a `code`; else it is not the vendor's own, but perhaps a proxy's, and settles nothing.
+        empty_error_statuses: status codes of documented refusals whose body is empty, or `{}`. Any
+            other 4xx must be a JSON object with one of the fields in which the vendor puts a
+            `message` or a `code`; else a proxy may have sent it, and it settles nothing.
         gone_after_cancel: whether a cancelled job cannot be found any more: of a job that was seen
             before, and that a cancel was sent for, a `NOT_FOUND` then means that it is cancelled.
         verdict: path of a word (or true, or false) that says what became of the cancel.
@@ -85,12 +85,12 @@ class Declaration:
         replies: what an error reply means, by `(status code, body code)`, body code or status
             code, the most specific first. `(422, "*")` is for any body code. What is not in the
             table is unsettled, and so is a pair that is None.
-        repeatable: status codes after which the request may be sent again.
+        retry_statuses: status codes after which the request may be sent again.
         states: the vendor's words for a job's state. A word not in it is `unknown`.
         overrides: states that a word alone does not tell, looked at before `states`.
-        find_state: a pure function for what the tables cannot say of a state: of a body to a
+        state_hook: a pure function for what the tables cannot say of a state: of a body to a
             state, or None to go by the tables.
-        find_outcome: likewise of a reply to a cancel: to an outcome, to the final state that a
+        outcome_hook: likewise of a reply to a cancel: to an outcome, to the final state that a
             refusal gives as its reason, or None. A refusal that it finds in an error counts for a
             status read, too.
         state: path of the state word in a body, or several, the first found counts. A word of
@@ -98,7 +98,7 @@ class Declaration:
         job_id: likewise of the job's id; a reply about another job settles nothing.
         message: paths of the vendor's message, the first found counts.
         code: paths of the vendor's error code.
-        retryable: path of the vendor's flag that an error may be tried again.
+        retry_flag: path of the vendor's flag that an error may be tried again.
         retry_after: paths of the seconds that the vendor asks to wait, beside its headers: a
             number, or a text with one such as `"1.5s"` in it.
         request_id: paths of the vendor's request id; its header comes first.
@@ -122,7 +122,7 @@ class Declaration:
     other_key_envs: tuple[str, ...] = ()
     url_env: str
     other_url_envs: Mapping[str, str] = field(factory=dict)
-    shares: str | None = None
+    credentials_of: str | None = None
     # What to send
     credential: Credential = BEARER
     headers: Mapping[str, str] = field(factory=dict)
@@ -137,27 +137,27 @@ class Declaration:
     # What a reply means
     accepted: Outcome = Outcome.CANCELLED
     success: Mapping[str, str] = field(factory=dict)
-    receipt: bool = False
-    read_after: bool = False
-    empty_success: frozenset[int] = frozenset()
-    untyped_success: frozenset[int] = frozenset()
-    empty_errors: frozenset[int] = frozenset()
+    receipt_only: bool = False
+    confirm_success: bool = False
+    empty_body_statuses: frozenset[int] = frozenset()
+    any_body_statuses: frozenset[int] = frozenset()
+    empty_error_statuses: frozenset[int] = frozenset()
     gone_after_cancel: bool = False
     verdict: str | None = None
     verdicts: Mapping[str | bool, Outcome] = field(factory=dict)
     replies: Mapping[int | str | tuple[int, str], Outcome | None]
-    repeatable: frozenset[int] = REPEATABLE
+    retry_statuses: frozenset[int] = RETRY_STATUSES
     states: Mapping[str, JobState] = field(factory=dict)
     overrides: tuple[Override, ...] = ()
-    find_state: Callable[[Mapping[str, Any]], JobState | None] | None = None
-    find_outcome: Callable[[Response], Outcome | JobState | None] | None = None
+    state_hook: Callable[[Mapping[str, Any]], JobState | None] | None = None
+    outcome_hook: Callable[[Response], Outcome | JobState | None] | None = None
     state: tuple[str, ...] = field(default="status", converter=_paths)
     job_id: tuple[str, ...] = field(default="id", converter=_paths)
     message: tuple[str, ...] = field(
         default=("message", "error.message", "error", "detail"), converter=_paths
     )
     code: tuple[str, ...] = field(default=("code", "error.code"), converter=_paths)
-    retryable: str = "retryable"
+    retry_flag: str = "retryable"
     retry_after: tuple[str, ...] = field(default=(), converter=_paths)
     request_id: tuple[str, ...] = field(default="request_id", converter=_paths)
     request_id_header: str = "x-request-id"

@@ -77,8 +77,8 @@ class HttpAdapter(Declaration):
         for name, value in job.params.items():
             if (problem := refuse(f"param {name!r}", value, self._kinds.get(name, ()))) is not None:
                 return problem
-            if isinstance(param := self.params.get(name), Param) and not param.takes(value):
-                return f"the param {name!r} is {value[:50]!r}; it must be {param.about}"
+            if isinstance(param := self.params.get(name), Param) and not param.accepts(value):
+                return f"the param {name!r} is {value[:50]!r}; it must be {param.description}"
         job_id = job.job_id.removeprefix(self.id_prefix)
         problem = refuse("job id", job_id, self._kinds.get("id", ()))
         if problem is None and self.id_pattern and not re.fullmatch(self.id_pattern, job_id):

@@ -113,8 +113,9 @@ class Reading:
         outcome: what the reply settles, or None when it does not settle it.
         state: the job's state, if the reply tells it.
         raw_state: the vendor's own word for the state.
-        look: whether an acceptance says so little that the job is to be read once in any case.
-        vague: whether anything would have been such an acceptance, even of a job that is not there.
+        confirm: whether an acceptance says so little that the job is read once in any case.
+        undocumented: whether any reply with this status code is such an acceptance, even for a job
+            that does not exist.
         gone: whether a job that this call cancelled cannot be found afterwards at this vendor.
         astray: whether the reply is about another job, and so the answer to another request.
         repeat: whether the request may be sent again after this reply.
@@ -130,8 +131,8 @@ class Reading:
     outcome: Outcome | None = None
     state: JobState | None = None
     raw_state: str | None = None
-    look: bool = False
-    vague: bool = False
+    confirm: bool = False
+    undocumented: bool = False
     gone: bool = False
     astray: bool = False
     repeat: bool = True
@@ -199,7 +200,7 @@ class Adapter(Protocol):
         ...
 
     @property
-    def shares(self) -> str | None:
+    def credentials_of(self) -> str | None:
         """Provider whose configured key and base URL also serve this one."""
         ...
 

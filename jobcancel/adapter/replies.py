@@ -60,15 +60,15 @@ class _Meaning:
 
     Args:
         outcome: what it settles, or None.
-        look: whether it is an acceptance after which the job is to be read.
-        vague: whether no more of it is documented than the status code.
+        confirm: whether it is an acceptance after which the job is to be read.
+        undocumented: whether no more of it is documented than the status code.
         shows: whether a state in it is the job's.
         over: the final state that a refusal gives as its reason.
     """
 
     outcome: Outcome | None = None
-    look: bool = False
-    vague: bool = False
+    confirm: bool = False
+    undocumented: bool = False
     shows: bool = True
     over: JobState | None = None
 
@@ -98,7 +98,7 @@ def read_status(vendor: Declaration, job: Job, response: Response) -> Reading:
 
 def is_untyped(vendor: Declaration, response: Response) -> bool:
     """Return whether a reply is a success of which any JSON, or nothing, may be the body."""
-    return response.status_code in vendor.untyped_success and (
+    return response.status_code in vendor.any_body_statuses and (
         response.content == b"" or is_json(response.content)
     )
 
@@ -144,8 +144,8 @@ def _read(
         outcome=meaning.outcome,
         state=state if shown else meaning.over,
         raw_state=fields.state if shown else None,
-        look=meaning.look,
-        vague=meaning.vague,
+        confirm=meaning.confirm,
+        undocumented=meaning.undocumented,
         gone=vendor.gone_after_cancel,
         astray=strange,
         repeat=not refused and _repeatable(vendor, response, foreign=foreign),
@@ -199,7 +199,7 @@ def _unreadable(
 
 
 def _own(vendor: Declaration, response: Response) -> Outcome | JobState | None:
-    return None if vendor.find_outcome is None else vendor.find_outcome(response)
+    return None if vendor.outcome_hook is None else vendor.outcome_hook(response)
 
 
 def _verdict(vendor: Declaration, response: Response) -> str | bool | None:
@@ -214,11 +214,11 @@ def _repeatable(vendor: Declaration, response: Response, *, foreign: bool) -> bo
         return False
     if foreign:
         return status_code != _CONFLICT
-    return status_code in vendor.repeatable or status_code in _SUCCESSFUL
+    return status_code in vendor.retry_statuses or status_code in _SUCCESSFUL
 
 
 def _forbids_retry(vendor: Declaration, response: Response) -> bool:
-    flag = pick(response.body or {}, [vendor.retryable])
+    flag = pick(response.body or {}, [vendor.retry_flag])
     return flag is False or response.headers.get(_DO_NOT_RETRY) == "false"
 
 
@@ -231,7 +231,7 @@ def _is_foreign(vendor: Declaration, response: Response) -> bool:
         paths = (*vendor.message, *vendor.code, *filter(None, [vendor.verdict]))
         return all(isinstance(pick(body, [path]), dict | None) for path in paths)
     is_empty = response.content == b"" or body is not None
-    return not (is_empty and status_code in vendor.empty_errors)
+    return not (is_empty and status_code in vendor.empty_error_statuses)
 
 
 def _refusal(vendor: Declaration, response: Response, fields: Fields) -> Outcome | None:
@@ -244,7 +244,7 @@ def _refusal(vendor: Declaration, response: Response, fields: Fields) -> Outcome
 
 
 def _state(vendor: Declaration, fields: Fields, body: Mapping[str, Any]) -> JobState | None:
-    if vendor.find_state and (found := vendor.find_state(body)) is not None:
+    if vendor.state_hook and (found := vendor.state_hook(body)) is not None:
         return found
     if fields.state is None:
         return None
@@ -257,19 +257,19 @@ def _state(vendor: Declaration, fields: Fields, body: Mapping[str, Any]) -> JobS
 def _success(vendor: Declaration, response: Response, state: JobState | None) -> _Meaning:
     """Return what a 2xx means: by the state it shows, else by the documented words."""
     if is_untyped(vendor, response):
-        return _Meaning(vendor.accepted, look=True, vague=True, shows=False)
-    if vendor.receipt and state is JobState.CANCELLED:
-        return _Meaning(vendor.accepted, look=vendor.read_after, shows=False)
+        return _Meaning(vendor.accepted, confirm=True, undocumented=True, shows=False)
+    if vendor.receipt_only and state is JobState.CANCELLED:
+        return _Meaning(vendor.accepted, confirm=vendor.confirm_success, shows=False)
     if state in _SETTLED_BY_STATE:
         return _Meaning(_SETTLED_BY_STATE[state])
     if state is JobState.UNKNOWN or not _is_documented(vendor, response):
         return _UNSETTLED
     accepted = vendor.accepted if state is None else Outcome.CANCELLING
-    return _Meaning(accepted, look=vendor.read_after)
+    return _Meaning(accepted, confirm=vendor.confirm_success)
 
 
 def _is_documented(vendor: Declaration, response: Response) -> bool:
-    if response.status_code in vendor.empty_success:
+    if response.status_code in vendor.empty_body_statuses:
         return response.content == b"" or (response.body is not None and not response.body)
     return bool(vendor.success) and _says(response.body or {}, vendor.success)
 

@@ -82,7 +82,7 @@ class Param:
     """Something that a vendor needs besides the id to find a job.
 
     Args:
-        about: what it is, for messages and documentation.
+        description: what it is, for messages and documentation.
         default: what it is when it is not given.
         env: environment variable that holds it where it is not given; it comes before `default`.
         pattern: regular expression that it matches in full; others are `invalid`.
@@ -92,7 +92,7 @@ class Param:
             as `"*.cloud.databricks.com"`. Only these may be named by a job.
     """
 
-    about: str
+    description: str
     default: str | None = None
     optional: bool = False
     pattern: str | None = None
@@ -104,7 +104,7 @@ class Param:
         value = os.environ.get(self.env, "").strip() if self.env else ""
         return value or self.default
 
-    def takes(self, value: str) -> bool:
+    def accepts(self, value: str) -> bool:
         """Return whether a value is of the form that it must have."""
         return self.pattern is None or re.fullmatch(self.pattern, value) is not None
 

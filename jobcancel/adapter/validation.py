@@ -34,10 +34,10 @@ _OURS = frozenset(
 _ACCEPTANCES = (Outcome.CANCELLED, Outcome.CANCELLING)
 _TOO_MANY_REQUESTS = 429
 _CODES = {
-    "repeatable": (range(400, 600), "an error"),
-    "empty_success": (range(200, 300), "a success"),
-    "untyped_success": (range(200, 300), "a success"),
-    "empty_errors": (range(400, 500), "a refusal"),
+    "retry_statuses": (range(400, 600), "an error"),
+    "empty_body_statuses": (range(200, 300), "a success"),
+    "any_body_statuses": (range(200, 300), "a success"),
+    "empty_error_statuses": (range(400, 500), "a refusal"),
 }
 _PATHS = ("state", "job_id", "message", "code", "retry_after", "request_id")
 
@@ -64,7 +64,7 @@ def _types(adapter: Declaration) -> Iterator[str]:
     for name, value in adapter.headers.items():
         if not isinstance(value, str):
             yield f"headers: the value of {name!r} must be a text, not {value!r}"
-    for name in ("receipt", "read_after", "gone_after_cancel"):
+    for name in ("receipt_only", "confirm_success", "gone_after_cancel"):
         if not isinstance(getattr(adapter, name), bool):
             yield f"{name}: must be True or False, not {getattr(adapter, name)!r}"
     if not isinstance(adapter.credential, Credential):
@@ -134,7 +134,7 @@ def _params(adapter: Declaration) -> Iterator[str]:
     for name, param in declared(adapter.params).items():
         if name == "id":
             yield "params: 'id' is the job's id and no param"
-        elif not isinstance(param, Param) or not param.about.strip():
+        elif not isinstance(param, Param) or not param.description.strip():
             yield f"params: {name!r} needs a text that says what it is"
         elif name not in used:
             yield f"params: {name!r} is in no path, query, body, header or URL"
@@ -149,7 +149,7 @@ def _form(name: str, param: Param) -> Iterator[str]:
     if param.pattern is None:
         return
     try:
-        right = param.default is None or param.takes(param.default)
+        right = param.default is None or param.accepts(param.default)
         re.compile(param.pattern)
     except (re.error, TypeError) as error:
         yield f"params: the pattern of {name!r} is no regular expression: {error}"
@@ -245,7 +245,7 @@ def _replies(adapter: Declaration) -> Iterator[str]:
             yield f"replies: {key!r} is an error, which cannot mean {outcome}"
         elif key == _TOO_MANY_REQUESTS and outcome is not Outcome.RATE_LIMITED:
             yield "replies: 429 means rate-limited (RFC 6585)"
-        elif key in adapter.repeatable and outcome is not Outcome.RATE_LIMITED:
+        elif key in adapter.retry_statuses and outcome is not Outcome.RATE_LIMITED:
             yield f"replies: two rules for {key!r}, which is repeatable, too"
 
 
@@ -264,9 +264,9 @@ def _success(adapter: Declaration) -> Iterator[str]:
     if not isinstance(adapter.accepted, Outcome) or adapter.accepted not in _ACCEPTANCES:
         yield "accepted: must be Outcome.CANCELLED, or CANCELLING when the job ends later"
     later = adapter.accepted is Outcome.CANCELLING and adapter.status is not None
-    if adapter.untyped_success and not later:
-        yield "untyped_success: goes with accepted=Outcome.CANCELLING, and with a status to read"
-    for name in ("receipt", "read_after", "gone_after_cancel"):
+    if adapter.any_body_statuses and not later:
+        yield "any_body_statuses: goes with accepted=Outcome.CANCELLING, and with a status to read"
+    for name in ("receipt_only", "confirm_success", "gone_after_cancel"):
         if getattr(adapter, name) and adapter.status is None:
             yield f"{name}: needs status, to find out what became of the job"
     for path, value in adapter.success.items():
@@ -294,7 +294,7 @@ def _states(adapter: Declaration) -> Iterator[str]:
         yield "overrides: one says nowhere to look"
     if any(wheres.count(where) > 1 for where in wheres):
         yield "overrides: two rules for the same words"
-    if adapter.status is not None and not adapter.states and adapter.find_state is None:
+    if adapter.status is not None and not adapter.states and adapter.state_hook is None:
         yield "states: none, so a status read could never be understood"
     if adapter.progress is not None and len(adapter.progress) != 2:  # noqa: PLR2004 - a pair
         yield "progress: must be two paths, of how much is done and of how much there is"

@@ -264,7 +264,7 @@ class Bulk:
 
     def lane_of(self, call: Call) -> Lane:
         """Return the lane of a job: that of its vendor's address and key."""
-        where = (call.adapter.shares or call.adapter.name, call.endpoint)
+        where = (call.adapter.credentials_of or call.adapter.name, call.endpoint)
         if where not in self.lanes:
             fixed = self.rates.get(call.adapter.name, self.rates.get(""))
             now = self.clock.monotonic()

@@ -121,7 +121,7 @@ class Client:
 
 
 def _vendor(provider: str) -> str:
-    return get_adapter(provider).shares or provider
+    return get_adapter(provider).credentials_of or provider
 
 
 def run() -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from jobcancel import BrokenAdapter, HttpAdapter, Outcome, get_adapter
-from jobcancel.adapter.declaration import ANY
+from jobcancel.adapter import ANY
 from jobcancel.adapter.routes import declared
 from jobcancel.registry import BUILT_IN
 
@@ -136,11 +136,11 @@ def _about(adapter: Adapter) -> dict[str, str]:
 def _configuration(adapter: Adapter) -> dict[str, str]:
     keys = ", or ".join((adapter.key_env, *adapter.other_key_envs))
     facts = {"API key": keys, "base URL": f"{_url_variables(adapter)}, or {adapter.default_url}"}
-    if adapter.shares is not None:
-        facts["both shared with"] = adapter.shares
+    if adapter.credentials_of is not None:
+        facts["both shared with"] = adapter.credentials_of
     for name, param in declared(adapter.params).items():
         in_host = f"{{{name}}}" in adapter.default_url
-        facts[f"--param {name}"] = f"{param.about}{_unless_given(param, in_host=in_host)}"
+        facts[f"--param {name}"] = f"{param.description}{_unless_given(param, in_host=in_host)}"
     if adapter.destroys_finished:
         facts["finished jobs"] = "are not sent the cancel, which would destroy their output"
     return facts
@@ -182,18 +182,18 @@ def _routes(adapter: HttpAdapter) -> dict[str, str]:
 
 def _replies(adapter: HttpAdapter) -> dict[str, str]:
     facts: dict[str, str] = {}
-    if adapter.find_outcome is not None:
-        facts["any reply"] = _own_code(adapter.find_outcome)
+    if adapter.outcome_hook is not None:
+        facts["any reply"] = _own_code(adapter.outcome_hook)
     for word, meaning in adapter.verdicts.items():
         facts[f"{adapter.verdict} {word!r}"] = meaning
-    for code in sorted(adapter.untyped_success):
+    for code in sorted(adapter.any_body_statuses):
         facts[f"{code} with any JSON or nothing"] = f"{adapter.accepted}; the job's status is read"
-    other = "any other " if adapter.untyped_success else ""
+    other = "any other " if adapter.any_body_statuses else ""
     facts[f"{other}2xx with the job's state"] = "as that state says" + (
-        "; `verify` looks whether it is so" if adapter.receipt else ""
+        "; `verify` looks whether it is so" if adapter.receipt_only else ""
     )
-    read = "; the job's status is read" if adapter.read_after else ""
-    for code in sorted(adapter.empty_success):
+    read = "; the job's status is read" if adapter.confirm_success else ""
+    for code in sorted(adapter.empty_body_statuses):
         facts[f"{code} with an empty body"] = f"{adapter.accepted}{read}"
     if adapter.success:
         facts[f"2xx, {_where(adapter.success)}"] = f"{adapter.accepted}{read}"
@@ -207,7 +207,7 @@ def _replies(adapter: HttpAdapter) -> dict[str, str]:
     facts["3xx"] = "unsettled; a redirect is never followed"
     facts["any 4xx that is not in the vendor's own form"] = "unsettled"
     facts["any other 2xx"] = _AGAIN
-    if repeated := sorted(adapter.repeatable - adapter.replies.keys()):
+    if repeated := sorted(adapter.retry_statuses - adapter.replies.keys()):
         facts[_ranges(repeated)] = _AGAIN
     facts["no reply"] = _AGAIN
     facts["any other reply"] = "unsettled"
@@ -229,7 +229,7 @@ def _reply(key: int | str | tuple[int, str]) -> str:
 
 
 def _states(adapter: HttpAdapter) -> dict[str, str]:
-    special = {} if adapter.find_state is None else {"any body": _own_code(adapter.find_state)}
+    special = {} if adapter.state_hook is None else {"any body": _own_code(adapter.state_hook)}
     special |= {_where(override.where): override.state.value for override in adapter.overrides}
     words = {word: state.value for word, state in adapter.states.items()}
     return {**special, **words, "any other word": "unknown"}

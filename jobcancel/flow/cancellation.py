@@ -168,7 +168,7 @@ class _Cancel(Call):
         if told.outcome is None:
             return Met.DOUBT
         if told.outcome in _ACCEPTANCES:
-            confirms = not told.final and (self.policy.verify or told.look) and self.can_read
+            confirms = not told.final and (self.policy.verify or told.confirm) and self.can_read
             return Met.ACCEPTANCE if confirms else self.answer(told)
         return self.met_refusal(told)
 
@@ -251,7 +251,7 @@ class _Cancel(Call):
             unread = seen.state is None
             if (unread and not seen.repeat) or not (unread or self.policy.verify):
                 # An acceptance of what cannot be found is none, unless it is documented well.
-                vague = self.told.vague and seen.outcome is Outcome.NOT_FOUND
+                vague = self.told.undocumented and seen.outcome is Outcome.NOT_FOUND
                 return self.unsettled(Outcome.UNKNOWN if vague else Outcome.CANCELLING)
             wait = max(interval, self.requested_wait or 0.0)
             interval = min(2 * interval, _LONGEST_LOOK)

@@ -79,7 +79,7 @@ ANTHROPIC_BATCH = HttpAdapter(
         "in_progress": JobState.RUNNING,
         "canceling": JobState.CANCELLING,
     },
-    find_state=_ended,
+    state_hook=_ended,
     # Where in a body
     state="processing_status",
     message=("error.message",),

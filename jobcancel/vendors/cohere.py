@@ -50,8 +50,8 @@ COHERE_BATCH = HttpAdapter(
     status=Route("GET", "/v2/batches/{id}"),
     # What a reply means
     accepted=Outcome.CANCELLING,
-    empty_success=frozenset({200}),
-    read_after=True,
+    empty_body_statuses=frozenset({200}),
+    confirm_success=True,
     replies={
         401: Outcome.UNAUTHORIZED,
         403: Outcome.FORBIDDEN,
@@ -67,7 +67,7 @@ COHERE_BATCH = HttpAdapter(
         "BATCH_STATUS_COMPLETED": JobState.SUCCEEDED,
         "BATCH_STATUS_FAILED": JobState.FAILED,
     },
-    find_outcome=_wrong_key,
+    outcome_hook=_wrong_key,
     # Where in a body
     state="batch.status",
     job_id="batch.id",

@@ -140,8 +140,8 @@ DATABRICKS_RUN = HttpAdapter(
     status=Route("GET", "/api/2.2/jobs/runs/get", query={"run_id": "{id}"}),
     # What a reply means
     accepted=Outcome.CANCELLING,
-    empty_success=frozenset({200}),
-    read_after=True,
+    empty_body_statuses=frozenset({200}),
+    confirm_success=True,
     replies={
         "RESOURCE_DOES_NOT_EXIST": Outcome.NOT_FOUND,
         "PERMISSION_DENIED": Outcome.FORBIDDEN,
@@ -152,9 +152,9 @@ DATABRICKS_RUN = HttpAdapter(
         404: Outcome.NOT_FOUND,
         429: Outcome.RATE_LIMITED,
     },
-    find_outcome=_no_such_run,
+    outcome_hook=_no_such_run,
     states=_STATES,
-    find_state=_goes_on,
+    state_hook=_goes_on,
     overrides=(
         *(
             Override(
@@ -189,10 +189,10 @@ DATABRICKS_STATEMENT = evolve(
         "statement is read once after that. The workspace is `host`, or the base URL; "
         "DATABRICKS_HOST must be a URL here, with https://."
     ),
-    shares="databricks-run",
+    credentials_of="databricks-run",
     cancel=Route("POST", "/api/2.0/sql/statements/{id}/cancel", body={}),
     status=Route("GET", "/api/2.0/sql/statements/{id}"),
-    find_outcome=_wrong_token,
+    outcome_hook=_wrong_token,
     states={
         "PENDING": JobState.PENDING,
         "RUNNING": JobState.RUNNING,
@@ -202,7 +202,7 @@ DATABRICKS_STATEMENT = evolve(
         # It succeeded, and its result can no longer be fetched.
         "CLOSED": JobState.SUCCEEDED,
     },
-    find_state=None,
+    state_hook=None,
     overrides=(),
     state="status.state",
     job_id="statement_id",

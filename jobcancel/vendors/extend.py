@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from jobcancel.adapter import BEARER, HttpAdapter, Param, Route
-from jobcancel.adapter.declaration import ANY, Override
+from jobcancel.adapter import ANY, BEARER, HttpAdapter, Override, Param, Route
 from jobcancel.models import JobState, Outcome
 
 EXTEND_EXTRACT = HttpAdapter(
@@ -70,7 +69,7 @@ EXTEND_EXTRACT = HttpAdapter(
     job_id="id",
     message=("message", "failureMessage"),
     code=("code",),
-    retryable="retryable",
+    retry_flag="retryable",
     request_id=("requestId",),
 )
 
@@ -86,7 +85,7 @@ EXTEND_PARSE = evolve(
         "only `FAILED` with the reason `ABORTED` is taken for it. Other regions have base URLs of "
         "their own."
     ),
-    shares="extend-extract",
+    credentials_of="extend-extract",
     cancel=Route("POST", "/parse_runs/{id}/cancel"),
     status=Route("GET", "/parse_runs/{id}"),
     states={
@@ -101,7 +100,7 @@ EXTEND_CLASSIFY = evolve(
     name="extend-classify",
     title="Extend classify run",
     docs="docs.extend.ai, API reference, cancel a classify run",
-    shares="extend-extract",
+    credentials_of="extend-extract",
     cancel=Route("POST", "/classify_runs/{id}/cancel"),
     status=Route("GET", "/classify_runs/{id}"),
 )
@@ -111,7 +110,7 @@ EXTEND_SPLIT = evolve(
     name="extend-split",
     title="Extend split run",
     docs="docs.extend.ai, API reference, cancel a split run",
-    shares="extend-extract",
+    credentials_of="extend-extract",
     cancel=Route("POST", "/split_runs/{id}/cancel"),
     status=Route("GET", "/split_runs/{id}"),
 )
@@ -125,7 +124,7 @@ EXTEND_WORKFLOW = evolve(
         "A run that is `PENDING` or `PROCESSING` can be cancelled, one in review cannot, which "
         "is `refused`. With which code is not documented."
     ),
-    shares="extend-extract",
+    credentials_of="extend-extract",
     cancel=Route("POST", "/workflow_runs/{id}/cancel"),
     status=Route("GET", "/workflow_runs/{id}"),
     states={

@@ -69,7 +69,7 @@ FAL = HttpAdapter(
         "IN_PROGRESS": JobState.RUNNING,
         "COMPLETED": JobState.SUCCEEDED,
     },
-    find_state=_broken,
+    state_hook=_broken,
     # Where in a body
     job_id="request_id",
     request_id=(),

@@ -38,8 +38,8 @@ FIRECRAWL_CRAWL = HttpAdapter(
     cancel=Route("DELETE", "/v2/crawl/{id}"),
     status=Route("GET", "/v2/crawl/{id}"),
     # What a reply means
-    receipt=True,
-    read_after=True,
+    receipt_only=True,
+    confirm_success=True,
     replies={
         400: Outcome.INVALID,
         401: Outcome.UNAUTHORIZED,
@@ -66,7 +66,7 @@ FIRECRAWL_BATCH = evolve(
     name="firecrawl-batch",
     title="Firecrawl batch scrape",
     docs="docs.firecrawl.dev, API reference, cancel a batch scrape",
-    shares="firecrawl-crawl",
+    credentials_of="firecrawl-crawl",
     cancel=Route("DELETE", "/v2/batch/scrape/{id}"),
     status=Route("GET", "/v2/batch/scrape/{id}"),
 )

@@ -48,8 +48,8 @@ GEMINI_BATCH = HttpAdapter(
     id_prefix="batches/",
     # What a reply means
     accepted=Outcome.CANCELLING,
-    empty_success=frozenset({200}),
-    read_after=True,
+    empty_body_statuses=frozenset({200}),
+    confirm_success=True,
     replies={
         (400, "API_KEY_INVALID"): Outcome.UNAUTHORIZED,
         401: Outcome.UNAUTHORIZED,

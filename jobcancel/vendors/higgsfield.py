@@ -30,7 +30,7 @@ HIGGSFIELD = HttpAdapter(
     status=Route("GET", "/requests/{id}/status"),
     # What a reply means
     accepted=Outcome.CANCELLED,
-    empty_success=frozenset({202}),
+    empty_body_statuses=frozenset({202}),
     replies={
         400: Outcome.REFUSED,
         401: Outcome.UNAUTHORIZED,

@@ -70,7 +70,7 @@ LLAMACLOUD_EXTRACT = evolve(
     name="llamacloud-extract",
     title="LlamaExtract",
     docs="developers.llamaindex.ai, API reference, cancel an extract job",
-    shares="llamacloud-parse",
+    credentials_of="llamacloud-parse",
     cancel=Route("POST", "/api/v2/extract/{id}/cancel", query=_QUERY),
     status=Route("GET", "/api/v2/extract/{id}", query=_QUERY),
     # The SDK's filter for lists of jobs has it.
@@ -97,5 +97,5 @@ LLAMACLOUD_BATCH = evolve(
     ),
     cancel=Route("POST", "/api/v2/batches/{id}/cancel", query=_QUERY),
     status=Route("GET", "/api/v2/batches/{id}", query=_QUERY),
-    find_outcome=_cancelled_later,
+    outcome_hook=_cancelled_later,
 )

@@ -106,7 +106,7 @@ OPENAI_BATCH = HttpAdapter(
         429: Outcome.RATE_LIMITED,
     },
     states=_BATCH_STATES,
-    find_outcome=_batch_over,
+    outcome_hook=_batch_over,
     # Where in a body
     message=_MESSAGE,
     # The code is often null.
@@ -126,13 +126,13 @@ OPENAI_RESPONSE = evolve(
         "Azure have seen a response complete after it had been reported cancelled: `verify` reads "
         "it once more."
     ),
-    shares="openai-batch",
+    credentials_of="openai-batch",
     cancel=Route("POST", "/responses/{id}/cancel"),
     status=Route("GET", "/responses/{id}"),
     accepted=Outcome.CANCELLED,
-    receipt=True,
+    receipt_only=True,
     states=_RESPONSE_STATES,
-    find_outcome=_response_over,
+    outcome_hook=_response_over,
     progress=None,
 )
 
@@ -146,7 +146,7 @@ OPENAI_FINETUNE = evolve(
         "its status is read; the vendor documents no word for a paused one, which is then "
         "`unknown`."
     ),
-    receipt=False,
+    receipt_only=False,
     cancel=Route("POST", "/fine_tuning/jobs/{id}/cancel"),
     status=Route("GET", "/fine_tuning/jobs/{id}"),
     states={
@@ -157,5 +157,5 @@ OPENAI_FINETUNE = evolve(
         "failed": JobState.FAILED,
         "cancelled": JobState.CANCELLED,
     },
-    find_outcome=None,
+    outcome_hook=None,
 )

@@ -61,6 +61,6 @@ PULSE_LEGACY = evolve(
     title="Pulse (deprecated POST)",
     docs='docs.runpulse.com, page "Cancel Job (Deprecated)"',
     deprecated="pulse",
-    shares="pulse",
+    credentials_of="pulse",
     cancel=Route("POST", "/cancel/{id}"),
 )

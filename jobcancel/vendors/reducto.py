@@ -10,8 +10,7 @@ with HTTP errors is not documented: they are in no table.
 
 from __future__ import annotations
 
-from jobcancel.adapter import BEARER, HttpAdapter, Route
-from jobcancel.adapter.declaration import ANY, Override
+from jobcancel.adapter import ANY, BEARER, HttpAdapter, Override, Route
 from jobcancel.models import JobState, Outcome
 
 REDUCTO = HttpAdapter(
@@ -37,7 +36,7 @@ REDUCTO = HttpAdapter(
     status=Route("GET", "/job/{id}"),
     # What a reply means
     accepted=Outcome.CANCELLING,
-    untyped_success=frozenset({200}),
+    any_body_statuses=frozenset({200}),
     replies={
         401: Outcome.UNAUTHORIZED,
         # With a list of problems; a mere text is not documented.

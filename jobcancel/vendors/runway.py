@@ -46,7 +46,7 @@ RUNWAY = HttpAdapter(
     gone_after_cancel=True,
     # What a reply means
     accepted=Outcome.CANCELLED,
-    empty_success=frozenset({204}),
+    empty_body_statuses=frozenset({204}),
     replies={
         400: Outcome.INVALID,
         401: Outcome.UNAUTHORIZED,

@@ -60,7 +60,7 @@ TALONIC = HttpAdapter(
     job_id="id",
     message=("message", "error.message"),
     code=("code", "error.code"),
-    retryable="retryable",
+    retry_flag="retryable",
     request_id=("request_id",),
     progress=("completed_documents", "document_count"),
 )

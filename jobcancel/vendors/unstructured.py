@@ -8,8 +8,7 @@ answers.
 
 from __future__ import annotations
 
-from jobcancel.adapter import Credential, HttpAdapter, Route
-from jobcancel.adapter.declaration import ANY
+from jobcancel.adapter import ANY, Credential, HttpAdapter, Route
 from jobcancel.models import JobState, Outcome
 
 _STATES = {
@@ -40,7 +39,7 @@ UNSTRUCTURED = HttpAdapter(
     status=Route("GET", "/api/v1/jobs/{id}"),
     # What a reply means
     accepted=Outcome.CANCELLING,
-    untyped_success=frozenset({200}),
+    any_body_statuses=frozenset({200}),
     # A 422 with a list of problems; a mere text is not documented.
     replies={401: Outcome.UNAUTHORIZED, (422, ANY): Outcome.INVALID, 429: Outcome.RATE_LIMITED},
     states={

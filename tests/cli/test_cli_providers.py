@@ -39,7 +39,7 @@ class OwnCode:
     key_env: str = "OWNCODE_API_KEY"
     url_env: str = "OWNCODE_BASE_URL"
     other_key_envs: tuple[str, ...] = ()
-    shares: str | None = None
+    credentials_of: str | None = None
     params: Mapping[str, Param] = {"room": Param("the id of the room")}
     destroys_finished: bool = True
 
@@ -68,7 +68,7 @@ BLIND: HttpAdapter = evolve(
     name="blind",
     notes="",
     status=None,
-    repeatable=frozenset({429}),
+    retry_statuses=frozenset({429}),
     replies={429: Outcome.RATE_LIMITED, "GONE": Outcome.NOT_FOUND, (409, "BUSY"): Outcome.INVALID},
 )
 
@@ -353,9 +353,9 @@ ODD: HttpAdapter = evolve(
     other_url_envs={"ODD_API_URL": ""},
     verdict="said",
     verdicts={"OK": Outcome.CANCELLED},
-    empty_success=frozenset({204}),
-    find_state=_counted,
-    find_outcome=_too_late,
+    empty_body_statuses=frozenset({204}),
+    state_hook=_counted,
+    outcome_hook=_too_late,
 )
 
 

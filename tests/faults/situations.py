@@ -96,7 +96,7 @@ def _can_tell(code: int, body: str | None, *, applied: bool) -> Callable[[HttpAd
 
     def can_tell(adapter: HttpAdapter) -> bool:
         untyped = is_untyped(adapter, Response(status_code=code, content=(body or "").encode()))
-        return applied or not (untyped or (not body and code in adapter.empty_success))
+        return applied or not (untyped or (not body and code in adapter.empty_body_statuses))
 
     return can_tell
 

@@ -61,10 +61,10 @@ class Shape:
 SHAPES = {
     "the reply shows the job": Shape(PLAIN, lambda now: reply(200, {"status": now})),
     "the reply is a receipt": Shape(
-        evolve(PLAIN, receipt=True), lambda _: reply(200, {"status": STOPPED})
+        evolve(PLAIN, receipt_only=True), lambda _: reply(200, {"status": STOPPED})
     ),
     "the reply is not documented": Shape(
-        evolve(PLAIN, untyped_success=frozenset({200}), accepted=Outcome.CANCELLING),
+        evolve(PLAIN, any_body_statuses=frozenset({200}), accepted=Outcome.CANCELLING),
         lambda _: reply(200, ["whatever"]),
     ),
     "the reply is a verdict": Shape(
@@ -73,7 +73,7 @@ SHAPES = {
         too_late=reply(200, {"done": False}),
     ),
     "the cancel destroys what has ended": Shape(
-        evolve(PLAIN, destroys_finished=True, empty_success=frozenset({204})),
+        evolve(PLAIN, destroys_finished=True, empty_body_statuses=frozenset({204})),
         lambda _: reply(204),
         too_late=reply(204),
         destroys=True,

@@ -174,29 +174,33 @@ WRONG = [
     ("a limit is not sat out", changed(replies={409: Outcome.ALREADY_TERMINAL}), "429 with Retry"),
     (
         "a conflict is repeated",
-        changed(replies={401: Outcome.UNAUTHORIZED}, repeatable=frozenset({409, 429})),
+        changed(replies={401: Outcome.UNAUTHORIZED}, retry_statuses=frozenset({409, 429})),
         "HTTP 409 is repeatable, but a refusal stays one",
     ),
     (
         "a limit is final",
-        changed(repeatable=frozenset({503})),
+        changed(retry_statuses=frozenset({503})),
         "429 with .* is not repeatable, but only for now",
     ),
-    ("an unknown word is guessed", changed(find_state=guessed), "unknown words reads as final"),
-    ("an unknown word settles", changed(find_state=guessed), "unknown words means already-t"),
-    ("garbage raises", changed(find_state=careless), r"raises (KeyError|AttributeError)"),
+    ("an unknown word is guessed", changed(state_hook=guessed), "unknown words reads as final"),
+    ("an unknown word settles", changed(state_hook=guessed), "unknown words means already-t"),
+    ("garbage raises", changed(state_hook=careless), r"raises (KeyError|AttributeError)"),
     (
         "any success is one",
-        changed(find_outcome=hopeful),
+        changed(outcome_hook=hopeful),
         "200 with b'' to a cancel means cancelled",
     ),
     (
         "a redirect is a success",
-        changed(find_outcome=hopeful),
+        changed(outcome_hook=hopeful),
         "302, not applied: it is said to be canc",
     ),
-    ("a 500 is an end", changed(find_outcome=settled_by_500), "500 with .* means already-t"),
-    ("an empty 200 is one", changed(empty_success=frozenset({200})), "200 with b'{}' to a cancel"),
+    ("a 500 is an end", changed(outcome_hook=settled_by_500), "500 with .* means already-t"),
+    (
+        "an empty 200 is one",
+        changed(empty_body_statuses=frozenset({200})),
+        "200 with b'{}' to a cancel",
+    ),
     ("the job's id is not looked at", changed(job_id="job"), "about another job means cancelled"),
     (
         "stopping is taken for stopped",
@@ -213,7 +217,7 @@ WRONG = [
         changed(state="state"),
         "to a status read means nothing, not running",
     ),
-    ("a status says stopped for nothing", changed(find_state=guessed), "read means failed; it is"),
+    ("a status says stopped for nothing", changed(state_hook=guessed), "read means failed; it is"),
 ]
 
 

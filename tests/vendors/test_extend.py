@@ -111,7 +111,7 @@ def test_each_kind_has_its_own_path_and_all_the_version(adapter: HttpAdapter, ki
     )
     assert f"https://vendor.example/{kind}_runs/a%2Fb" == status.url
     assert {"x-extend-api-version": "2026-02-09"} == cancel.headers == status.headers
-    assert adapter.shares == (None if kind == "extract" else "extend-extract")
+    assert adapter.credentials_of == (None if kind == "extract" else "extend-extract")
 
 
 def test_a_refused_run_that_has_ended_is_already_terminal() -> None:

@@ -30,5 +30,5 @@ def test_nothing_of_openais_configuration_is_shared() -> None:
     assert ("GROQ_API_KEY", "GROQ_BASE_URL", None) == (
         GROQ_BATCH.key_env,
         GROQ_BATCH.url_env,
-        GROQ_BATCH.shares,
+        GROQ_BATCH.credentials_of,
     )

@@ -95,7 +95,10 @@ def test_a_project_is_named_in_the_query_where_it_is_given() -> None:
 
 
 def test_the_kinds_share_a_key() -> None:
-    assert {"llamacloud-parse"} == {LLAMACLOUD_EXTRACT.shares, LLAMACLOUD_BATCH.shares}
+    assert {"llamacloud-parse"} == {
+        LLAMACLOUD_EXTRACT.credentials_of,
+        LLAMACLOUD_BATCH.credentials_of,
+    }
     assert ("LLAMA_PARSE_API_KEY",) == LLAMACLOUD_BATCH.other_key_envs
 
 

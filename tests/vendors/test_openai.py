@@ -198,7 +198,7 @@ def test_the_base_url_ends_with_the_version_as_the_vendors_own_variable_does() -
 
 @pytest.mark.parametrize("adapter", [OPENAI_RESPONSE, OPENAI_FINETUNE])
 def test_all_kinds_share_the_key_and_the_url_of_the_batches(adapter: HttpAdapter) -> None:
-    assert "openai-batch" == adapter.shares
+    assert "openai-batch" == adapter.credentials_of
 
 
 @pytest.mark.parametrize("status_code", [400, 409])

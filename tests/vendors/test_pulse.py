@@ -30,7 +30,7 @@ def test_the_legacy_cancel_request_is_a_post_and_its_status_the_same() -> None:
         request.url,
     )
     assert PULSE.status_request(JOB, ENDPOINT) == PULSE_LEGACY.status_request(JOB, ENDPOINT)
-    assert ("pulse", "pulse") == (PULSE_LEGACY.deprecated, PULSE_LEGACY.shares)
+    assert ("pulse", "pulse") == (PULSE_LEGACY.deprecated, PULSE_LEGACY.credentials_of)
 
 
 @pytest.mark.parametrize(
