@@ -1,4 +1,4 @@
-"""One call cancels an asynchronous job at any vendor and says truthfully what became of it.
+"""Cancel a job at any vendor with one call, and know for certain whether it stopped.
 
 from jobcancel import cancel
 
