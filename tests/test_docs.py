@@ -37,7 +37,7 @@ def test_every_block_is_of_a_kind_that_is_run_or_is_known_to_be_no_example(page:
 
 # How to install something is nothing to run here; the others are data, and directives of Sphinx.
 NO_EXAMPLES = {"sh", "text", "csv", "diff", "ini", "json", "toml", "yaml", "{eval-rst}"}
-NO_EXAMPLES |= {"{figure}", "{image}", "{include}", "{literalinclude}", "{toctree}"}
+NO_EXAMPLES |= {"{figure}", "{glossary}", "{image}", "{include}", "{literalinclude}", "{toctree}"}
 
 
 @pytest.mark.parametrize(
