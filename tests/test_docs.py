@@ -43,10 +43,10 @@ NO_EXAMPLES |= {"{figure}", "{glossary}", "{image}", "{include}", "{literalinclu
 @pytest.mark.parametrize(
     "said",
     [
-        f"begins with {pace._FIRST_WINDOW:.0f} requests in flight",
+        f"starts with {pace._FIRST_WINDOW:.0f} requests in flight",
         f"doubled up to {pace._LONGEST_WAIT:.0f}, when it does not say",
-        f"at {100 - 100 * pace._CAUTION:.0f} % less, and grows by {100 * pace._GROWTH:.0f} % a",
-        f"After a pause, {100 * pace._BURST:.0f} % of the bucket",
+        f"{100 - 100 * pace._CAUTION:.0f}% less, and grows by {100 * pace._GROWTH:.0f}% per second",
+        f"After a pause, {100 * pace._BURST:.0f}% of the bucket",
         f"up to {lane._LONGEST_PROBE:.0f};",
     ],
 )
