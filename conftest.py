@@ -5,6 +5,7 @@ How they are run is in `tests/examples.py`.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,13 +51,22 @@ _NOTEBOOK = Sybil(
 )
 _DOCSTRINGS = Sybil([DocTestParser()], patterns=["jobcancel/*.py", "jobcancel/*/*.py"])
 
+_MISSING = [name for name in ("celery", "django", "fastapi") if find_spec(name) is None]
+_NOT_INSTALLED = pytest.mark.skip(reason="needs the dependency group frameworks")
+
 pytest_collect_file = SybilCollection([_PAGES, _NOTEBOOK, _DOCSTRINGS]).pytest()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the examples of a page in their order, which pytest-randomly has shuffled."""
+    """Keep the examples of a page in their order, which pytest-randomly has shuffled.
+
+    Those of a framework that is not installed are skipped.
+    """
     examples = [item for item in items if isinstance(item, SybilItem)]
+    for item in examples:
+        if item.path.stem in _MISSING:
+            item.add_marker(_NOT_INSTALLED)
     examples.sort(key=lambda item: (item.path, item.example.start))
     items[:] = [*examples, *(item for item in items if not isinstance(item, SybilItem))]
 

@@ -37,16 +37,16 @@ def test_every_block_is_of_a_kind_that_is_run_or_is_known_to_be_no_example(page:
 
 # How to install something is nothing to run here; the others are data, and directives of Sphinx.
 NO_EXAMPLES = {"sh", "text", "csv", "diff", "ini", "json", "toml", "yaml", "{eval-rst}"}
-NO_EXAMPLES |= {"{figure}", "{image}", "{include}", "{literalinclude}", "{toctree}"}
+NO_EXAMPLES |= {"{figure}", "{glossary}", "{image}", "{include}", "{literalinclude}", "{toctree}"}
 
 
 @pytest.mark.parametrize(
     "said",
     [
-        f"begins with {pace._FIRST_WINDOW:.0f} requests in flight",
+        f"starts with {pace._FIRST_WINDOW:.0f} requests in flight",
         f"doubled up to {pace._LONGEST_WAIT:.0f}, when it does not say",
-        f"at {100 - 100 * pace._CAUTION:.0f} % less, and grows by {100 * pace._GROWTH:.0f} % a",
-        f"After a pause, {100 * pace._BURST:.0f} % of the bucket",
+        f"{100 - 100 * pace._CAUTION:.0f}% less, and grows by {100 * pace._GROWTH:.0f}% per second",
+        f"After a pause, {100 * pace._BURST:.0f}% of the bucket",
         f"up to {lane._LONGEST_PROBE:.0f};",
     ],
 )

@@ -1,13 +1,14 @@
 """Sends what an SDK and what jobcancel send for the same job, and says in what they differ.
 
-A test module for more SDKs declares a `Case` for each provider, and its allowed differences in
-`differences.ALLOWED`; the SDK's name goes into the dependency group `parity`.
+A module for more SDKs declares a `Case` for each provider, and its allowed differences in
+`differences.ALLOWED`; `test_requests` compares them. The SDK's name goes into the dependency group
+`parity`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pytest
 from attrs import field, frozen
@@ -17,7 +18,11 @@ from jobcancel import get_adapter, providers
 from tests.parity.differences import AWKWARD
 from tests.parity.recorder import Recorder, Sent
 
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
 KEY = "parity-key"
+T = TypeVar("T")
 
 each_call = pytest.mark.parametrize("call", ["cancel", "status"])
 
@@ -49,6 +54,23 @@ class Case:
     params: Mapping[str, str] = field(factory=dict)
     path: str = ""
     answer: Mapping[str, Any] = field(factory=lambda: {"id": AWKWARD})
+
+
+def opened(
+    client: Callable[[str | None], AbstractContextManager[T]], call: Callable[[T, str], object]
+) -> Call:
+    """Return a `Call` that opens a client for itself and closes it.
+
+    Args:
+        client: makes the client, given a base URL or None.
+        call: sends the request, given the client and the job's id.
+    """
+
+    def send(url: str | None, job: str) -> None:
+        with client(url) as one:
+            call(one, job)
+
+    return send
 
 
 def each(cases: Iterable[Case]) -> pytest.MarkDecorator:

@@ -8,10 +8,10 @@ from unittest import mock
 import openai
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.oauth import HostMetadata
-from google import genai
 
 from tests.parity import compare
-from tests.parity.compare import KEY, Case, each, each_call
+from tests.parity.compare import KEY, Case, each, each_call, opened
+from tests.parity.llm import google
 
 if TYPE_CHECKING:
     import pytest
@@ -39,20 +39,6 @@ def _databricks(url: str | None) -> WorkspaceClient:
         return WorkspaceClient(host=url, token=KEY, auth_type="pat")
 
 
-def _google(url: str | None) -> genai.Client:
-    return genai.Client(api_key=KEY, http_options=genai.types.HttpOptions(base_url=url))
-
-
-def _cancel_google(url: str | None, job: str) -> None:
-    with _google(url) as client:
-        client.batches.cancel(name=job)
-
-
-def _read_google(url: str | None, job: str) -> None:
-    with _google(url) as client:
-        client.batches.get(name=job)
-
-
 CASES = [
     Case(
         provider="openai-batch",
@@ -75,8 +61,8 @@ CASES = [
     Case(
         provider="gemini-batch",
         job_id=_GOOGLES,
-        cancel=_cancel_google,
-        status=_read_google,
+        cancel=opened(google, lambda client, job: client.batches.cancel(name=job)),
+        status=opened(google, lambda client, job: client.batches.get(name=job)),
         answer={"name": _GOOGLES, "metadata": {"state": "BATCH_STATE_RUNNING"}},
     ),
 ]

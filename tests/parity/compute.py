@@ -1,4 +1,4 @@
-"""The SDKs for compute and jobcancel send the same."""
+"""The SDKs for compute."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import runpod
 from baseten.client import InferenceClient
 from runpod.endpoint.runner import Job, RunPodClient
 
-from tests.parity import compare
-from tests.parity.compare import KEY, Case, each, each_call, of_family
-from tests.parity.differences import AWKWARD, allowed
+from tests.parity.compare import KEY, Case, opened
+from tests.parity.differences import AWKWARD
 
 _ENDPOINT = "endpoint-1"
 _MODEL = "abcd1234"
@@ -28,22 +27,16 @@ def _baseten(url: str | None) -> InferenceClient:
     return InferenceClient(api_key=KEY, base_url_override=url)
 
 
-def _cancel_baseten(url: str | None, job: str) -> None:
-    with _baseten(url) as client:
-        client.api.cancel_async_request(request_id=job)
-
-
-def _read_baseten(url: str | None, job: str) -> None:
-    with _baseten(url) as client:
-        client.api.get_async_request_status(request_id=job)
-
-
 CASES = [
     Case(
         provider="baseten",
         params={"model": _MODEL},
-        cancel=_cancel_baseten,
-        status=_read_baseten,
+        cancel=opened(
+            _baseten, lambda client, job: client.api.cancel_async_request(request_id=job)
+        ),
+        status=opened(
+            _baseten, lambda client, job: client.api.get_async_request_status(request_id=job)
+        ),
         answer={
             "request_id": AWKWARD,
             "canceled": True,
@@ -65,19 +58,3 @@ CASES = [
         answer={"id": AWKWARD, "status": "IN_QUEUE"},
     ),
 ]
-
-
-@each(CASES)
-@each_call
-def test_both_send_the_same_to_a_given_address(case: Case, call: str) -> None:
-    assert allowed(case.provider, call) == compare.over_loopback(case, call)
-
-
-@each(CASES)
-@each_call
-def test_both_send_the_same_to_the_vendors_own_address(case: Case, call: str) -> None:
-    assert allowed(case.provider, call) == compare.by_default(case, call)
-
-
-def test_every_provider_for_compute_is_compared() -> None:
-    assert of_family("compute") == sorted(case.provider for case in CASES)

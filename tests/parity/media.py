@@ -1,4 +1,4 @@
-"""The SDKs for media and jobcancel send the same."""
+"""The SDKs for media."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import higgsfield_client
 import runwayml
 from replicate.client import Client as Replicate
 
-from tests.parity import compare
-from tests.parity.compare import KEY, Case, each, each_call, of_family
-from tests.parity.differences import AWKWARD, allowed
+from tests.parity.compare import KEY, Case, opened
+from tests.parity.differences import AWKWARD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,32 +32,12 @@ def _fal(url: str | None) -> Iterator[fal_client.SyncClient]:
         yield fal_client.SyncClient(key=KEY)
 
 
-def _cancel_fal(url: str | None, job: str) -> None:
-    with _fal(url) as client:
-        client.cancel(_APP, job)
-
-
-def _read_fal(url: str | None, job: str) -> None:
-    with _fal(url) as client:
-        client.status(_APP, job)
-
-
 @contextlib.contextmanager
 def _higgsfield(url: str | None) -> Iterator[higgsfield_client.SyncClient]:
     # Likewise: its argument base_url is for other calls.
     module = higgsfield_client.http.client
     with mock.patch.object(module, "BASE_URL", url or module.BASE_URL):
         yield higgsfield_client.SyncClient(api_key=KEY)
-
-
-def _cancel_higgsfield(url: str | None, job: str) -> None:
-    with _higgsfield(url) as client:
-        client.cancel(job)
-
-
-def _read_higgsfield(url: str | None, job: str) -> None:
-    with _higgsfield(url) as client:
-        client.status(job)
 
 
 def _runway(url: str | None) -> runwayml.RunwayML:
@@ -69,14 +48,14 @@ CASES = [
     Case(
         provider="fal",
         params={"app": _APP},
-        cancel=_cancel_fal,
-        status=_read_fal,
+        cancel=opened(_fal, lambda client, job: client.cancel(_APP, job)),
+        status=opened(_fal, lambda client, job: client.status(_APP, job)),
         answer={"status": "IN_QUEUE", "queue_position": 1},
     ),
     Case(
         provider="higgsfield",
-        cancel=_cancel_higgsfield,
-        status=_read_higgsfield,
+        cancel=opened(_higgsfield, lambda client, job: client.cancel(job)),
+        status=opened(_higgsfield, lambda client, job: client.status(job)),
         answer={"request_id": AWKWARD, "status": "queued"},
     ),
     Case(
@@ -106,19 +85,3 @@ CASES = [
         status=lambda url, job: _runway(url).tasks.retrieve(job),
     ),
 ]
-
-
-@each(CASES)
-@each_call
-def test_both_send_the_same_to_a_given_address(case: Case, call: str) -> None:
-    assert allowed(case.provider, call) == compare.over_loopback(case, call)
-
-
-@each(CASES)
-@each_call
-def test_both_send_the_same_to_the_vendors_own_address(case: Case, call: str) -> None:
-    assert allowed(case.provider, call) == compare.by_default(case, call)
-
-
-def test_every_provider_for_media_is_compared() -> None:
-    assert of_family("media") == sorted(case.provider for case in CASES)

@@ -1,4 +1,4 @@
-"""The SDKs for documents and jobcancel send the same."""
+"""The SDKs for documents."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import reducto
 from extend_ai import Extend
 from unstructured_client import UnstructuredClient
 
-from tests.parity import compare
-from tests.parity.compare import KEY, Case, each, each_call, of_family
-from tests.parity.differences import AWKWARD, allowed
+from tests.parity.compare import KEY, Case, opened
+from tests.parity.differences import AWKWARD
 
 _WORKSPACE: dict[str, Any] = {"extend_workspace_id": "w"}
 _PROJECT: dict[str, Any] = {"project_id": "p", "organization_id": "o"}
@@ -33,16 +32,6 @@ def _reducto(url: str | None) -> reducto.Reducto:
 def _unstructured(url: str | None) -> UnstructuredClient:
     # It closes itself when nothing refers to it any more.
     return UnstructuredClient(api_key_auth=KEY, server_url=url, retry_config=None)
-
-
-def _cancel_unstructured(url: str | None, job: str) -> None:
-    with _unstructured(url) as client:
-        client.jobs.cancel_job(request={"job_id": job})
-
-
-def _read_unstructured(url: str | None, job: str) -> None:
-    with _unstructured(url) as client:
-        client.jobs.get_job(request={"job_id": job})
 
 
 CASES = [
@@ -100,8 +89,12 @@ CASES = [
     ),
     Case(
         provider="unstructured",
-        cancel=_cancel_unstructured,
-        status=_read_unstructured,
+        cancel=opened(
+            _unstructured, lambda client, job: client.jobs.cancel_job(request={"job_id": job})
+        ),
+        status=opened(
+            _unstructured, lambda client, job: client.jobs.get_job(request={"job_id": job})
+        ),
         answer={
             "id": AWKWARD,
             "created_at": "2026-01-01T00:00:00Z",
@@ -111,24 +104,3 @@ CASES = [
         },
     ),
 ]
-
-
-@each(CASES)
-@each_call
-def test_both_send_the_same_to_a_given_address(case: Case, call: str) -> None:
-    assert allowed(case.provider, call) == compare.over_loopback(case, call)
-
-
-@each(CASES)
-@each_call
-def test_both_send_the_same_to_the_vendors_own_address(case: Case, call: str) -> None:
-    assert allowed(case.provider, call) == compare.by_default(case, call)
-
-
-# Pulse's SDK is run in tests/test_official_sdk.py; Talonic has none for Python.
-ELSEWHERE = {"pulse", "pulse-legacy", "talonic"}
-
-
-def test_every_provider_for_documents_is_compared() -> None:
-    compared = sorted(case.provider for case in CASES)
-    assert compared == [name for name in of_family("documents") if name not in ELSEWHERE]
