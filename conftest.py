@@ -75,10 +75,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return scheduling
 
 
+# Files whose tests share what takes seconds: a built wheel, the import of schemathesis.
+_WHOLE = {"tests/test_wheel.py", "tests/sandbox/test_openapi.py"}
+
+
 def _scope(nodeid: str) -> str:
     """Return what names the tests that run in the same worker."""
     path, _, name = nodeid.partition("::")
-    if name.startswith("line:") or path == "tests/test_wheel.py":  # which builds the wheel once
+    if name.startswith("line:") or path in _WHOLE:
         return path
     return nodeid.partition("[")[0]
 
