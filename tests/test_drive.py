@@ -169,13 +169,12 @@ def test_a_lost_reply_is_settled_by_the_status(
 def test_no_server_holds_a_call_longer_than_its_deadline_and_one_exchange(
     cancel: Cancel, fault: Behaviour
 ) -> None:
-    began = time.monotonic()
     with Wire([fault] * 20) as wire:
         result = cancel(wire.url, timeout=0.2, deadline=0.3)
     assert Outcome.UNKNOWN is result.outcome
     assert "no complete reply within 0.2 seconds" in result.message
-    assert result.elapsed <= 0.5 + 0.3  # the scheduler's, on a busy machine
-    assert time.monotonic() - began < 5
+    assert len(wire.requests) <= 2
+    assert result.elapsed < 5  # instead of for ever, even on a busy machine
 
 
 def test_a_refused_connection_is_known_not_to_have_been_sent(cancel: Cancel) -> None:
