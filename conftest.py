@@ -110,19 +110,26 @@ def _processes_share_bytecode(tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield
 
 
+@pytest.fixture(scope="session")
+def running_sandbox() -> Iterator[Sandbox]:
+    """One sandbox for the whole test run; who uses it resets it first."""
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
 @pytest.fixture(scope="module")
-def _page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _page(tmp_path_factory: pytest.TempPathFactory, running_sandbox: Sandbox) -> Iterator[None]:
     """A folder and a sandbox for the examples of one page, and the environment to use them."""
     folder = tmp_path_factory.mktemp("page")
     prepare(folder)
+    running_sandbox.reset()
     with (
-        Sandbox() as sandbox,
         proxy() as address,
         logging_as_before(),
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.chdir(folder)
         patch.setattr(registry, "_registered", {})
-        for name, value in {**sandbox.environ, "COMPANY_PROXY": address}.items():
+        for name, value in {**running_sandbox.environ, "COMPANY_PROXY": address}.items():
             patch.setenv(name, value)
         yield
