@@ -1,10 +1,13 @@
 """Runs every example of the README, of the pages in docs/ and of the docstrings.
 
-How they are run is in `tests/examples.py`.
+How they are run is in `tests/examples.py`. Here is also what keeps the whole test run short.
 """
 
 from __future__ import annotations
 
+import gc
+import os
+import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -14,6 +17,7 @@ from sybil.integration.pytest import SybilItem
 from sybil.parsers.doctest import DocTestParser
 from sybil.parsers.myst import CodeBlockParser
 from sybil.sybil import SybilCollection
+from xdist.scheduler import LoadScopeScheduling
 
 from jobcancel import registry
 from jobcancel.sandbox import Sandbox
@@ -71,19 +75,71 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = [*examples, *(item for item in items if not isinstance(item, SybilItem))]
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Give the worker that is idle the next test function, or the next page of examples.
+
+    Whole files take too unequal times: at the end one worker would wait for another.
+    """
+    scheduling = LoadScopeScheduling(config, log)
+    scheduling._split_scope = _scope  # noqa: SLF001 - as loadfile does in a subclass
+    return scheduling
+
+
+# Files whose tests share what takes seconds: a built wheel, the import of schemathesis.
+_WHOLE = {"tests/test_wheel.py", "tests/sandbox/test_openapi.py"}
+
+
+def _scope(nodeid: str) -> str:
+    """Return what names the tests that run in the same worker."""
+    path, _, name = nodeid.partition("::")
+    if name.startswith("line:") or path in _WHOLE:
+        return path
+    return nodeid.partition("[")[0]
+
+
+def pytest_collection_finish() -> None:
+    """Exempt the thousands of collected tests from every later garbage collection."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _processes_share_bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let the processes that tests start compile each module once, not once per process.
+
+    Many containers set PYTHONDONTWRITEBYTECODE. A short process then spends most of its time on
+    compiling what it imports.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # the workers have it in common
+    with pytest.MonkeyPatch.context() as patch:
+        if sys.dont_write_bytecode:
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            patch.setenv("PYTHONPYCACHEPREFIX", str(folder / "bytecode"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def running_sandbox() -> Iterator[Sandbox]:
+    """One sandbox for the whole test run; who uses it resets it first."""
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
 @pytest.fixture(scope="module")
-def _page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _page(tmp_path_factory: pytest.TempPathFactory, running_sandbox: Sandbox) -> Iterator[None]:
     """A folder and a sandbox for the examples of one page, and the environment to use them."""
     folder = tmp_path_factory.mktemp("page")
     prepare(folder)
+    running_sandbox.reset()
     with (
-        Sandbox() as sandbox,
         proxy() as address,
         logging_as_before(),
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.chdir(folder)
         patch.setattr(registry, "_registered", {})
-        for name, value in {**sandbox.environ, "COMPANY_PROXY": address}.items():
+        for name, value in {**running_sandbox.environ, "COMPANY_PROXY": address}.items():
             patch.setenv(name, value)
         yield

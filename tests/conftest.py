@@ -11,10 +11,9 @@ import pytest
 from jobcancel import get_adapter
 from jobcancel.adapter.routes import variables
 from jobcancel.registry import BUILT_IN
-from jobcancel.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from jobcancel.sandbox import Sandbox
 
 
 # The same examples on every run in CI, new ones on every run elsewhere; how long one takes says
@@ -44,12 +43,6 @@ def _nothing_of_the_vendors_in_the_environment(monkeypatch: pytest.MonkeyPatch) 
     for name in list(os.environ):
         if name.partition("_")[0] in _VENDORS:
             monkeypatch.delenv(name)
-
-
-@pytest.fixture(scope="session")
-def running_sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture

@@ -36,6 +36,6 @@ class _Proxy(BaseHTTPRequestHandler):
 def proxy() -> Iterator[str]:
     """Serve a proxy for DELETE requests, and give its address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Proxy) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

@@ -1,46 +1,47 @@
-"""Runs at a vendor that is played in this process, request by request."""
+"""Runs at a vendor that is played in this process, request by request, in virtual time."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from jobcancel import AsyncCanceller, CancelResult, JobState, Outcome
+from jobcancel.retry import Clock
+from tests.virtual import CANCELLED, now, play, reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-CANCELLED = {"message": "Job cancelled successfully"}
 
-
-def reply(status_code: int, body: object = None, **headers: str) -> httpx.Response:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.Response(status_code, json=body or {}, headers=named)
+def canceller_with(http_client: httpx.AsyncClient, **settings: Any) -> AsyncCanceller:
+    canceller = AsyncCanceller(
+        http_client=http_client,
+        api_keys={"pulse": "key"},
+        base_urls={"pulse": "https://vendor.example"},
+        **settings,
+    )
+    canceller._clock = Clock(monotonic=now, wall=lambda: 1_790_000_000.0 + now())
+    return canceller
 
 
 class Vendor:
-    """Answers by a function, and keeps when each request came, in seconds from the start."""
+    """Answers by a function; keeps the second at which each request came and the run ended."""
 
     def __init__(self, answer: Callable[[Vendor, str, str], Awaitable[httpx.Response]]) -> None:
         self.answer = answer
-        self.began = time.monotonic()
         self.requests: list[tuple[str, str, float]] = []
-
-    @property
-    def now(self) -> float:
-        return time.monotonic() - self.began
+        self.ended = 0.0
 
     def times(self, job_id: str) -> int:
         return sum(job_id == asked for _, asked, _ in self.requests)
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         job_id = request.url.path.rpartition("/")[2]
-        self.requests.append((request.method, job_id, self.now))
+        self.requests.append((request.method, job_id, now()))
         return await self.answer(self, request.method, job_id)
 
 
@@ -57,21 +58,18 @@ async def run(
 
     limits = {name: settings.pop(name) for name in ("rate", "concurrency") if name in settings}
     async with httpx.AsyncClient(transport=httpx.MockTransport(vendor)) as http_client:
-        canceller = AsyncCanceller(
-            http_client=http_client,
-            api_keys={"pulse": "key"},
-            base_urls={"pulse": "https://vendor.example"},
-            **settings,
-        )
+        canceller = canceller_with(http_client, **settings)
         async for result in canceller.cancel_many(pairs(), **limits):
             yield result
 
 
 def results_of(vendor: Vendor, jobs: Iterable[str], **settings: Any) -> list[CancelResult]:
     async def collect() -> list[CancelResult]:
-        return [result async for result in run(vendor, jobs, **settings)]
+        results = [result async for result in run(vendor, jobs, **settings)]
+        vendor.ended = now()
+        return results
 
-    return asyncio.run(collect())
+    return play(collect())
 
 
 def test_a_job_that_was_not_stopped_is_sent_again_when_it_is_given_again() -> None:
@@ -95,14 +93,14 @@ def test_a_job_that_was_not_stopped_is_sent_again_when_it_is_given_again() -> No
         return outcomes
 
     vendor = Vendor(answer)
-    assert [Outcome.UNAUTHORIZED, Outcome.CANCELLED, Outcome.CANCELLED] == asyncio.run(again())
+    assert [Outcome.UNAUTHORIZED, Outcome.CANCELLED, Outcome.CANCELLED] == play(again())
     assert ["DELETE", "DELETE"] == [method for method, *_ in vendor.requests]
 
 
 def test_a_vendor_that_is_away_for_a_moment_costs_no_job() -> None:
-    async def answer(vendor: Vendor, _method: str, _job_id: str) -> httpx.Response:
+    async def answer(_vendor: Vendor, _method: str, _job_id: str) -> httpx.Response:
         await asyncio.sleep(0.005)
-        if 0.05 < vendor.now < 0.2:
+        if 0.05 < now() < 0.2:
             raise httpx.ConnectError("refused")
         return reply(200, CANCELLED)
 
@@ -142,7 +140,7 @@ def test_a_job_in_doubt_is_settled_while_its_vendor_refuses_others_for_hours() -
     results = {each.job_id: each for each in results_of(vendor, ["limited", "in-doubt"])}
     assert Outcome.CANCELLED is results["in-doubt"].outcome
     assert Outcome.RATE_LIMITED is results["limited"].outcome
-    assert vendor.now < 10
+    assert vendor.ended < 10
 
 
 def test_what_asks_to_wait_after_a_stop_is_not_waited_for() -> None:
@@ -163,17 +161,18 @@ def test_what_asks_to_wait_after_a_stop_is_not_waited_for() -> None:
 
     async def stop() -> dict[str, Outcome]:
         async with httpx.AsyncClient(transport=httpx.MockTransport(vendor)) as http_client:
-            canceller = AsyncCanceller(http_client=http_client, api_keys={"pulse": "key"})
+            canceller = canceller_with(http_client)
             results = canceller.cancel_many([("pulse", "quick"), ("pulse", "slow")])
             first = asyncio.create_task(anext(results))
             await held.wait()
             results.stop()
             told = [await first] + [result async for result in results]
+            vendor.ended = now()
             return {result.job_id: result.outcome for result in told}
 
     vendor = Vendor(answer)
-    assert {"quick": Outcome.CANCELLED, "slow": Outcome.UNKNOWN} == asyncio.run(stop())
-    assert vendor.now < 10
+    assert {"quick": Outcome.CANCELLED, "slow": Outcome.UNKNOWN} == play(stop())
+    assert vendor.ended < 10
 
 
 def test_an_accepted_job_that_waits_for_its_turn_is_cancelling_after_a_stop() -> None:
@@ -182,15 +181,13 @@ def test_an_accepted_job_that_waits_for_its_turn_is_cancelling_after_a_stop() ->
 
     async def stop() -> CancelResult:
         async with httpx.AsyncClient(transport=httpx.MockTransport(vendor)) as http_client:
-            canceller = AsyncCanceller(
-                http_client=http_client, api_keys={"pulse": "key"}, verify=True
-            )
+            canceller = canceller_with(http_client, verify=True)
             results = canceller.cancel_many([("pulse", "1")], rate="6/min")
             asyncio.get_running_loop().call_later(0.2, results.stop)
             return await anext(results)
 
     vendor = Vendor(answer)
-    result = asyncio.run(stop())
+    result = play(stop())
     assert (Outcome.CANCELLING, ["DELETE"]) == (
         result.outcome,
         [sent[0] for sent in vendor.requests],
@@ -205,13 +202,13 @@ def test_a_result_of_a_run_that_was_stopped_tells_what_was_sent_and_seen() -> No
 
     async def stop() -> CancelResult:
         async with httpx.AsyncClient(transport=httpx.MockTransport(vendor)) as http_client:
-            canceller = AsyncCanceller(http_client=http_client, api_keys={"pulse": "key"})
+            canceller = canceller_with(http_client)
             results = canceller.cancel_many([("pulse", "1")])
             asyncio.get_running_loop().call_later(0.2, results.stop)
             return await anext(results)
 
     vendor = Vendor(answer)
-    result = asyncio.run(stop())
+    result = play(stop())
     assert (Outcome.UNKNOWN, 1, 503) == (result.outcome, result.attempts, result.status_code)
     assert JobState.RUNNING is result.state
     assert result.message.endswith("; the run was stopped before this was settled")

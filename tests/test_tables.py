@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobcancel import Adapter, HttpAdapter, JobState, Outcome, get_adapter, providers
@@ -47,6 +47,7 @@ def test_every_built_in_provider_is_an_adapter_of_its_own_name(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", providers())
+@settings(max_examples=30)  # for each of thirty providers that share most of the code
 @given(
     status_code=st.integers(200, 599),
     content=BODIES | LIKELY | st.none(),

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,6 +39,7 @@ def jobs(served: Sandbox, path: Path, number: int, *others: str) -> list[str]:
 def until_asked(served: Sandbox, job_id: str, process: subprocess.Popen[str]) -> None:
     while not any(job_id in each.path for each in served.requests):
         assert process.poll() is None
+        time.sleep(0.01)  # the sandbox is a thread of this process
 
 
 def interrupted(

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ def test_an_interruption_keeps_the_results_so_far(served: Sandbox) -> None:
         assert output.readline() + output.readline() == HEADER + LINE
         while not any(SECOND in each.path for each in served.requests):
             assert process.poll() is None
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         assert output.read() == ""
         assert errors.read() == (

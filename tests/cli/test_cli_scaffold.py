@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from tests.cli.runs import Run
 
+# The plug-in of schemathesis takes longer to import than all else together.
+WITHOUT = ("-p", "no:randomly", "-p", "no:schemathesis")
+
 
 def test_a_project_is_written_installed_and_passes_its_tests(run: Run, tmp_path: Path) -> None:
     ran = run("new-adapter", "acme-batch", "--into", str(tmp_path))
@@ -24,7 +27,7 @@ def test_a_project_is_written_installed_and_passes_its_tests(run: Run, tmp_path:
     command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps"]
     subprocess.run([*command, "--target", installed, project], check=True)
     tested = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:randomly"],
+        [sys.executable, "-W", "error", "-m", "pytest", "-q", *WITHOUT],
         cwd=project,
         env={**os.environ, "PYTHONPATH": str(installed)},
         capture_output=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -9,17 +10,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 import requests
-import schemathesis
+import yaml
 from hypothesis import HealthCheck, given, settings
-from pulse import Pulse
-from pulse.core.api_error import ApiError
-from schemathesis.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
-from schemathesis.core.failures import FailureGroup
-from schemathesis.core.result import Ok
 
 from jobcancel.models import JobState
 from jobcancel.sandbox import SITUATIONS, Sandbox, Situation
@@ -27,12 +19,17 @@ from jobcancel.sandbox import SITUATIONS, Sandbox, Situation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA = schemathesis.openapi.from_path(Path(__file__).with_name("pulse.openapi.yaml"))
-OPERATIONS = {
-    found.ok().label: found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)
-}
+    import schemathesis
+    from pulse import Pulse
+
+DOCUMENT = Path(__file__).with_name("pulse.openapi.yaml")
+OPERATIONS = [
+    f"{method.upper()} {path}"
+    for path, methods in yaml.safe_load(DOCUMENT.read_text())["paths"].items()
+    for method in methods
+    if method != "parameters"
+]
 OF_A_JOB = [label for label in OPERATIONS if "{jobId}" in label]
-CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 
 ODD = {"lost-but-applied", "lost-not-applied", "lost-and-ended", "maintenance", "new-word"}
 ODD |= {"empty-reply"}
@@ -46,12 +43,33 @@ NO_CANCEL |= dict.fromkeys(("rate-limited-once", "rate-limited"), 429)
 DOCUMENTED = [each for each in SITUATIONS if each.vendor == "pulse" and each.name not in ODD]
 
 
+# What takes seconds to import is imported by the tests, of which the others need nothing.
+@cache
+def operation(label: str) -> Any:
+    import schemathesis
+    from schemathesis.core.result import Ok
+
+    schema = schemathesis.openapi.from_path(DOCUMENT)
+    found = {
+        each.ok().label: each.ok() for each in schema.get_all_operations() if isinstance(each, Ok)
+    }
+    assert set(OPERATIONS) == set(found)
+    return found[label]
+
+
 def send(sandbox: Sandbox, case: schemathesis.Case[Any], key: str | None = None) -> int:
+    from schemathesis.checks import (
+        content_type_conformance,
+        response_schema_conformance,
+        status_code_conformance,
+    )
+
+    checks = [status_code_conformance, content_type_conformance, response_schema_conformance]
     with requests.Session() as session:
         response = case.call_and_validate(
             base_url=sandbox.base_urls["pulse"],
             headers={"x-api-key": key or sandbox.api_keys["pulse"]},
-            checks=CHECKS,
+            checks=checks,
             session=session,
         )
     return response.status_code
@@ -68,7 +86,7 @@ def test_whatever_is_sent_the_reply_is_documented(sandbox: Sandbox, label: str) 
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=OPERATIONS[label].as_strategy())
+    @given(case=operation(label).as_strategy())
     def check(case: schemathesis.Case[Any]) -> None:
         seen.add(send(sandbox, case))
 
@@ -83,13 +101,15 @@ def test_every_documented_situation_has_a_documented_reply(
     sandbox: Sandbox, label: str, situation: Situation
 ) -> None:
     encoded = quote(situation.job_id, safe="")
-    case = OPERATIONS[label].Case(path_parameters={"jobId": encoded})
+    case = operation(label).Case(path_parameters={"jobId": encoded})
     refused = NO_READING if label.startswith("GET ") else NO_READING | NO_CANCEL
     assert refused.get(situation.name, 200) == send(sandbox, case, situation.key)
 
 
 def test_the_document_is_not_vacuous(sandbox: Sandbox) -> None:
-    case = OPERATIONS["GET /job/{jobId}"].Case(path_parameters={"jobId": "sandbox-new-word"})
+    from schemathesis.core.failures import FailureGroup
+
+    case = operation("GET /job/{jobId}").Case(path_parameters={"jobId": "sandbox-new-word"})
     with pytest.raises(FailureGroup, match="archiving"):
         send(sandbox, case)
 
@@ -102,6 +122,8 @@ def client() -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def sdk(sandbox: Sandbox, client: httpx.Client) -> Pulse:
+    from pulse import Pulse
+
     url, key = sandbox.base_urls["pulse"], sandbox.api_keys["pulse"]
     return Pulse(api_key=key, base_url=url, httpx_client=client)
 
@@ -124,6 +146,9 @@ def test_the_official_sdk_reads_a_result_and_an_error(sdk: Pulse) -> None:
 def test_the_official_sdk_is_told_when_the_key_is_wrong(
     sandbox: Sandbox, client: httpx.Client
 ) -> None:
+    from pulse import Pulse
+    from pulse.core.api_error import ApiError
+
     url, key = sandbox.base_urls["pulse"], "sandbox-pulse-wrong-key"
     sdk = Pulse(api_key=key, base_url=url, httpx_client=client)
     with pytest.raises(ApiError) as caught:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from jobcancel import HttpAdapter, JobState, Outcome, cancel, get_adapter, status
+from jobcancel import Canceller, HttpAdapter, JobState, Outcome, cancel, get_adapter, status
 from jobcancel.registry import BUILT_IN
 from jobcancel.sandbox import CancelPolicy, Fault, Quota, Sandbox
 from jobcancel.sandbox.vendors import VENDORS
+from jobcancel.testing.clocks import SkippingClock
 from tests.sandbox.conftest import NO_TLS
 
 if TYPE_CHECKING:
@@ -243,7 +244,10 @@ def test_a_limited_key_may_look_at_a_job_but_not_cancel_it(provider: str, sandbo
 @EACH
 def test_a_spent_key_is_refused_until_midnight(provider: str, sandbox: Sandbox, clock: Any) -> None:
     job_id = sandbox.submit(provider, **PENDING)
-    result = cancel(provider, job_id, **asked(sandbox, provider, VENDORS[provider].spent_key))
+    options = {**asked(sandbox, provider, VENDORS[provider].spent_key), "deadline": 20}
+    with Canceller() as canceller:
+        canceller._clock = SkippingClock().clock
+        result = canceller.cancel(provider, job_id, **options)
     told = VENDORS[provider].tells_wait or provider == "gemini-batch"
     wait = math.ceil(86_400 - clock() % 86_400) if told else None
     assert (Outcome.RATE_LIMITED, wait) == (result.outcome, result.retry_after)
