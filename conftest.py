@@ -48,7 +48,9 @@ _NOTEBOOK = Sybil(
     teardown=stop_loop,
     fixtures=["_page"],
 )
-_DOCSTRINGS = Sybil([DocTestParser()], patterns=["jobcancel/*.py", "jobcancel/*/*.py"])
+_DOCSTRINGS = Sybil(
+    [DocTestParser()], patterns=["jobcancel/*.py", "jobcancel/*/*.py", "jobcancel/*/*/*.py"]
+)
 
 pytest_collect_file = SybilCollection([_PAGES, _NOTEBOOK, _DOCSTRINGS]).pytest()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jobcancel import Canceller, ConfigurationError
 from jobcancel.cli.show import printer, waiting
 from jobcancel.cli.words import complain
-from jobcancel.testing.recorder import Recorded, record
+from jobcancel.testing.cassette.recorder import Recorded, record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

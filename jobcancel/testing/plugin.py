@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jobcancel.sandbox import Sandbox
-    from jobcancel.testing.recordings import Recording
+    from jobcancel.testing.cassette import Recording
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def jobcancel_cassette() -> Iterator[Callable[[str | os.PathLike[str]], Recordin
     from jobcancel.errors import ConfigurationError
 
     try:
-        from jobcancel.testing.recordings import recording
-        from jobcancel.testing.replay import replaying
+        from jobcancel.testing.cassette import recording
+        from jobcancel.testing.cassette.replay import replaying
     except ModuleNotFoundError as error:
         if error.name != "vcr":
             raise

@@ -18,8 +18,8 @@ from jobcancel import Canceller, Outcome, cancel, registry
 from jobcancel.providers.pulse import PULSE
 from jobcancel.routes import Route
 from jobcancel.sandbox import Fault, Sandbox
-from jobcancel.testing import recorder
-from jobcancel.testing.replay import own_url
+from jobcancel.testing.cassette import recorder
+from jobcancel.testing.cassette.replay import own_url
 from tests.cli.runs import HEADER, plain
 from tests.wire import Wire, answer, reset, silence
 

@@ -16,7 +16,7 @@ from tests.hand import ENDPOINT, play_cancel, play_status, reply
 
 if TYPE_CHECKING:
     from jobcancel import HttpAdapter
-    from jobcancel.testing.given import Given
+    from jobcancel.testing.contract.inputs import Given
 
 RUN = "455644833"
 STATEMENT = "00000000-0000-4000-8000-000000000001"

@@ -18,7 +18,7 @@ from tests.hand import ENDPOINT, play_cancel, reply
 
 if TYPE_CHECKING:
     from jobcancel import HttpAdapter
-    from jobcancel.testing.given import Given
+    from jobcancel.testing.contract.inputs import Given
 
 ID = "pjb-aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 

@@ -14,7 +14,7 @@ from tests.hand import ENDPOINT, LOST, play_cancel, reply
 
 if TYPE_CHECKING:
     from jobcancel.tables import HttpAdapter
-    from jobcancel.testing.given import Given
+    from jobcancel.testing.contract.inputs import Given
 
 JOB = Job("openai-batch", "batch_abc123")
 ODD = "a b/ü:1"

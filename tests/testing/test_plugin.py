@@ -26,8 +26,8 @@ from jobcancel import (
 )
 from jobcancel.sandbox import Fault, Sandbox
 from jobcancel.testing import Recording, cassettes
-from jobcancel.testing.recordings import recording
-from jobcancel.testing.replay import NetworkBlocked
+from jobcancel.testing.cassette import recording
+from jobcancel.testing.cassette.replay import NetworkBlocked
 from tests.wire import Wire, silence
 
 if TYPE_CHECKING:
@@ -219,15 +219,15 @@ def test_a_cassette_that_does_not_say_what_it_holds_is_refused(tmp_path: Path, t
 
 
 def test_an_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "jobcancel.testing.replay", raising=False)
+    monkeypatch.delitem(sys.modules, "jobcancel.testing.cassette.replay", raising=False)
     monkeypatch.setitem(sys.modules, "vcr", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'jobcancel\[testing\]'"):
         next(plugin_fixture("jobcancel_cassette"))
 
 
 def test_that_something_else_is_missing_is_another_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "jobcancel.testing.replay", None)
-    with pytest.raises(ModuleNotFoundError, match=r"jobcancel\.testing\.replay"):
+    monkeypatch.setitem(sys.modules, "jobcancel.testing.cassette.replay", None)
+    with pytest.raises(ModuleNotFoundError, match=r"jobcancel\.testing\.cassette\.replay"):
         next(plugin_fixture("jobcancel_cassette"))
 
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from jobcancel import Canceller
-from jobcancel.testing import recorder
+from jobcancel.testing.cassette import recorder
 from tests.wire import Wire, answer
 
 KEY = "sk-live-0123456789"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from jobcancel.testing.scrub import Scrubber
+from jobcancel.testing.cassette.scrub import Scrubber
 from tests.test_patterns import MOST_GROWTH, growth
 from tests.test_spellings import KEY, SPELLED
 

@@ -24,10 +24,10 @@ from jobcancel.client import Canceller
 from jobcancel.models import CancelResult
 from jobcancel.routes import names_in, parse
 from jobcancel.tables import HttpAdapter
+from jobcancel.testing.cassette import Recording
+from jobcancel.testing.cassette.replay import own_url, replaying
+from jobcancel.testing.cassette.scrub import KEY_PLACEHOLDER, SCRUBBED, Scrubber
 from jobcancel.testing.clocks import StillClock
-from jobcancel.testing.recordings import Recording
-from jobcancel.testing.replay import own_url, replaying
-from jobcancel.testing.scrub import KEY_PLACEHOLDER, SCRUBBED, Scrubber
 
 if TYPE_CHECKING:
     from jobcancel.adapter import Adapter

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vcr.cassette import Cassette
 
     from jobcancel.adapter import Adapter
-    from jobcancel.testing.recordings import Recording
+    from jobcancel.testing.cassette import Recording
 
 _KEY = "replayed-key"
 MATCHED = ("method", "scheme", "host", "port", "path", "query", "content")

@@ -12,7 +12,7 @@ from jobcancel.adapter import Request, Response
 from jobcancel.bodies import parse
 from jobcancel.models import CancelResult, JobState, Outcome
 from jobcancel.tables import HttpAdapter
-from jobcancel.testing.vendor import LOST, UNREACHABLE, Fault, Vendor
+from jobcancel.testing.contract.vendor import LOST, UNREACHABLE, Fault, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
 """Recordings (vcrpy's cassettes): where they are, and what each holds.
 
-Those that come with jobcancel are in `cassettes/` of its repository, and in a directory of that
-name beside this module once it is installed. How one is played is in `replay`.
+Those that come with jobcancel are in `cassettes/` of its repository, and in a directory `recorded`
+beside this module once it is installed. How one is played is in `replay`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from jobcancel.errors import ConfigurationError
 from jobcancel.models import Outcome
 from jobcancel.testing.steps import Step, reply
 
-_INSTALLED = Path(__file__).with_name("cassettes")
-_IN_THE_REPOSITORY = Path(__file__).parents[2] / "cassettes"
+_INSTALLED = Path(__file__).with_name("recorded")
+_IN_THE_REPOSITORY = Path(__file__).parents[3] / "cassettes"
 
 
 @frozen(kw_only=True)

@@ -1,7 +1,7 @@
 """`AdapterContract`: what every adapter must get right, as a test class to subclass.
 
 The replies are the vendor's real ones, from a cassette or written down from its documentation.
-Each test says what is wrong in words; what it tries is in `vendor` and `awkward`.
+Each test says what is wrong in words; what it tries is in `vendor` and `cases`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from jobcancel.models import Job, JobState, Outcome
 from jobcancel.routes import declared
 from jobcancel.secret import Secret
 from jobcancel.tables import HttpAdapter
-from jobcancel.testing import awkward
-from jobcancel.testing.given import (
+from jobcancel.testing.contract import cases
+from jobcancel.testing.contract.inputs import (
     REFUSALS,
     SUCCESSFUL,
     Given,
@@ -26,7 +26,7 @@ from jobcancel.testing.given import (
     none_of,
     told,
 )
-from jobcancel.testing.vendor import LOST, UNREACHABLE, Fault, Vendor
+from jobcancel.testing.contract.vendor import LOST, UNREACHABLE, Fault, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -139,15 +139,15 @@ class AdapterContract:
 
     def _ids(self) -> Iterator[str]:
         plain = self._cancel_request()
-        for job_id in awkward.IDS:
+        for job_id in cases.IDS:
             if self.adapter.refuse(self._job(job_id)) is not None:
                 continue
             request = self._cancel_request(job_id)
-            if awkward.shape(request) != awkward.shape(plain):
+            if cases.shape(request) != cases.shape(plain):
                 yield f"the id {job_id!r} changes the address to {request.url}"
-            elif not awkward.holds(request, job_id):
+            elif not cases.holds(request, job_id):
                 yield f"the id {job_id!r} is not in the request as it was given"
-        for job_id in awkward.NO_IDS:
+        for job_id in cases.NO_IDS:
             if self.adapter.refuse(self._job(job_id)) is None:
                 yield f"the id {job_id!r} is not refused"
         if (refusal := self.adapter.refuse(self._job())) is not None:
@@ -180,11 +180,11 @@ class AdapterContract:
 
     def _words(self) -> Iterator[str]:
         for state, response in each(self.statuses):
-            reading = self._read_status(awkward.with_new_words(response, self.job_id))
+            reading = self._read_status(cases.with_new_words(response, self.job_id))
             if reading.final:
                 yield f"the status of a job that is {state} with unknown words reads as final"
         for _, response in each(self.replies):
-            changed = awkward.with_new_words(response, self.job_id)
+            changed = cases.with_new_words(response, self.job_id)
             # Where the body says true or false, that may be the verdict.
             words = changed.body != response.body and not has_flag(response)
             if response.status_code in SUCCESSFUL and words and not self._is_untyped(response):
@@ -198,7 +198,7 @@ class AdapterContract:
 
     def _garbage(self) -> Iterator[str]:
         documented = {claim_of(response, outcome) for outcome, response in each(self.replies)}
-        for response in awkward.garbage():
+        for response in cases.garbage():
             try:
                 found = self._read(response).outcome
                 shown = self._read_status(response)
@@ -218,7 +218,7 @@ class AdapterContract:
             f"{told(response)} about another job means {found}; it is unsettled"
             for _, response in each(self.replies)
             if response.status_code in SUCCESSFUL
-            for changed in [awkward.about_another(response, self.job_id)]
+            for changed in [cases.about_another(response, self.job_id)]
             if changed.body != response.body
             for found in [self._read(changed).outcome]
             if found is not None
@@ -258,7 +258,7 @@ class AdapterContract:
                 yield f"{told(response)} is not repeatable, but named in repeated"
         again = {response.status_code for _, response in wanted}
         for code in sorted({400, 401, 403, 404, 409, 410, 422} - again):
-            if self._read(awkward.refusal(self.adapter, code)).repeat:
+            if self._read(cases.refusal(self.adapter, code)).repeat:
                 yield f"HTTP {code} is repeatable, but a refusal stays one"
         if self._read(Response(status_code=_TOO_MANY_REQUESTS)).outcome is not Outcome.RATE_LIMITED:
             yield "HTTP 429 does not mean rate-limited (RFC 6585)"
@@ -271,12 +271,12 @@ class AdapterContract:
 
     def _situations(self) -> Iterator[str]:
         reads = {JobState.CANCELLED, JobState.SUCCEEDED} <= {*self.statuses}
-        for situation in awkward.situations():
+        for situation in cases.situations():
             if any(self._is_untyped(answer) for answer in situation.lies()):
                 continue
             vendor = self._vendor(*situation.faults, state=situation.state)
             result = vendor.cancel()
-            if (problem := awkward.lie(result, vendor, situation, reads=reads)) is not None:
+            if (problem := cases.lie(result, vendor, situation, reads=reads)) is not None:
                 yield f"{situation.name}: {problem}"
 
     def test_a_vendor_that_is_down_is_unknown(self) -> None:
