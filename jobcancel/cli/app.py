@@ -22,7 +22,7 @@ from jobcancel.cli.extras import require
 from jobcancel.cli.helping import Command, Group
 from jobcancel.cli.listing import print_facts, print_summaries
 from jobcancel.cli.many import Many
-from jobcancel.cli.show import printer, waiting
+from jobcancel.cli.output import printer, waiting
 
 _SOME_NOT, _INTERRUPTED = 1, 130
 

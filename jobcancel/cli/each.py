@@ -5,10 +5,10 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from jobcancel.cli import output
+from jobcancel.cli import streams
 from jobcancel.cli.calls import needing_key
-from jobcancel.cli.show import printer, waiting
-from jobcancel.cli.stopping import Stopping
+from jobcancel.cli.interrupt import Stopping
+from jobcancel.cli.output import printer, waiting
 from jobcancel.cli.words import complain
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def cancel_each(
                     put(result)
                 except OSError as error:
                     exit_status = _SOME_NOT
-                    output.discard()
+                    streams.discard()
                     if left or not isinstance(error, BrokenPipeError):
                         lost = f"{job_id}: {result.outcome}"
                         complain(f"the output cannot be written ({error.strerror}); last {lost}")

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from jobcancel.cli.show import say, say_json, terminal
+from jobcancel.cli.output import say, say_json, terminal
 from jobcancel.cli.words import clean
 
 if TYPE_CHECKING:

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, BinaryIO
 from attrs import define, field, frozen
 
 from jobcancel import CancelResult, ConfigurationError
-from jobcancel.cli import output
+from jobcancel.cli import streams
 from jobcancel.cli.done import read_done
+from jobcancel.cli.interrupt import Stopping
 from jobcancel.cli.jobs import Jobs
+from jobcancel.cli.output import printer, terminal, waiting
 from jobcancel.cli.problems import Problems
 from jobcancel.cli.progress import Tally, shown, sum_up
 from jobcancel.cli.resume import how_to_resume
 from jobcancel.cli.settings import Settings
-from jobcancel.cli.show import printer, terminal, waiting
 from jobcancel.cli.sources import Source
-from jobcancel.cli.stopping import Stopping
 from jobcancel.cli.words import complain, write_error
 from jobcancel.errors import JobCancelError
 
@@ -193,7 +193,7 @@ class _Output:
             except OSError as error:
                 self.is_broken = True
                 self._stop()
-                output.discard()
+                streams.discard()
                 self._say(f"the output cannot be written ({error.strerror}); stopping")
         self._tally.unwritten += self.is_broken
         self._tally.add(result)

@@ -16,7 +16,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from jobcancel import Outcome
-from jobcancel.cli.show import NOT_STOPPED, STOPPED, STOPPING, progress_console, style
+from jobcancel.cli.output import NOT_STOPPED, STOPPED, STOPPING, progress_console, style
 from jobcancel.cli.words import clean, complain, errors_lost
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobcancel import Canceller, ConfigurationError
-from jobcancel.cli.show import printer, waiting
+from jobcancel.cli.output import printer, waiting
 from jobcancel.cli.words import complain
 from jobcancel.testing.cassette.recorder import Recorded, record
 

@@ -10,7 +10,7 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobcancel.cli import output
+from jobcancel.cli import streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,12 +28,12 @@ def how_to_resume(*, as_json: bool, same_input: bool, done: Sequence[str]) -> st
         done: the files of `--done`.
     """
     arguments, redirections, notes = sys.argv[1:], "", []
-    if (jobs := output.name_of(0)) is not None and "-" in arguments:
+    if (jobs := streams.name_of(0)) is not None and "-" in arguments:
         redirections = f" < {_quoted(_short(jobs))}"
     if same_input:
         notes.append("with the same input")
-    if output.file() is not None:
-        name = output.name(done)
+    if streams.file() is not None:
+        name = streams.name(done)
         path = _UNNAMED if name is None else _short(name)
         redirections += f" >> {_quoted(path)}"
         if name is None:

@@ -457,15 +457,15 @@ def test_nor_is_a_second_header_or_an_empty_line_written(tmp_path: Path) -> None
 def test_an_output_that_cannot_be_read_is_written_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jobcancel.cli import output
+    from jobcancel.cli import streams
 
     path = tmp_path / "out"
     path.write_text("cut off")
     with appending(path) as descriptor:
-        monkeypatch.setattr(output, "file", lambda: descriptor)
-        assert output.ends_within_a_line([]) is True
-        monkeypatch.setattr(output, "name", lambda _: str(tmp_path / "not" / "there"))
-        assert output.ends_within_a_line([]) is False
+        monkeypatch.setattr(streams, "file", lambda: descriptor)
+        assert streams.ends_within_a_line([]) is True
+        monkeypatch.setattr(streams, "name", lambda _: str(tmp_path / "not" / "there"))
+        assert streams.ends_within_a_line([]) is False
 
 
 def test_a_full_disk_ends_a_run_with_a_summary(served: Sandbox, file: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobcancel import CancelResult, JobReading, Outcome
-from jobcancel.cli.show import NOT_STOPPED, STOPPED, STOPPING, style
+from jobcancel.cli.output import NOT_STOPPED, STOPPED, STOPPING, style
 from jobcancel.sandbox import Fault
 from tests.cli.runs import HEADER, rows
 
