@@ -44,7 +44,7 @@ def cancel_each(
     put, stopping = printer(job_ids, as_json=as_json), Stopping()
     left, exit_status = [*job_ids], 0
     try:
-        with needing_key(provider), stopping.calling(lambda: None, (signal.SIGTERM,)):
+        with needing_key(provider), stopping.calling(lambda: None, signals=(signal.SIGTERM,)):
             while left and not stopping.times:
                 job_id = left.pop(0)
                 with waiting(f"cancelling {job_id}"):

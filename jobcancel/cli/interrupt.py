@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first sends nothing more, the second abandons what is on its way."""
+"""Ctrl-C and SIGTERM: the first stops sending, the second abandons requests in flight."""
 
 from __future__ import annotations
 
@@ -24,35 +24,37 @@ _BY_SIGNAL = 128
 
 @define
 class Stopping:
-    """What a run was asked by signals.
+    """The signals that a run received.
 
     Attributes:
         times: how many there were.
         exit_status: 130 for Ctrl-C, 143 for SIGTERM; 0 while there was none.
-        is_writing: whether a result is being written, which the second leaves to be finished; not
-            so the third, for who reads the results may have stopped to.
     """
 
     times: int = 0
     exit_status: int = 0
-    is_writing: bool = False
 
     @contextmanager
     def calling(
-        self, stop: Callable[[], object], signals: tuple[signal.Signals, ...] = _SIGNALS
+        self, *reactions: Callable[[], object], signals: tuple[signal.Signals, ...] = _SIGNALS
     ) -> Iterator[None]:
-        """Have the first signal call `stop`, and others raise `KeyboardInterrupt`."""
+        """Have the first signal call the first reaction, and so on.
+
+        Raises:
+            KeyboardInterrupt: in the block, when there are more signals than reactions.
+        """
+        left = list(reactions)
 
         def received(number: int, _frame: object) -> None:
             self.times += 1
+            self.exit_status = self.exit_status or _BY_SIGNAL + number
             if self.times == 1:
-                self.exit_status = _BY_SIGNAL + number
-                stop()
                 # Not by way of `sys.stderr`, in the middle of whose writing this may be.
                 with suppress(OSError):
                     os.write(2, _FINISHING + _AGAIN[signal.Signals(number)])
-            elif self.times > 2 or not self.is_writing:  # noqa: PLR2004 - the third
+            if not left:
                 raise KeyboardInterrupt
+            left.pop(0)()
 
         usual = {each: signal.signal(each, received) for each in signals}
         try:
@@ -60,12 +62,3 @@ class Stopping:
         finally:
             for each, handler in usual.items():
                 signal.signal(each, handler)
-
-    @contextmanager
-    def put_off(self) -> Iterator[None]:
-        """Let what is written be written to its end."""
-        self.is_writing, before = True, self.times
-        yield
-        self.is_writing = False
-        if self.times > max(before, 1):
-            raise KeyboardInterrupt

@@ -123,10 +123,9 @@ class Many:
             )
             out = _Output(put, tally, results.stop, say)
             try:
-                with results, stopping.calling(results.stop):
+                with results, stopping.calling(results.stop, results.close):
                     for result in results:
-                        with stopping.put_off():
-                            out.write(result)
+                        out.write(result)
             except KeyboardInterrupt:
                 unsent = "without a result (not sent, or abandoned in flight)"
             except JobCancelError:
@@ -141,7 +140,7 @@ class Many:
         if ending:
             if total is None:
                 complain("the rest of the input was not read")
-            if total is None or tally.done < total or tally.unwritten:
+            if total is None or tally.done < total or tally.unwritten or tally.unsettled:
                 write_error(f"jobcancel: {resume}\n")
         return stopping.exit_status or self._exit_status(tally)
 

@@ -69,6 +69,11 @@ class Tally:
         """How many were of any other job."""
         return self.done - self.stopped - self.stopping
 
+    @property
+    def unsettled(self) -> int:
+        """How many were of a job that may be running or not."""
+        return self.outcomes[Outcome.UNKNOWN]
+
     def add(self, result: CancelResult) -> None:
         """Count a result."""
         self.outcomes[result.outcome] += 1
