@@ -1,7 +1,7 @@
-"""How results reach standard output: JSON, lines for other programs, or lines for people.
+"""Prints results and providers: as JSON, as tab-separated values, or as a table on a terminal.
 
-A result is printed as soon as it is known and stays where it was printed, so what people see
-is a table that grows by a line at a time. What there is to say of a provider is in `describe`.
+A result is printed as soon as it is known, so the table on a terminal grows by a line at a time.
+The facts about providers come from `describe`.
 """
 
 from __future__ import annotations
@@ -14,32 +14,36 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
-from attrs import define, field
+from attrs import asdict, define, field
+from rich import box
 from rich.cells import cell_len, chop_cells
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from jobcancel import CancelResult, JobReading, JobState, Outcome
 from jobcancel.cli import streams
-from jobcancel.cli.words import clean, complain
+from jobcancel.cli.streams import clean, complain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from jobcancel.cli.describe import Facts, Summary
+
 Answer = CancelResult | JobReading
 
 COLUMNS = ("provider", "job_id", "outcome", "state", "message")
-"""The columns of results, in every format for people and for programs."""
+"""The columns of results, in every format."""
 
 _WIDEST_PROVIDER, _WIDEST_ID, _NARROWEST_ID = 20, 40, 12
 _OUTCOME, _STATE = max(map(len, Outcome)), max(map(len, JobState))
 _GAP = "  "
 _BELOW = "    "
-"""What a message is indented by when it stands below its result."""
+"""The indentation of a message that is printed below its result."""
 _ROOM = 30
-"""Columns that a message needs beside a result; with fewer left it goes below it."""
+"""Terminal columns that a message needs; with fewer it is printed below its result."""
 _READ = "ok"
-"""What stands in the place of an outcome when a job's state was read."""
+"""Printed instead of an outcome when a job's state was read."""
 
 STOPPED, STOPPING, NOT_STOPPED = "green", "yellow", "red"
 """The styles of the three classes of outcomes."""
@@ -53,21 +57,21 @@ def style(outcome: Outcome) -> str:
 
 
 class _Terminal(Console):
-    """A console whose user is told, as of any other output, that it is closed."""
+    """A console that raises `BrokenPipeError`, as any other output does."""
 
     def on_broken_pipe(self) -> NoReturn:
         raise  # noqa: PLE0704 - rich calls this while it handles the BrokenPipeError
 
 
 def terminal() -> Console | None:
-    """Return standard output if people look at it, None if it is a pipe or a file."""
+    """Return standard output if it is a terminal, None if it is a pipe or a file."""
     console = _Terminal(highlight=False)
     return console if console.is_terminal else None
 
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """Show on a terminal what is being waited for, and say what an interruption interrupted."""
+    """Show a spinner on a terminal; if the block is interrupted, print what was interrupted."""
     console = Console(stderr=True)
     try:
         with console.status(Text(clean(what))) if console.is_terminal else nullcontext():
@@ -75,16 +79,6 @@ def waiting(what: str) -> Iterator[None]:
     except KeyboardInterrupt:
         complain(f"interrupted while {what}")
         raise
-
-
-def say(cells: Iterable[str]) -> None:
-    """Print a line of tab-separated cells."""
-    typer.echo("\t".join(map(clean, cells)))
-
-
-def say_json(value: object) -> None:
-    """Print a value as one line of JSON."""
-    typer.echo(json.dumps(value))
 
 
 def printer(
@@ -95,26 +89,26 @@ def printer(
     console: Console | None = None,
     appended_to: Iterable[str] = (),
 ) -> Callable[[Answer], None]:
-    """Return what prints each answer about jobs as it comes.
+    """Return a function that prints results or readings.
 
     Args:
-        job_ids: the ids of the jobs, as far as they are known; columns are made as wide.
-        as_json: whether each answer becomes a line of JSON.
-        brief: whether what went well may be cut short to stay on one line.
-        console: the terminal, if standard output is one and a progress bar may move on it.
-        appended_to: files that the output may be appended to.
+        job_ids: the known ids, which set the width of their column.
+        as_json: whether to print JSON.
+        brief: whether messages of stopped jobs are cut off to fit on one line.
+        console: the terminal, if standard output is one and a progress bar is shown on it.
+        appended_to: files to which the output may be appended.
     """
     console = console or terminal()
     if console is not None and not as_json:
-        return _Table(console, brief, max(map(_width, job_ids), default=0)).put
-    cut_off = streams.ends_within_a_line(appended_to)
+        return _Results(console, brief, max(map(_width, job_ids), default=0)).put
+    cut_off = streams.stdout_is_cut_off(appended_to)
     format_line = _Json().format if as_json else _Tsv().format
 
     def put(answer: Answer) -> None:
         nonlocal cut_off
         lines = format_line(answer)
         if cut_off:
-            # What a full disk or a crash left of the last line must not spoil the next one.
+            # A full disk or a crash has cut off the last line; do not continue it.
             lines, cut_off = f"\n{lines}", False
         if console is None:
             typer.echo(lines)
@@ -125,18 +119,18 @@ def printer(
 
 
 def progress_console(console: Console | None) -> Console:
-    """Return the terminal that a progress bar is shown on.
+    """Return the console of a progress bar.
 
     Args:
-        console: the one that results are printed on, if it is a terminal. It is the same one as
-            standard error's then, and whatever moves the bar out of the way has to know of both.
+        console: the console of the results, if it is a terminal. The bar must then use it, too:
+            rich moves the bar out of the way of what is printed on the same console only.
     """
     return console if console is not None and console.file.isatty() else Console(stderr=True)
 
 
 @define
 class _Json:
-    """Lines of JSON: what `to_dict()` gives, and what only this invocation can add."""
+    """Lines of JSON: `to_dict()`, with facts about this run."""
 
     _run: str = field(init=False, factory=lambda: str(uuid.uuid4()))
 
@@ -146,30 +140,30 @@ class _Json:
             added |= {"stopped": answer.stopped, "accepted": answer.accepted}
         else:
             added["at"] = datetime.now(UTC).isoformat()
-        return json.dumps({**answer.to_dict(), **added})
+        return _json({**answer.to_dict(), **added})
 
 
 @define
 class _Tsv:
-    """Tab-separated cells, with a header unless there is one above already."""
+    """Tab-separated values, with a header if standard output is empty."""
 
-    _headed: bool = field(init=False, factory=lambda: not streams.is_empty())
+    _headed: bool = field(init=False, factory=lambda: not streams.stdout_is_empty())
 
     def format(self, answer: Answer) -> str:
         cells = (answer.provider, answer.job_id, _word(answer), answer.state or "-", answer.message)
-        header = [] if self._headed else ["\t".join(COLUMNS)]
+        header = [] if self._headed else [_tsv(COLUMNS)]
         self._headed = True
-        return "\n".join([*header, "\t".join(map(clean, cells))])
+        return "\n".join([*header, _tsv(cells)])
 
 
 @define
-class _Table:
-    """Columns on a terminal; those of unknown width grow when a wider cell comes.
+class _Results:
+    """A table on a terminal; its columns grow when a wider cell is printed.
 
     Args:
         console: the terminal.
-        brief: whether what went well may be cut short to stay on one line.
-        widest_id: how wide the ids are.
+        brief: whether messages of stopped jobs are cut off to fit on one line.
+        widest_id: the width of the known ids.
     """
 
     _console: Console
@@ -178,7 +172,7 @@ class _Table:
     _widest_provider: int = field(init=False, default=0)
 
     def put(self, answer: Answer) -> None:
-        """Print an answer, and what is in its columns above the first one."""
+        """Print an answer, and above the first one a header."""
         is_first = self._widest_provider == 0
         self._widest_provider = max(self._widest_provider, _width(answer.provider))
         self._widest_id = max(self._widest_id, _width(answer.job_id))
@@ -211,7 +205,7 @@ class _Table:
         columns = [_folded(cell, width) for cell, width in zip(cells, widths, strict=True)]
         below: Iterable[Text] = ()
         if detail is not None and cut:
-            # What went well may be cut short; what did not is to be read to its end.
+            # The message of a job that is not stopped is always printed in full.
             detail.truncate(max(room, 1), overflow="ellipsis")
             columns.append([detail] if room > 0 else [])
         elif detail is not None and room >= _ROOM:
@@ -251,12 +245,111 @@ def _word(answer: Answer) -> str:
 
 
 def _detail(answer: Answer) -> str:
-    """Say in words what people want to know besides the outcome and the state."""
+    """Return the message with the progress and the wait that the vendor asks for."""
     read = isinstance(answer, JobReading) and answer.problem is None
-    parts = [f"the vendor says {answer.raw_state!r}" if read else answer.message]
+    parts = [f"the vendor reports {answer.raw_state!r}" if read else answer.message]
     if answer.progress is not None:
         total = "" if answer.progress.total is None else f" of {answer.progress.total}"
         parts.append(f"{answer.progress.done}{total} done")
     if answer.retry_after is not None:
         parts.append(f"try again in {answer.retry_after:.0f} s")
     return "; ".join(parts)
+
+
+# Providers
+
+
+def print_summaries(summaries: Sequence[Summary], *, as_json: bool) -> None:
+    """Print the providers by family."""
+    summaries = sorted(summaries, key=lambda each: (each.family or "~", each.name))
+    if as_json:
+        for each in summaries:
+            typer.echo(_json(asdict(each)))
+    elif (console := terminal()) is not None:
+        console.print(_table(summaries, wide=console.width >= _WIDE))
+        console.print("jobcancel providers NAME shows how a provider's replies are interpreted")
+    else:
+        typer.echo(_tsv(_SUMMARY_COLUMNS))
+        for each in summaries:
+            typer.echo(_tsv(getattr(each, column) or "-" for column in _SUMMARY_COLUMNS))
+
+
+_SUMMARY_COLUMNS = (
+    "name", "family", "title", "key_env", "url_env", "default_url", "cancel", "note",
+)  # fmt: skip
+_WIDE = 120
+"""Terminal columns in which URLs fit, too."""
+
+
+def _table(summaries: Sequence[Summary], *, wide: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_lines=False)
+    table.add_column("provider", overflow="fold")
+    table.add_column("key and URL from", overflow="fold")
+    if wide:
+        table.add_column("default URL, cancel route", overflow="fold")
+    family: str | None = ""
+    for each in summaries:
+        if each.family != family:
+            family = each.family
+            table.add_section()
+            table.add_row(Text(clean(family or "not usable"), "bold underline"))
+        table.add_row()
+        name = Text(clean(each.name), "bold")
+        about = [Text(f"  {clean(each.title)}")] if each.title else []
+        note = [Text(f"  {clean(each.note)}", "yellow")] if each.note else []
+        more = [_lines(each.default_url, each.cancel)] if wide else []
+        words = Text("\n").join([name, *about, *note])
+        table.add_row(words, _lines(each.key_env, each.url_env), *more)
+    return table
+
+
+def _lines(*words: str | None) -> Text:
+    return Text("\n".join(clean(word) for word in words if word))
+
+
+def print_facts(facts: Facts, *, as_json: bool) -> None:
+    """Print the facts about one provider."""
+    if as_json:
+        typer.echo(_json(facts))
+    elif (console := terminal()) is not None:
+        for section, rows in facts.items():
+            _print_section(console, section, rows)
+    else:
+        typer.echo(_tsv(("section", "subject", "fact")))
+        for section, rows in facts.items():
+            for what, meaning in rows.items():
+                typer.echo(_tsv((section, what, meaning)))
+
+
+_HEADINGS = {
+    "provider": "Provider",
+    "requests": "Requests",
+    "replies": "Replies to the cancel",
+    "states": "The vendor's job states",
+}
+
+
+def _print_section(console: Console, section: str, rows: dict[str, str]) -> None:
+    console.print(Text(_HEADINGS[section], "bold"))
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(width=0)
+    grid.add_column(max_width=console.width // 2, overflow="fold")
+    grid.add_column(overflow="fold")
+    for what, meaning in rows.items():
+        grid.add_row("", Text(clean(what), "cyan"), Text(clean(meaning)))
+    console.print(grid)
+    console.print()
+
+
+# Formats
+
+
+def _tsv(cells: Iterable[str]) -> str:
+    return "\t".join(map(clean, cells))
+
+
+def _json(value: object) -> str:
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:  # JSON has no NaN, but an adapter with its own code may return one
+        return json.dumps(json.loads(json.dumps(value), parse_constant=lambda _: None))

@@ -1,78 +1,121 @@
-"""Standard output as a file: its name, how it ends, and what to do once it cannot be written."""
+"""Standard output and standard error: safe text, messages, and the file that stdout is.
+
+It imports the standard library only, so that a missing extra can be reported.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _NEWLINE = b"\n"
 
 
-def file() -> int | None:
+def clean(text: str) -> str:
+    r"""Return `text` on one line, without control characters.
+
+    Vendors' text may hold escape sequences, tabs, line breaks and marks that reverse the
+    direction of writing; each becomes a space.
+
+    Example:
+        >>> clean("\x1b[31mno\nsuch job")
+        ' [31mno such job'
+    """
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
+def complain(message: str) -> None:
+    """Print a message on standard error, unless that is closed or full."""
+    write_error(f"jobcancel: {clean(message)}\n")
+
+
+def write_error(text: str) -> None:
+    """Write to standard error, unless that is closed or full."""
+    if sys.stderr is not None:
+        with ignoring_broken_stderr():
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
+@contextmanager
+def ignoring_broken_stderr() -> Iterator[None]:
+    """Ignore the error, and drop all further messages, if standard error is closed or full."""
+    try:
+        yield
+    except OSError:
+        _discard(sys.stderr.fileno())
+
+
+def discard_stdout() -> None:
+    """Drop everything that is still to be written to standard output."""
+    _discard(sys.stdout.fileno())
+
+
+def _discard(descriptor: int) -> None:
+    # Otherwise what is buffered would fail again when the interpreter exits.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
+def stdout_file() -> int | None:
     """Return the descriptor of standard output if it is a regular file, else None."""
-    with suppress(AttributeError, OSError, ValueError):  # closed, or no file of the system's
+    with suppress(AttributeError, OSError, ValueError):  # closed, or replaced by another object
         descriptor = sys.stdout.fileno()
         return descriptor if _is_regular(descriptor) else None
     return None
 
 
-def name(candidates: Iterable[str]) -> str | None:
-    """Return the name of the file that standard output is, or None.
+def stdout_path(candidates: Iterable[str]) -> str | None:
+    """Return the path of the file that standard output is, or None.
 
     Args:
-        candidates: names that it may have, for systems that do not tell.
+        candidates: paths to try if the operating system does not report the path.
     """
-    descriptor = file()
-    return None if descriptor is None else name_of(descriptor, candidates)
+    descriptor = stdout_file()
+    return None if descriptor is None else path_of(descriptor, candidates)
 
 
-def name_of(descriptor: int, candidates: Iterable[str] = ()) -> str | None:
-    """Return the name of a regular file, if the system tells it or it is one of `candidates`."""
-    names = [*candidates]
+def path_of(descriptor: int, candidates: Iterable[str] = ()) -> str | None:
+    """Return the path of a regular file, from `candidates` or from the operating system."""
+    paths = [*candidates]
     with suppress(OSError):
-        names.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
-    for each in names:
+        paths.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    for path in paths:
         with suppress(OSError):
-            is_same = os.path.samestat(Path(each).stat(), os.fstat(descriptor))
+            is_same = os.path.samestat(Path(path).stat(), os.fstat(descriptor))
             if is_same and _is_regular(descriptor):
-                return each
+                return path
     return None
 
 
-def is_empty() -> bool:
-    """Whether nothing was written to standard output before, as far as can be known."""
-    descriptor = file()
+def stdout_is_empty() -> bool:
+    """Whether standard output is no file, or an empty one."""
+    descriptor = stdout_file()
     return descriptor is None or os.fstat(descriptor).st_size == 0
 
 
-def ends_within_a_line(candidates: Iterable[str]) -> bool:
-    """Whether the last line of the file that is appended to was cut off.
+def stdout_is_cut_off(candidates: Iterable[str]) -> bool:
+    """Whether the file that standard output appends to ends within a line.
 
     Args:
-        candidates: as for `name`.
+        candidates: as for `stdout_path`.
     """
-    path = name(candidates)
-    if path is None or is_empty():
+    path = stdout_path(candidates)
+    if path is None or stdout_is_empty():
         return False
     try:
         with Path(path).open("rb") as written:
             written.seek(-1, os.SEEK_END)
             return written.read() != _NEWLINE
-    except OSError:  # it may be written and not read
+    except OSError:  # writable, but not readable
         return False
 
 
 def _is_regular(descriptor: int) -> bool:
     return stat.S_ISREG(os.fstat(descriptor).st_mode)
-
-
-def discard() -> None:
-    """Write nothing more: what is still buffered would fail again when the interpreter ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -139,7 +139,7 @@ def test_status_on_a_terminal_tells_the_vendors_own_word(run: Run, served: Sandb
     body = {"job_id": "sandbox-pending", "status": "dreaming"}
     served.fault("pulse", "sandbox-pending", Fault(status=200, body=body), on="status")
     ran = run("status", "pulse", "sandbox-pending")
-    shown = "pulse sandbox-pending ok unknown the vendor says 'dreaming'"
+    shown = "pulse sandbox-pending ok unknown the vendor reports 'dreaming'"
     assert plain(ran.stdout) == f"provider job id outcome state {shown}"
 
 
@@ -148,7 +148,7 @@ def test_progress_without_a_total_is_told_as_it_is(run: Run, served: Sandbox) ->
     body = {"id": TALONIC_PROCESSING, "status": "processing", "completed_documents": 3}
     served.fault("talonic", TALONIC_PROCESSING, Fault(status=200, body=body), on="status")
     ran = run("status", "talonic", TALONIC_PROCESSING)
-    assert plain(ran.stdout).endswith("running the vendor says 'processing'; 3 done")
+    assert plain(ran.stdout).endswith("running the vendor reports 'processing'; 3 done")
 
 
 def test_a_terminals_encoding_does_not_stop_the_cancelling(

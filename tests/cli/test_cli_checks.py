@@ -13,10 +13,10 @@ import pytest
 from attrs import evolve
 
 from jobcancel import Canceller, ConfigurationError, registry
-from jobcancel.cli import done as done_module
-from jobcancel.cli.calls import _named_url, client
-from jobcancel.cli.done import read_done
-from jobcancel.cli.problems import Problems
+from jobcancel.cli import resume
+from jobcancel.cli.jobs import Problems
+from jobcancel.cli.options import _named_url, client
+from jobcancel.cli.resume import read_results
 from jobcancel.providers.pulse import PULSE
 from jobcancel.sandbox import Fault
 from tests.cli.runs import plain, rows, started
@@ -169,7 +169,7 @@ def test_a_host_that_cannot_be_is_wrong_with_its_line_alone(
 def test_what_is_known_of_hosts_is_bounded(
     run: Run, served: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobcancel.cli.settings._REMEMBERED", 2)
+    monkeypatch.setattr("jobcancel.cli.jobs._REMEMBERED", 2)
     for number in range(4):
         served.submit("runpod", job_id=f"{number}")
     lines = [f"runpod,{number},e{number % 3}" for number in range(4)]
@@ -295,7 +295,7 @@ def test_a_long_problem_is_of_one_kind_however_long_its_particulars_are() -> Non
     problems = Problems("f", told.append)
     for line in range(1, 2001):
         problems.add(line, f"the param 'host' is {'x' * line!r}, which is none of {'y, ' * 200}")
-    problems.count_the_others()
+    problems.report_counts()
     assert 4 == len(told)
     assert told[-1].endswith("... (and 1,997 more like this)")
 
@@ -305,7 +305,7 @@ def test_kinds_themselves_are_bounded() -> None:
     problems = Problems("f", told.append)
     for line, letter in enumerate("abcdefghijklmnopqrstuvwxyz", 1):
         problems.add(line, f"problem {letter}")
-    problems.count_the_others()
+    problems.report_counts()
     assert 21 == len(told)
     assert "f, line 21: problem u (and 6 more with other problems)" == told[-1]
 
@@ -380,7 +380,7 @@ def test_a_key_file_without_an_end_is_told(run: Run) -> None:
 def test_an_earlier_output_without_an_end_is_told(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(done_module, "_LARGEST", 1 << 24)
+    monkeypatch.setattr(resume, "_LARGEST", 1 << 24)
     ran = run("cancel", "pulse", "--from", write(file, PENDING), "--done", "/dev/zero")
     assert (2, "") == (ran.returncode, ran.stdout)
     assert ran.stderr == (
@@ -390,11 +390,11 @@ def test_an_earlier_output_without_an_end_is_told(
 
 
 def test_so_is_one_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(done_module, "_LARGEST", 1 << 20)
+    monkeypatch.setattr(resume, "_LARGEST", 1 << 20)
     path = tmp_path / "done"
     path.write_text((json.dumps({"body": "x" * 1000}) + "\n") * 1100)
     with pytest.raises(ConfigurationError, match="larger than 1 MiB"):
-        read_done([str(path)])
+        read_results([str(path)])
 
 
 @pytest.mark.usefixtures("served")
@@ -403,7 +403,7 @@ def test_a_line_of_an_earlier_output_that_is_too_long_is_ignored(
 ) -> None:
     path = tmp_path / "done"
     path.write_text(json.dumps({"body": "x" * (5 << 20)}) + "\n{}\n")
-    read_done([str(path)])
+    read_results([str(path)])
     assert "ignored 2 lines" in capsys.readouterr().err
 
 
@@ -462,10 +462,10 @@ def test_an_output_that_cannot_be_read_is_written_as_it_is(
     path = tmp_path / "out"
     path.write_text("cut off")
     with appending(path) as descriptor:
-        monkeypatch.setattr(streams, "file", lambda: descriptor)
-        assert streams.ends_within_a_line([]) is True
-        monkeypatch.setattr(streams, "name", lambda _: str(tmp_path / "not" / "there"))
-        assert streams.ends_within_a_line([]) is False
+        monkeypatch.setattr(streams, "stdout_file", lambda: descriptor)
+        assert streams.stdout_is_cut_off([]) is True
+        monkeypatch.setattr(streams, "stdout_path", lambda _: str(tmp_path / "not" / "there"))
+        assert streams.stdout_is_cut_off([]) is False
 
 
 def test_a_full_disk_ends_a_run_with_a_summary(served: Sandbox, file: Path) -> None:

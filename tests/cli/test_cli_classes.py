@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jobcancel import CancelResult, JobReading, Outcome
-from jobcancel.cli.output import NOT_STOPPED, STOPPED, STOPPING, style
+from jobcancel.cli.output import NOT_STOPPED, STOPPED, STOPPING, printer, style
 from jobcancel.sandbox import Fault
 from tests.cli.runs import HEADER, rows
 
@@ -112,6 +113,17 @@ def test_a_reading_as_json_has_them_too(run: Run) -> None:
     assert first["run"] == second["run"]
     assert datetime.fromisoformat(first["at"]).utcoffset() == UTC.utcoffset(None)
     assert PENDING == JobReading.from_dict(first).job_id
+
+
+def test_nan_of_an_adapter_is_null_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    at = datetime.now(UTC)
+    result = CancelResult(
+        provider="acme", job_id="1", outcome=Outcome.RATE_LIMITED, retry_after=math.nan, at=at
+    )
+    printer(as_json=True)(result)
+    printed = capsys.readouterr().out
+    assert "NaN" not in printed
+    assert json.loads(printed)["retry_after"] is None
 
 
 def test_tab_separated_results_can_be_jobs_again(

@@ -62,6 +62,7 @@ class OwnCode:
         raise AssertionError("a list of providers asks no adapter for more than its facts")
 
 
+HEADER = "name\tfamily\ttitle\tkey_env\turl_env\tdefault_url\tcancel\tnote"
 PULSE = ("PULSE_API_KEY", "PULSE_BASE_URL", "https://api.runpulse.com")
 BLIND: HttpAdapter = evolve(
     TALONIC,
@@ -86,14 +87,18 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def facts(ran: str) -> dict[str, str]:
-    """Return what the plain lines of one provider say, by what it is about."""
-    return {line.split("\t")[1]: line.split("\t")[2] for line in ran.splitlines()}
+    """Parse the TSV of one provider: subject -> fact."""
+    header, *lines = ran.splitlines()
+    assert header == "section\tsubject\tfact"
+    return {line.split("\t")[1]: line.split("\t")[2] for line in lines}
 
 
-def test_providers_are_lines_of_cells_in_a_pipe(run: Run) -> None:
+def test_a_pipe_gets_providers_as_tsv_with_a_header(run: Run) -> None:
     ran = run("providers")
-    assert ran.returncode == 0
-    listed = [line.split("\t") for line in ran.stdout.splitlines()]
+    header, *lines = ran.stdout.splitlines()
+    assert (0, HEADER) == (ran.returncode, header)
+    listed = [line.split("\t") for line in lines]
+    assert {len(HEADER.split("\t"))} == {len(cells) for cells in listed}
     assert [cells for cells in listed if cells[0].startswith("pulse")] == [
         ["pulse", "documents", "Pulse", *PULSE, "DELETE /job/{id}", "-"],
         [
@@ -152,7 +157,7 @@ object.__setattr__(ACME, "name", "acme")
         (RAISING.format(fact="title", body="return 7"), "its 'title' is 7"),
         (RAISING.format(fact="family", body="1 / 0"), "cannot be described: ZeroDivisionError"),
         (RAISING.format(fact="family", body="raise SystemExit"), "cannot be described: SystemExit"),
-        (RAISING.format(fact="family", body="return 7"), "its 'family' is no text"),
+        (RAISING.format(fact="family", body="return 7"), "its 'family' is not a string"),
         (RAISING.format(fact="cancel", body="return 7"), "cannot be described: AttributeError"),
     ],
 )
@@ -163,7 +168,9 @@ def test_whatever_a_plug_in_does_the_list_is_whole(
     plug_in(source)
     ran = run("providers", *arguments)
     lines = ran.stdout.splitlines()
-    assert (0, len(registry.BUILT_IN) + 1) == (ran.returncode, len(lines))
+    header = [] if arguments else [HEADER]
+    assert header == lines[: len(header)]
+    assert (0, len(registry.BUILT_IN) + 1) == (ran.returncode, len(lines) - len(header))
     (line,) = (line for line in lines if reason in line)
     assert line.startswith(("acme\t", '{"name": "acme"'))
     alone = run("providers", "acme")
@@ -177,15 +184,15 @@ def test_whatever_a_plug_in_does_the_list_is_whole(
 def test_a_plug_in_that_hangs_when_it_is_imported_is_not_waited_for(
     run: Run, plug_in: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(describing, "_PATIENCE", 0.05)
+    monkeypatch.setattr(describing, "_IMPORT_TIMEOUT", 0.05)
     go_on = tmp_path / "go-on"
     plug_in(f"while not os.path.exists({str(go_on)!r}): time.sleep(0.01)")
     try:
         ran = run("providers")
     finally:
         go_on.touch()
-    lines = ran.stdout.splitlines()
-    assert (0, len(registry.BUILT_IN) + 1) == (ran.returncode, len(lines))
+    header, *lines = ran.stdout.splitlines()
+    assert (HEADER, 0, len(registry.BUILT_IN) + 1) == (header, ran.returncode, len(lines))
     assert any(
         "broken: the plug-in has not been imported after 0.05 seconds" in each for each in lines
     )
@@ -222,7 +229,7 @@ def test_providers_are_a_table_that_fits_a_terminal(run: Run) -> None:
         "not usable",
         "provider",
         "key and URL from",
-        "jobcancel providers NAME tells",
+        "jobcancel providers NAME shows",
         "deprecated: use pulse",
     ):
         assert text in told
@@ -259,7 +266,7 @@ def test_one_provider_tells_how_each_reply_is_read(run: Run) -> None:
     assert told["403"] == "forbidden"
     assert told["429"].startswith("rate-limited; ")
     assert told["408, 425, 500, 502-504, 520-524, 529"].startswith("unsettled; ")
-    assert told["unsettled"] == "the job's status is read, and decides"
+    assert told["unsettled"] == "the job's status is read, which decides"
     assert told["processing"] == "running"
 
 
@@ -281,7 +288,7 @@ def test_states_that_one_word_does_not_tell_are_listed(run: Run) -> None:
         (
             "firecrawl-crawl",
             "2xx with the job's state",
-            "as that state says; `verify` looks whether it is so",
+            "according to that state; `verify` confirms it",
         ),
     ],
 )
@@ -301,15 +308,15 @@ def test_replies_by_code_are_told_and_what_a_blind_provider_cannot_do(run: Run) 
     told = facts(run("providers", "blind").stdout)
     assert (told["code GONE"], told["409 with code BUSY"]) == ("not-found", "invalid")
     assert told["status"] == "none"
-    assert told["unsettled"] == "unknown: the vendor has no way to read a job"
+    assert told["unsettled"] == "unknown: the vendor has no status request"
 
 
 @pytest.mark.usefixtures("registered")
 def test_an_adapter_with_code_of_its_own_tells_what_it_can(run: Run) -> None:
     told = facts(run("providers", "owncode").stdout)
     assert told["--param room"] == "the id of the room"
-    assert told["finished jobs"].startswith("are not sent the cancel")
-    assert told["any reply"] == "is read by the adapter's own code"
+    assert told["finished jobs"].startswith("not sent the cancel")
+    assert told["any reply"] == "interpreted by the adapter's own code"
 
 
 def test_one_provider_as_json_is_one_object(run: Run) -> None:
@@ -322,7 +329,7 @@ def test_one_provider_as_json_is_one_object(run: Run) -> None:
 def test_one_provider_fits_a_terminal(run: Run) -> None:
     ran = run("providers", "talonic")
     assert max(len(line) for line in ESCAPE.sub("", ran.stdout).splitlines()) <= 80
-    assert "How a reply to the cancel is read" in ran.stdout
+    assert "Replies to the cancel" in ran.stdout
 
 
 def _counted(_: Mapping[str, object]) -> JobState | None:
@@ -365,15 +372,15 @@ def test_what_is_unusual_about_a_provider_is_told() -> None:
     assert cancel == told["requests"]["cancel"]
     assert "TALONIC_API_KEY, or OLD_KEY" == told["requests"]["API key"]
     assert "7" == told["requests"]["header odd-version"]
-    assert "matches [0-9]+; others are not sent" == told["requests"]["job id"]
+    assert "must match [0-9]+; others are not sent" == told["requests"]["job id"]
     assert "the workspace" == told["requests"]["--param host"]
     assert "version of the API; v1 unless given" == told["requests"]["--param version"]
-    assert "whose job it is; may be left out" == told["requests"]["--param project"]
-    assert "whose key it is; ODD_TEAM unless given, or left out" == told["requests"]["--param team"]
+    assert "whose job it is; optional" == told["requests"]["--param project"]
+    assert "whose key it is; ODD_TEAM unless given, or omitted" == told["requests"]["--param team"]
     assert "where it is; ODD_REGION or eu unless given" == told["requests"]["--param region"]
     assert "TALONIC_BASE_URL, or ODD_API_URL, or https://{host}" == told["requests"]["base URL"]
     host = describe(AZURE_OPENAI_BATCH)["requests"]["--param resource"]
-    assert "the name of the Azure OpenAI resource; needed unless the base URL is given" == host
-    assert "first: is read by _too_late" == told["replies"]["any reply"]
+    assert "the name of the Azure OpenAI resource; required unless the base URL is given" == host
+    assert "first: calls _too_late" == told["replies"]["any reply"]
     assert "cancelled" == told["replies"]["said 'OK'"] == told["replies"]["204 with an empty body"]
     assert "first: From the counters: cancelled when any request was" == told["states"]["any body"]

@@ -290,12 +290,13 @@ def test_a_file_that_is_there_is_not_overwritten_and_nothing_is_sent(
     [
         (["-o", "{dir}"], "is a directory; give the name of a file in it"),
         (["-o", "{dir}/no/x.yaml"], "no'; make it first"),
-        (["-o", "{dir}/x.yaml", "--scrub", "x"], "is not taken from the command line"),
+        (["-o", "{dir}/x.yaml", "--scrub", "x"], "private values are not taken from the command"),
         (["-o", "{dir}/x.yaml", "--scrub-env", "NOT_SET"], "NOT_SET: it is not set, or is empty"),
         (["-o", "{dir}/x.yaml", "--scrub-file", "{dir}/no"], "No such file or directory"),
         (["-o", "{dir}/x.yaml", "--scrub-file", "{dir}"], "Is a directory"),
         (["-o", "{dir}/x.yaml", "--scrub-file", "{dir}/empty"], "it is empty"),
         (["-o", "{dir}/x.yaml", "--scrub-file", "{dir}/binary"], "it is not a UTF-8 text file"),
+        (["-o", "{dir}/x.yaml", "--scrub-file", "{dir}/long"], "it is longer than 1,048,576"),
         (
             ["-o", "{dir}/x.yaml", "--scrub-file", "-", "--scrub-file", "-"],
             "standard input can be read once",
@@ -313,6 +314,7 @@ def test_a_mistake_is_named_before_anything_is_sent(
 ) -> None:
     (tmp_path / "empty").write_text(" \n")
     (tmp_path / "binary").write_bytes(b"\xff")
+    (tmp_path / "long").write_bytes(b"x" * ((1 << 20) + 1))
     ran = run("record", "pulse", JOB, *(each.format(dir=tmp_path) for each in arguments))
     assert (2, []) == (ran.returncode, served.requests)
     assert message in plain(ran.stderr)
