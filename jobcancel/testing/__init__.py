@@ -1,7 +1,7 @@
-"""For the tests of applications that use jobcancel.
+"""Tools for testing applications that use jobcancel, and adapters.
 
-`scripted` and its steps need nothing but the core; the fixtures, which are in `plugin`, and the
-cassettes need the extra `testing`.
+`scripted` and its steps need the core only. The fixtures (in `plugin`) and the cassettes need the
+extra `testing`.
 """
 
 from __future__ import annotations

@@ -226,7 +226,7 @@ def test_a_lost_reply_cannot_be_recorded_and_that_is_told(
     with Wire([reset, canceled]) as wire:
         ran = run("record", "pulse", "1", "-o", str(file), "--base-url", wire.url)
     assert 1 == ran.returncode
-    told = "does not replay to cancelled: it holds no reply to DELETE /job/1; was one lost?"
+    told = "does not replay to cancelled: it has no reply to DELETE /job/1; was one lost?"
     assert told in plain(ran.stderr)
 
 
@@ -234,7 +234,7 @@ def test_a_lost_reply_cannot_be_recorded_and_that_is_told(
 def test_without_a_reply_there_is_nothing_to_record(run: Run, file: Path) -> None:
     ran = run("record", "pulse", "..", "-o", str(file))
     assert (1, False) == (ran.returncode, file.exists())
-    assert "jobcancel: nothing is recorded: no reply came" in ran.stderr
+    assert "jobcancel: nothing is recorded: there was no reply" in ran.stderr
 
 
 @pytest.mark.usefixtures("served")

@@ -154,35 +154,39 @@ STATES = dict(ACME.states)
 REPLIES = dict(ACME.replies)
 
 WRONG = [
-    ("an id is not escaped", own(Unescaped), "the id 'a b/ü:1' changes the address"),
+    ("an id is not escaped", own(Unescaped), "the id 'a b/ü:1' changes the URL"),
     ("any id is accepted", own(AcceptsAnything), "the id '..' is not refused"),
     ("every id is refused", own(RefusesAll), "the job's own id is refused: no"),
     ("the id is not sent", own(SameForAll), "is the same for another job"),
-    ("an id is not in the request", own(SameForAll), "is not in the request as it was given"),
+    ("an id is not in the request", own(SameForAll), "is not in the request unchanged"),
     ("it goes elsewhere", own(Elsewhere), "not below the base URL"),
     ("the key is in a header", own(Leaks), "the key is in the cancel request"),
-    ("the key's header is there", own(Leaks), "has the header 'authorization' already"),
-    ("a request is another each time", own(Counts), "is another one the second time"),
-    ("a reading is another each time", own(Remembers), "means something else the second time"),
-    ("the body is changed", own(Tidies), "the body of 200 .* is changed"),
+    ("the key's header is there", own(Leaks), "already has the header 'authorization'"),
+    ("a request is another each time", own(Counts), "is different the second time"),
+    ("a reading is another each time", own(Remembers), "is read differently the second time"),
+    ("the body is changed", own(Tidies), "the body of 200 .* is modified"),
     (
         "a missing job counts as over",
         changed(replies={**REPLIES, 404: Outcome.ALREADY_TERMINAL}),
         "404 with .* means already-terminal, not not-found",
     ),
-    ("a limit is unknown to it", changed(replies={409: Outcome.ALREADY_TERMINAL}), "HTTP 429 does"),
+    (
+        "a limit is unknown to it",
+        changed(replies={409: Outcome.ALREADY_TERMINAL}),
+        "HTTP 429 is not",
+    ),
     ("a limit is not sat out", changed(replies={409: Outcome.ALREADY_TERMINAL}), "429 with Retry"),
     (
         "a conflict is repeated",
         changed(replies={401: Outcome.UNAUTHORIZED}, repeatable=frozenset({409, 429})),
-        "HTTP 409 is repeatable, but a refusal stays one",
+        "HTTP 409 is repeatable, but a refusal is final",
     ),
     (
         "a limit is final",
         changed(repeatable=frozenset({503})),
-        "429 with .* is not repeatable, but only for now",
+        "429 with .* is not repeatable, but rate-limited is temporary",
     ),
-    ("an unknown word is guessed", changed(find_state=guessed), "unknown words reads as final"),
+    ("an unknown word is guessed", changed(find_state=guessed), "unknown words is read as final"),
     ("an unknown word settles", changed(find_state=guessed), "unknown words means already-t"),
     ("garbage raises", changed(find_state=careless), r"raises (KeyError|AttributeError)"),
     (
@@ -193,7 +197,7 @@ WRONG = [
     (
         "a redirect is a success",
         changed(find_outcome=hopeful),
-        "302, not applied: it is said to be canc",
+        "302, not applied: the outcome is canc",
     ),
     ("a 500 is an end", changed(find_outcome=settled_by_500), "500 with .* means already-t"),
     ("an empty 200 is one", changed(empty_success=frozenset({200})), "200 with b'{}' to a cancel"),
@@ -213,7 +217,11 @@ WRONG = [
         changed(state="state"),
         "to a status read means nothing, not running",
     ),
-    ("a status says stopped for nothing", changed(find_state=guessed), "read means failed; it is"),
+    (
+        "a status says stopped for nothing",
+        changed(find_state=guessed),
+        "read means failed, not",
+    ),
 ]
 
 
@@ -255,9 +263,7 @@ def test_what_is_missing_from_a_contract_is_named() -> None:
     found = "\n".join(problems(Incomplete))
     assert "replies: none for already-terminal; add one, or name it in undocumented" in found
     assert "statuses: none for a job that is running; add one" in found
-    assert (
-        '403 with b\'{"message": "Forbidden"}\' is not repeatable, but named in repeated' in found
-    )
+    assert '403 with b\'{"message": "Forbidden"}\' is not repeatable, but is in repeated' in found
     assert "params: the adapter has no 'queue'" in found
     assert "none for cancelled" not in found
     assert "none for forbidden" not in found

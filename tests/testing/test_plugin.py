@@ -127,7 +127,7 @@ def test_the_network_is_blocked_for_whatever_vcrpy_does_not_know(
         port = server.getsockname()[1]
         jobcancel_cassette("pulse/cancelled")
         blocked = pytest.raises(
-            NetworkBlocked, match=r"while the cassette 'pulse/cancelled' is played.*127\.0\.0\.1"
+            NetworkBlocked, match=r"while the cassette 'pulse/cancelled' is replayed.*127\.0\.0\.1"
         )
         with blocked:
             socket.create_connection(("127.0.0.1", port))
@@ -179,14 +179,14 @@ def plugin_fixture(name: str) -> Any:
     [
         (
             "talonic/canceled",
-            "no cassette 'talonic/canceled'; did you mean 'talonic/cancelled'? There are: talonic/",
+            "no cassette 'talonic/canceled'; did you mean 'talonic/cancelled'? Known: talonic/",
         ),
         (
             "runpod/forbidden",
-            "no cassette 'runpod/forbidden'. There are: runpod/already-term",
+            "no cassette 'runpod/forbidden'. Known: runpod/already-term",
         ),
-        ("fal/000000000000", "no cassette 'fal/000000000000'. There are: fal/already-terminal, "),
-        ("zzz", "no cassette 'zzz'. There are: anthropic-batch/..., apify/..., "),
+        ("fal/000000000000", "no cassette 'fal/000000000000'. Known: fal/already-terminal, "),
+        ("zzz", "no cassette 'zzz'. Known: anthropic-batch/..., apify/..., "),
     ],
 )
 def test_a_cassette_that_is_not_there_is_named_with_the_nearest_and_those_alike(
