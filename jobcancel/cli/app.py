@@ -266,7 +266,7 @@ def list_providers(
     *,
     as_json: options.Json = False,
 ) -> None:
-    """List the providers; with a name, show how each of its replies is read."""
+    """List the providers; with a name, show how its replies are interpreted."""
     if name is None:
         print_summaries([summary(each) for each in providers()], as_json=as_json)
     else:

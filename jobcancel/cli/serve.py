@@ -1,4 +1,4 @@
-"""`jobcancel sandbox`: the sandbox in the foreground, until it is interrupted."""
+"""`jobcancel sandbox`: runs the sandbox in the foreground until it is interrupted."""
 
 from __future__ import annotations
 

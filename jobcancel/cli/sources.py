@@ -183,7 +183,7 @@ class Source:
         name, job_id, given = map(fields.get, _NAMES)
         adapter = self._adapter(name)
         if job_id in (None, ""):
-            raise ConfigurationError(f"no {self.columns.get('job_id', 'job_id')}")
+            raise ConfigurationError(f"no value for {self.columns.get('job_id', 'job_id')!r}")
         if given is None:
             given = {}
         if isinstance(given, Mapping):

@@ -1,4 +1,4 @@
-"""The contract: a right adapter passes it, and each wrong one fails it, told what is wrong."""
+"""The contract: a correct adapter passes, and each wrong one fails with the reason."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ WRONG = [
 
 
 def problems(contract: type[AdapterContract]) -> list[str]:
-    """What each test of a contract says is wrong."""
+    """Return the failures of all tests of a contract."""
     found = []
     for name, _ in inspect.getmembers(contract, inspect.isfunction):
         if name.startswith("test_"):
@@ -237,14 +237,14 @@ def problems(contract: type[AdapterContract]) -> list[str]:
     return found
 
 
-def test_a_right_adapter_has_no_problems() -> None:
+def test_correct_adapter_passes() -> None:
     assert [] == problems(TestAcme)
 
 
 @pytest.mark.parametrize(
     ("adapter", "message"), [pytest.param(*wrong, id=what) for what, *wrong in WRONG]
 )
-def test_a_wrong_adapter_is_told_what_is_wrong(adapter: HttpAdapter, message: str) -> None:
+def test_wrong_adapter_fails_with_reason(adapter: HttpAdapter, message: str) -> None:
     class Wrong(TestAcme):
         pass
 
@@ -252,7 +252,7 @@ def test_a_wrong_adapter_is_told_what_is_wrong(adapter: HttpAdapter, message: st
     assert any(re.search(message, problem) for problem in problems(Wrong)), problems(Wrong)
 
 
-def test_what_is_missing_from_a_contract_is_named() -> None:
+def test_missing_inputs_are_reported() -> None:
     class Incomplete(TestAcme):
         replies = {Outcome.CANCELLING: reply(200, {"id": "j1", "status": "stopping"})}
         statuses = {}
@@ -270,7 +270,7 @@ def test_what_is_missing_from_a_contract_is_named() -> None:
     assert "none for a job that is succeeded" not in found
 
 
-def test_a_param_that_is_missing_is_named() -> None:
+def test_missing_param_is_reported() -> None:
     class Lost(TestAcme):
         adapter = changed(
             cancel=Route("POST", "/{queue}/{id}", {"project": "{project}"}),
@@ -281,7 +281,7 @@ def test_a_param_that_is_missing_is_named() -> None:
         Lost().test_the_job_has_its_params()
 
 
-def test_a_fault_is_no_reply() -> None:
+def test_fault_is_not_a_reply() -> None:
     class Faulty(TestAcme):
         replies = {Outcome.UNKNOWN: lost_reply()}
 
@@ -293,18 +293,18 @@ class Destroys(TestAcme):
     adapter = changed(destroys_finished=True)
 
 
-def test_a_cancel_that_destroys_is_not_sent_to_a_finished_job() -> None:
+def test_destructive_cancel_is_not_sent_to_finished_job() -> None:
     assert [] == problems(Destroys)
 
 
-def test_a_status_that_does_not_tell_that_a_job_is_finished_destroys_it() -> None:
+def test_status_that_hides_the_end_fails_for_destructive_cancel() -> None:
     class Blind(Destroys):
         adapter = changed(destroys_finished=True, states={**STATES, "done": JobState.RUNNING})
 
     assert any("was sent to a finished job" in problem for problem in problems(Blind))
 
 
-def test_a_vendor_without_a_status_passes() -> None:
+def test_vendor_without_status_passes() -> None:
     class Blind(TestAcme):
         adapter = changed(status=None)
         statuses = {}
@@ -313,13 +313,13 @@ def test_a_vendor_without_a_status_passes() -> None:
 
 
 class OwnCode:
-    """An adapter that is no declaration."""
+    """An adapter with its own code."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(ACME, name)
 
 
-def test_an_adapter_that_is_no_declaration_passes() -> None:
+def test_adapter_with_own_code_passes() -> None:
     class Coded(TestAcme):
         adapter = OwnCode()  # type: ignore[assignment]
 
