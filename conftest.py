@@ -53,7 +53,9 @@ _NOTEBOOK = Sybil(
     teardown=stop_loop,
     fixtures=["_page"],
 )
-_DOCSTRINGS = Sybil([DocTestParser()], patterns=["jobcancel/*.py", "jobcancel/*/*.py"])
+_DOCSTRINGS = Sybil(
+    [DocTestParser()], patterns=["jobcancel/*.py", "jobcancel/*/*.py", "jobcancel/*/*/*.py"]
+)
 
 _MISSING = [name for name in ("celery", "django", "fastapi") if find_spec(name) is None]
 _NOT_INSTALLED = pytest.mark.skip(reason="needs the dependency group frameworks")

@@ -10,7 +10,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from jobcancel.sandbox import Sandbox
-from jobcancel.testing import recorder
+from jobcancel.testing.cassette import recorder
 from tests.cassette_cases import CASES, CASSETTES, Case, still_canceller
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from jobcancel import (
 )
 from jobcancel.registry import BUILT_IN
 from jobcancel.sandbox.keys import KEYS
-from jobcancel.testing.recordings import recorded, recording
-from jobcancel.testing.scrub import KEY_PLACEHOLDER
+from jobcancel.testing.cassette import recorded, recording
+from jobcancel.testing.cassette.scrub import KEY_PLACEHOLDER
 from tests.cassette_cases import CASES, CASSETTES, Case, still_canceller
 from tests.record_cassettes import HEADING, README, RECORDED_FROM, record, still_sandbox, table
 

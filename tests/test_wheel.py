@@ -82,7 +82,7 @@ def files_in(folder: str, packed_as: str) -> set[str]:
 def test_the_wheel_holds_the_package_and_its_recordings_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     package = files_in("jobcancel", "jobcancel")
-    recordings = files_in("cassettes", "jobcancel/testing/cassettes")
+    recordings = files_in("cassettes", "jobcancel/testing/cassette/recorded")
     assert package | recordings == {name for name in names if ".dist-info/" not in name}
     assert "jobcancel/py.typed" in package
 

@@ -1,4 +1,4 @@
-"""The commands; what each of them does is in a module of its own, and its options in `options`.
+"""The commands and their help; each command is implemented in another module.
 
 Typer reads the signatures, so all options of a command are listed here.
 """
@@ -7,24 +7,22 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from jobcancel import Canceller, __version__, get_adapter, providers
-from jobcancel.cli import options  # noqa: TC001 - typer evaluates the signatures
-from jobcancel.cli.arguments import check_from, check_named, read_columns, read_rate
-from jobcancel.cli.calls import client, needing_key, read_params
-from jobcancel.cli.confirm import Resuming
+from jobcancel.cli import FAILED, INTERRUPTED, options, require
 from jobcancel.cli.describe import describe, summary
-from jobcancel.cli.each import cancel_each
-from jobcancel.cli.extras import require
-from jobcancel.cli.helping import Command, Group
-from jobcancel.cli.listing import print_facts, print_summaries
 from jobcancel.cli.many import Many
-from jobcancel.cli.show import printer, waiting
+from jobcancel.cli.options import client, needing_key, read_columns, read_params, read_rate
+from jobcancel.cli.output import print_facts, print_summaries
+from jobcancel.cli.resume import ResumingCanceller
+from jobcancel.cli.serial import cancel_jobs, read_statuses
 
-_SOME_NOT, _INTERRUPTED = 1, 130
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _EXIT_STATUS = (
     "Exit status: 0 every job is stopped or stopping (with --strict: stopped), 1 some are not, or "
@@ -32,9 +30,35 @@ _EXIT_STATUS = (
     "by Ctrl-C, 143 by SIGTERM."
 )
 
+
+class _Command(TyperCommand):
+    """A command whose help shows no Python types."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - typer's click is not public
+        return _without_types(super().get_params(ctx))
+
+
+class _Group(TyperGroup):
+    """The program, likewise."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - likewise
+        return _without_types(super().get_params(ctx))
+
+
+def _without_types(params: Iterable[Any]) -> list[Any]:
+    shown = [*params]
+    for each in shown:
+        if each.param_type_name == "argument":
+            # The type of an argument cannot be replaced, only hidden.
+            vars(each)["display_type_rich"] = lambda **_: None
+        elif each.is_flag and each.metavar is None:
+            each.metavar = ""
+    return shown
+
+
 app = typer.Typer(
     name="jobcancel",
-    cls=Group,
+    cls=_Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -42,8 +66,7 @@ app = typer.Typer(
     epilog=_EXIT_STATUS,
 )
 
-
-command = partial(app.command, cls=Command)
+command = partial(app.command, cls=_Command)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the signature of an option's callback
@@ -104,7 +127,7 @@ def cancel(
 ) -> None:
     """Cancel jobs and print the outcome of each.
 
-    Jobs named by JOB_ID are cancelled one after the other, those of --from many at once.
+    Jobs named by JOB_ID are cancelled one after the other, jobs of --from many at once.
 
     The key comes from the environment (PULSE_API_KEY, TALONIC_API_KEY, ...) or from a file.
     Put an ID that begins with a dash after --.
@@ -120,13 +143,13 @@ def cancel(
         verify=verify,
     )
     if source is None:
-        provider, named = check_named(context, provider, job_ids)
+        provider, named = options.check_named(context, provider, job_ids)
         with open_client(Canceller, provider) as canceller:
-            exit_status = cancel_each(
+            exit_status = cancel_jobs(
                 canceller, provider, named, params, strict=strict, as_json=as_json
             )
     else:
-        check_from(source, provider, job_ids, api_key_file=api_key_file, base_url=base_url)
+        options.check_from(source, provider, job_ids, api_key_file=api_key_file, base_url=base_url)
         many = Many(
             path=source,
             provider=provider,
@@ -140,7 +163,7 @@ def cancel(
             max_wait=max_wait,
             as_json=as_json,
         )
-        with open_client(Resuming, provider) as resuming:
+        with open_client(ResumingCanceller, provider) as resuming:
             exit_status = many.run(resuming)
     raise typer.Exit(exit_status)
 
@@ -163,27 +186,16 @@ def status(
     The key comes from the environment (PULSE_API_KEY, TALONIC_API_KEY, ...) or from a file.
     """
     params = read_params(param or ())
-    put = printer(job_ids, as_json=as_json)
-    read = True
-    with (
-        client(
-            Canceller,
-            provider,
-            api_key_file=api_key_file,
-            base_url=base_url,
-            timeout=timeout,
-            deadline=deadline,
-            params=params,
-        ) as canceller,
-        needing_key(provider),
-    ):
-        for job_id in job_ids:
-            with waiting(f"reading {job_id}"):
-                reading = canceller.status(provider, job_id, params=params)
-            put(reading)
-            read = read and reading.problem is None
-    if not read:
-        raise typer.Exit(_SOME_NOT)
+    with client(
+        Canceller,
+        provider,
+        api_key_file=api_key_file,
+        base_url=base_url,
+        timeout=timeout,
+        deadline=deadline,
+        params=params,
+    ) as canceller:
+        raise typer.Exit(read_statuses(canceller, provider, job_ids, params, as_json=as_json))
 
 
 @command()
@@ -207,10 +219,9 @@ def record(
 ) -> None:
     """Cancel a job and record the HTTP exchange as a cassette for tests.
 
-    The API key is replaced, and so is what --scrub-env and --scrub-file give, however it is
-    written; of the headers only those are kept that do not tell who asks. Look through FILE
-    nevertheless before you share it. The exit status is 0 when the job is stopped and the
-    cassette replays to the same outcome.
+    The API key and the values of --scrub-env and --scrub-file are replaced, in every encoding.
+    Headers that may identify you are left out. Check FILE anyway before you share it. The exit
+    status is 0 if the job is stopped and the cassette replays to the same outcome.
     """
     require("testing", "'jobcancel record'")
     from jobcancel.cli.record import check_file, read_scrub, run
@@ -236,7 +247,7 @@ def record(
         ) as canceller,
         needing_key(provider),
     ):
-        well = run(
+        succeeded = run(
             canceller,
             provider,
             job_id,
@@ -245,8 +256,8 @@ def record(
             scrub=values,
             as_json=as_json,
         )
-    if not well:
-        raise typer.Exit(_SOME_NOT)
+    if not succeeded:
+        raise typer.Exit(FAILED)
 
 
 @command(name="providers")
@@ -255,7 +266,7 @@ def list_providers(
     *,
     as_json: options.Json = False,
 ) -> None:
-    """List the providers; with a name, show how each of its replies is read."""
+    """List the providers; with a name, show how its replies are interpreted."""
     if name is None:
         print_summaries([summary(each) for each in providers()], as_json=as_json)
     else:
@@ -311,7 +322,7 @@ def sandbox(
         pulse_burst=pulse_burst,
         talonic_per_day=talonic_per_day,
     )
-    raise typer.Exit(_INTERRUPTED)
+    raise typer.Exit(INTERRUPTED)
 
 
 @command()
@@ -324,4 +335,4 @@ def demo() -> None:
     from jobcancel.cli.demo import run
 
     if not run():
-        raise typer.Exit(_SOME_NOT)
+        raise typer.Exit(FAILED)

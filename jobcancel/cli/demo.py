@@ -17,9 +17,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from jobcancel import Canceller, CancelResult, JobState, Outcome, get_adapter
-from jobcancel.cli.calls import without_deprecations
-from jobcancel.cli.show import terminal
-from jobcancel.cli.words import clean
+from jobcancel.cli.options import without_deprecations
+from jobcancel.cli.output import terminal
+from jobcancel.cli.streams import clean
 from jobcancel.sandbox import SITUATIONS, Sandbox
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
-"""What there is to know of providers: all of them in short, and how one's replies are read.
+"""The facts about providers: a summary of each, and how one interprets replies.
 
-Everything comes from the adapters' own declarations. How it is printed is in `listing`.
+All facts come from the adapters' declarations. `output` prints them.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from jobcancel.adapter import Param, Route
 
 Facts = dict[str, dict[str, str]]
-"""Section -> what it is about -> what is to be known."""
+"""Section -> subject -> fact."""
 
-_PATIENCE = 10.0
-"""Seconds that the list of providers waits for a plug-in to be imported."""
+_IMPORT_TIMEOUT = 10.0
+"""Seconds that the list of providers waits for the import of a plug-in."""
 
 _AGAIN = "unsettled; the cancel may be sent again"
 
 
 @frozen(kw_only=True)
 class Summary:
-    """One provider in short; only `name` and `broken` of one that cannot be used."""
+    """A provider in short; one that cannot be used has only `name` and `broken`."""
 
     name: str
     family: str | None = None
@@ -48,14 +48,14 @@ class Summary:
 
     @property
     def note(self) -> str | None:
-        """What is the matter with the provider, if anything is."""
+        """A warning about the provider, if there is one."""
         if self.broken is not None:
             return f"broken: {self.broken}"
         return None if self.deprecated is None else f"deprecated: use {self.deprecated}"
 
 
 def summary(name: str) -> Summary:
-    """Return a provider in short; one that cannot be used says why."""
+    """Return a provider in short, or why it cannot be used."""
     summaries: list[Summary] = []
 
     def summarize() -> None:
@@ -63,18 +63,18 @@ def summary(name: str) -> Summary:
             summaries.append(_summary(name, get_adapter(name)))
         except BrokenAdapter as error:
             summaries.append(Summary(name=name, broken=str(error)))
-        except BaseException as error:  # noqa: BLE001 - whatever a stranger's property raises
-            told = f"it cannot be described: {type(error).__name__}"
-            summaries.append(Summary(name=name, broken=told))
+        except BaseException as error:  # noqa: BLE001 - a plug-in's property may raise anything
+            problem = f"it cannot be described: {type(error).__name__}"
+            summaries.append(Summary(name=name, broken=problem))
 
     if name in BUILT_IN:
         summarize()
     else:
-        # Nothing can end an import that hangs, but nobody has to wait for it.
+        # An import that hangs cannot be ended, but need not be awaited.
         thread = threading.Thread(target=summarize, daemon=True)
         thread.start()
-        thread.join(_PATIENCE)
-    late = f"the plug-in has not been imported after {_PATIENCE:g} seconds"
+        thread.join(_IMPORT_TIMEOUT)
+    late = f"the plug-in has not been imported after {_IMPORT_TIMEOUT:g} seconds"
     return summaries[0] if summaries else Summary(name=name, broken=late)
 
 
@@ -91,32 +91,32 @@ def _summary(name: str, adapter: Adapter) -> Summary:
     }
     for fact, value in facts.items():
         if not isinstance(value, str | None):
-            return Summary(name=name, broken=f"its {fact!r} is no text")
+            return Summary(name=name, broken=f"its {fact!r} is not a string")
     return Summary(name=name, **facts)
 
 
 def describe(adapter: Adapter) -> Facts:
-    """Return what an adapter declares; only the protocol's part if it is no `HttpAdapter`.
+    """Return the declaration of an adapter; of an adapter with its own code, what all have.
 
     Raises:
-        BrokenAdapter: it cannot be described, for it is a plug-in's with code of its own.
+        BrokenAdapter: the code of a plug-in's adapter fails.
     """
     try:
         facts = _described(adapter)
         for name, value in (fact for rows in facts.values() for fact in rows.items()):
             if not isinstance(value, str):
-                raise TypeError(f"{name!r} is no text")  # noqa: TRY301 - told as all else is
+                raise TypeError(f"{name!r} is not a string")  # noqa: TRY301 - reported like other errors
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # whatever a stranger's property raises, or holds
-        told = f"plug-in {adapter.name!r} cannot be described: {type(error).__name__}"
-        raise BrokenAdapter(told) from error
+    except BaseException as error:  # a plug-in's property may raise anything
+        problem = f"plug-in {adapter.name!r} cannot be described: {type(error).__name__}"
+        raise BrokenAdapter(problem) from error
     return facts
 
 
 def _described(adapter: Adapter) -> Facts:
     if not isinstance(adapter, HttpAdapter):
-        own = {"any reply": "is read by the adapter's own code"}
+        own = {"any reply": "interpreted by the adapter's own code"}
         return {"provider": _about(adapter), "requests": _configuration(adapter), "replies": own}
     return {
         "provider": {**_about(adapter), **({"notes": adapter.notes} if adapter.notes else {})},
@@ -142,26 +142,24 @@ def _configuration(adapter: Adapter) -> dict[str, str]:
         in_host = f"{{{name}}}" in adapter.default_url
         facts[f"--param {name}"] = f"{param.description}{_unless_given(param, in_host=in_host)}"
     if adapter.destroys_finished:
-        facts["finished jobs"] = "are not sent the cancel, which would destroy their output"
+        facts["finished jobs"] = "not sent the cancel, because it would delete their output"
     return facts
 
 
 def _url_variables(adapter: Adapter) -> str:
     others = adapter.other_url_envs if isinstance(adapter, HttpAdapter) else {}
-    told = [
-        f"{name} (without {path} at its end)" if path else name for name, path in others.items()
-    ]
-    return ", or ".join((adapter.url_env, *told))
+    names = [f"{name} (without trailing {path})" if path else name for name, path in others.items()]
+    return ", or ".join((adapter.url_env, *names))
 
 
 def _unless_given(param: Param, *, in_host: bool) -> str:
     otherwise = [value for value in (param.env, param.default) if value is not None]
     if otherwise:
-        left_out = ", or left out" if param.optional and param.default is None else ""
+        left_out = ", or omitted" if param.optional and param.default is None else ""
         return f"; {' or '.join(otherwise)} unless given{left_out}"
     if not param.optional:
         return ""
-    return "; needed unless the base URL is given" if in_host else "; may be left out"
+    return "; required unless the base URL is given" if in_host else "; optional"
 
 
 def _routes(adapter: HttpAdapter) -> dict[str, str]:
@@ -174,7 +172,7 @@ def _routes(adapter: HttpAdapter) -> dict[str, str]:
     for name, value in adapter.headers.items():
         facts[f"header {name}"] = value
     if adapter.id_pattern is not None:
-        facts["job id"] = f"matches {adapter.id_pattern}; others are not sent"
+        facts["job id"] = f"must match {adapter.id_pattern}; others are not sent"
     if adapter.idempotency_header is not None:
         facts["idempotency"] = f"header {adapter.idempotency_header}: a repeated cancel counts once"
     return facts
@@ -189,8 +187,8 @@ def _replies(adapter: HttpAdapter) -> dict[str, str]:
     for code in sorted(adapter.any_body_statuses):
         facts[f"{code} with any JSON or nothing"] = f"{adapter.accepted}; the job's status is read"
     other = "any other " if adapter.any_body_statuses else ""
-    facts[f"{other}2xx with the job's state"] = "as that state says" + (
-        "; `verify` looks whether it is so" if adapter.receipt_only else ""
+    facts[f"{other}2xx with the job's state"] = "according to that state" + (
+        "; `verify` confirms it" if adapter.receipt_only else ""
     )
     read = "; the job's status is read" if adapter.confirm_success else ""
     for code in sorted(adapter.empty_body_statuses):
@@ -200,21 +198,21 @@ def _replies(adapter: HttpAdapter) -> dict[str, str]:
     # The most specific first, as they are looked up.
     for key, outcome in sorted(adapter.replies.items(), key=lambda item: _places[type(item[0])]):
         facts[_reply(key)] = (outcome or "unsettled") + (
-            "; the cancel is sent again when there is time for the wait"
+            "; the cancel is sent again if the wait ends before the deadline"
             if outcome is Outcome.RATE_LIMITED
             else ""
         )
     facts["3xx"] = "unsettled; a redirect is never followed"
-    facts["any 4xx that is not in the vendor's own form"] = "unsettled"
+    facts["any 4xx that is not in the vendor's format"] = "unsettled"
     facts["any other 2xx"] = _AGAIN
     if repeated := sorted(adapter.retry_statuses - adapter.replies.keys()):
         facts[_ranges(repeated)] = _AGAIN
     facts["no reply"] = _AGAIN
     facts["any other reply"] = "unsettled"
     facts["unsettled"] = (
-        f"{Outcome.UNKNOWN}: the vendor has no way to read a job"
+        f"{Outcome.UNKNOWN}: the vendor has no status request"
         if adapter.status is None
-        else "the job's status is read, and decides"
+        else "the job's status is read, which decides"
     )
     return facts
 
@@ -236,9 +234,9 @@ def _states(adapter: HttpAdapter) -> dict[str, str]:
 
 
 def _own_code(function: Callable[..., object]) -> str:
-    """Say what an adapter's own function does, by its docstring."""
-    told = (function.__doc__ or f"is read by {function.__name__}").strip().split("\n")[0]
-    return f"first: {told.removesuffix('.')}"
+    """Describe an adapter's own function by its docstring."""
+    about = (function.__doc__ or f"calls {function.__name__}").strip().split("\n")[0]
+    return f"first: {about.removesuffix('.')}"
 
 
 def _route(route: Route) -> str:
@@ -252,7 +250,7 @@ def _where(where: Mapping[str, str]) -> str:
 
 
 def _ranges(numbers: Iterable[int]) -> str:
-    """Return ascending numbers with those that follow each other drawn together."""
+    """Return ascending numbers as ranges."""
     groups = groupby(enumerate(numbers), lambda item: item[1] - item[0])
     runs = [[number for _, number in group] for _, group in groups]
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)

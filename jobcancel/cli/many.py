@@ -1,4 +1,4 @@
-"""`jobcancel cancel --from`: many jobs at once, each result printed as soon as it is known."""
+"""`jobcancel cancel --from`: many jobs at once; each result is printed as soon as it is known."""
 
 from __future__ import annotations
 
@@ -11,26 +11,21 @@ from typing import TYPE_CHECKING, BinaryIO
 from attrs import define, field, frozen
 
 from jobcancel import CancelResult, ConfigurationError
-from jobcancel.cli import output
-from jobcancel.cli.done import read_done
-from jobcancel.cli.jobs import Jobs
-from jobcancel.cli.problems import Problems
-from jobcancel.cli.progress import Tally, shown, sum_up
-from jobcancel.cli.resume import how_to_resume
-from jobcancel.cli.settings import Settings
-from jobcancel.cli.show import printer, terminal, waiting
+from jobcancel.cli import FAILED, USAGE
+from jobcancel.cli.interrupt import Interrupts
+from jobcancel.cli.jobs import JobFile, Problems, Settings
+from jobcancel.cli.output import printer, terminal, waiting
+from jobcancel.cli.progress import Tally, print_summary, shown
+from jobcancel.cli.resume import read_results, resume_command
 from jobcancel.cli.sources import Source
-from jobcancel.cli.stopping import Stopping
-from jobcancel.cli.words import complain, write_error
+from jobcancel.cli.streams import complain, discard_stdout, write_error
 from jobcancel.errors import JobCancelError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobcancel.cli.confirm import Resuming
     from jobcancel.cli.jobs import Survey
-
-_SOME_NOT, _USAGE = 1, 2
+    from jobcancel.cli.resume import ResumingCanceller
 
 
 @frozen(kw_only=True)
@@ -39,16 +34,16 @@ class Many:
 
     Args:
         path: the file; `-` is standard input.
-        provider: whose jobs they are where a line does not say so.
-        params: what the vendor needs besides the id where a line does not say so.
-        columns: what the file calls our names, where it has names of its own.
+        provider: the provider of lines that name none.
+        params: the params of lines that do not have them.
+        columns: our name -> the file's name, where they differ.
         done: the outputs of earlier runs, whose stopped jobs are skipped.
-        skip_unconfigured: whether jobs of providers that cannot be used are left out.
+        skip_unconfigured: whether jobs of unusable providers are left out.
         strict: whether a job that is stopping counts as not stopped.
-        concurrency: requests in flight at the most.
-        rate: as `Canceller.cancel_many` takes it.
-        max_wait: seconds, likewise.
-        as_json: whether each result becomes a line of JSON.
+        concurrency: maximum number of requests in flight.
+        rate: as in `Canceller.cancel_many`.
+        max_wait: likewise, in seconds.
+        as_json: whether results are printed as JSON.
     """
 
     path: str
@@ -65,43 +60,43 @@ class Many:
 
     @property
     def name(self) -> str:
-        """What messages call the file."""
+        """The file's name, for messages."""
         return "standard input" if self.path == "-" else self.path
 
-    def run(self, canceller: Resuming) -> int:
-        """Cancel the jobs and print what became of each; return the exit status."""
-        # The output may be this very file, so it is read to its end before there is any.
-        done = read_done(self.done)
-        canceller.is_stopping = done.is_stopping
+    def run(self, canceller: ResumingCanceller) -> int:
+        """Cancel the jobs and print the outcome of each; return the exit status."""
+        # Before anything is written: the output may be appended to one of these files.
+        earlier = read_results(self.done)
+        canceller.is_stopping = earlier.is_stopping
         settings = Settings(canceller, self.provider, self.skip_unconfigured)
         source = Source(self.provider, self.params, self.columns)
         with self._opened() as file:
-            jobs = Jobs(self.name, file, source, done, settings, Tally())
+            jobs = JobFile(self.name, file, source, earlier, settings, Tally())
             survey = self._survey(jobs) if _is_regular(file) else None
             if survey is None:
                 settings.check_named(self.params)
             return self._run(canceller, jobs, survey)
 
-    def _survey(self, jobs: Jobs) -> Survey:
-        """Look through a file before anything is sent.
+    def _survey(self, jobs: JobFile) -> Survey:
+        """Read the whole file and check it before anything is sent.
 
         Raises:
-            ConfigurationError: it holds jobs of a provider that cannot be used.
+            ConfigurationError: it has jobs of a provider that cannot be used.
         """
         with waiting(f"checking {self.name}"):
             survey = jobs.survey()
-        self._note_unknown_columns(jobs.source)
+        self._warn_of_unknown_columns(jobs.source)
         jobs.settings.check_all(survey.jobs)
         for provider in jobs.settings.unusable:
             del survey.jobs[provider]
         return survey
 
-    def _note_unknown_columns(self, source: Source) -> None:
+    def _warn_of_unknown_columns(self, source: Source) -> None:
         if columns := sorted(source.unknown - source.used):
             complain(f"{self.name}: ignored columns: {', '.join(map(repr, columns))}")
 
-    def _run(self, canceller: Resuming, jobs: Jobs, survey: Survey | None) -> int:
-        console, stopping = terminal(), Stopping()
+    def _run(self, canceller: ResumingCanceller, jobs: JobFile, survey: Survey | None) -> int:
+        console, interrupts = terminal(), Interrupts()
         tally, total = jobs.tally, None if survey is None else survey.jobs.total()
         put = printer(
             [] if survey is None else [survey.longest_id],
@@ -110,8 +105,8 @@ class Many:
             console=console,
             appended_to=self.done,
         )
-        # Now, for the name of an output that breaks is no longer to be had.
-        resume = how_to_resume(as_json=self.as_json, same_input=survey is None, done=self.done)
+        # Now: once the output is broken, its path is unknown.
+        resume = resume_command(as_json=self.as_json, same_input=survey is None, done=self.done)
         unsent = "not sent"
         with shown(tally, total, console) as say:
             problems = Problems(self.name, say)
@@ -123,42 +118,43 @@ class Many:
             )
             out = _Output(put, tally, results.stop, say)
             try:
-                with results, stopping.calling(results.stop, results.close):
+                with results, interrupts.handled(results.stop, results.close):
                     for result in results:
                         out.write(result)
             except KeyboardInterrupt:
                 unsent = "without a result (not sent, or abandoned in flight)"
             except JobCancelError:
                 if tally.done:
-                    sum_up(tally, total=total, ending="failed", unsent=unsent)
+                    print_summary(tally, total=total, ending="failed", unsent=unsent)
                 raise
-            problems.count_the_others()
+            problems.report_counts()
         if survey is None:
-            self._note_unknown_columns(jobs.source)
-        ending = "interrupted" if stopping.times else "output lost" if out.is_broken else ""
-        sum_up(tally, total=total, ending=ending, unsent=unsent)
+            self._warn_of_unknown_columns(jobs.source)
+        ending = "interrupted" if interrupts.count else "output lost" if out.is_broken else ""
+        print_summary(tally, total=total, ending=ending, unsent=unsent)
         if ending:
             if total is None:
                 complain("the rest of the input was not read")
             if total is None or tally.done < total or tally.unwritten or tally.unsettled:
                 write_error(f"jobcancel: {resume}\n")
-        return stopping.exit_status or self._exit_status(tally)
+        return interrupts.exit_status or self._exit_status(tally)
 
     def _exit_status(self, tally: Tally) -> int:
         if tally.malformed or (tally.unconfigured and not self.skip_unconfigured):
-            return _USAGE
+            return USAGE
         well = tally.stopped + (0 if self.strict else tally.stopping)
-        return _SOME_NOT if tally.unwritten or well < tally.done else 0
+        return FAILED if tally.unwritten or well < tally.done else 0
 
     @contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
         piped = self.path == "-"
         try:
-            # Not `sys.stdin`: its lock is asked for at exit, while a thread may wait to read.
+            # Not `sys.stdin`: the interpreter takes its lock at exit, and a thread that still reads
+            # from it has that lock.
             file = open(0 if piped else self.path, "rb", closefd=not piped)  # noqa: SIM115 - below
         except OSError as error:
             raise ConfigurationError(f"cannot read {self.name}: {error.strerror}") from None
-        # For the same reason a pipe is not closed: that would wait for who writes into it.
+        # A pipe is not closed: that would wait for the reading thread.
         with file if _is_regular(file) else nullcontext():
             yield file
 
@@ -169,12 +165,12 @@ def _is_regular(file: BinaryIO) -> bool:
 
 @define
 class _Output:
-    """Where results go; once it is closed or full, they are only counted.
+    """Prints and counts results; once the output is closed or full, only counts them.
 
     Args:
         put: prints a result.
-        tally: counts them.
-        stop: sends nothing more.
+        tally: counts the results.
+        stop: stops sending.
         say: prints a message.
     """
 
@@ -192,7 +188,7 @@ class _Output:
             except OSError as error:
                 self.is_broken = True
                 self._stop()
-                output.discard()
+                discard_stdout()
                 self._say(f"the output cannot be written ({error.strerror}); stopping")
         self._tally.unwritten += self.is_broken
         self._tally.add(result)

@@ -1,4 +1,4 @@
-"""How far a long run has come: counted, shown while it runs, and summed up at its end."""
+"""The progress of a run: the counts of its results, a progress bar, and the final summary."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from jobcancel import Outcome
-from jobcancel.cli.show import NOT_STOPPED, STOPPED, STOPPING, progress_console, style
-from jobcancel.cli.words import clean, complain, errors_lost
+from jobcancel.cli.output import NOT_STOPPED, STOPPED, STOPPING, progress_console, style
+from jobcancel.cli.streams import clean, complain, ignoring_broken_stderr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 @define
 class Tally:
-    """What there was so far.
+    """The counts of a run.
 
     Attributes:
-        outcomes: how many results there were of each outcome.
-        unwritten: how many of them could not be written to the output.
-        skipped: jobs left out, because an earlier run stopped them.
-        unconfigured: jobs left out, because their provider cannot be used.
+        outcomes: results, by outcome.
+        unwritten: results that could not be written to the output.
+        skipped: jobs that an earlier run stopped.
+        unconfigured: jobs whose provider cannot be used.
         malformed: lines that are no job.
         began: when the run began, on the monotonic clock.
     """
@@ -50,28 +50,28 @@ class Tally:
 
     @property
     def done(self) -> int:
-        """How many results there were."""
+        """The number of results."""
         return self.outcomes.total()
 
     @property
     def stopped(self) -> int:
-        """How many of them were of a job that is stopped."""
+        """The number of results of stopped jobs."""
         return sum(times for outcome, times in self.outcomes.items() if outcome.stopped)
 
     @property
     def stopping(self) -> int:
-        """How many were of a job whose cancel was accepted and that has not ended yet."""
+        """The number of results of jobs whose cancel was accepted and that have not ended yet."""
         accepted = sum(times for outcome, times in self.outcomes.items() if outcome.accepted)
         return accepted - self.outcomes[Outcome.CANCELLED]
 
     @property
     def not_stopped(self) -> int:
-        """How many were of any other job."""
+        """The number of results of all other jobs."""
         return self.done - self.stopped - self.stopping
 
     @property
     def unsettled(self) -> int:
-        """How many were of a job that may be running or not."""
+        """The number of results of jobs that may or may not be running."""
         return self.outcomes[Outcome.UNKNOWN]
 
     def add(self, result: CancelResult) -> None:
@@ -79,7 +79,7 @@ class Tally:
         self.outcomes[result.outcome] += 1
 
     def rows(self) -> Iterator[tuple[str, int, str]]:
-        """Give what there is to count, how often it was there, and the style to show it in."""
+        """Give the rows of the summary: what is counted, how many, and the style."""
         for outcome in Outcome:
             yield outcome, self.outcomes[outcome], style(outcome)
         yield "skipped", self.skipped, "dim"
@@ -91,12 +91,12 @@ class Tally:
 def shown(
     tally: Tally, total: int | None, output: Console | None
 ) -> Iterator[Callable[[str], None]]:
-    """Show a progress bar if standard error is a terminal; give what prints a message there.
+    """Show a progress bar if standard error is a terminal; give a function that prints messages.
 
     Args:
-        tally: what is counted, while the bar is shown.
-        total: how many jobs there are to cancel, if that is known.
-        output: what results are printed on, if it is a terminal.
+        tally: the counts, which change while the bar is shown.
+        total: the number of jobs to cancel, if it is known.
+        output: the console of the results, if it is a terminal.
     """
     if sys.stderr is None or not sys.stderr.isatty():
         yield complain
@@ -107,17 +107,17 @@ def shown(
 
 
 class _Bar(Progress):
-    """Looks at a tally ten times a second, so that counting costs the run nothing.
+    """Reads a tally ten times per second, so that counting costs the run nothing.
 
-    It has two lines, each of which fits a terminal of 80 columns: how far the run is, and how
-    many jobs of each class there were.
+    It has two lines, each of which fits a terminal of 80 columns: the progress of the run, and the
+    number of jobs of each class.
     """
 
     def __init__(self, tally: Tally, total: int | None, console: Console) -> None:
         self._tally = tally
         super().__init__(
             BarColumn(bar_width=None),
-            *map(_Words, (_done, _speed, _left)),
+            *map(_TextColumn, (_done, _speed, _left)),
             console=console,
             expand=True,
             transient=True,
@@ -133,15 +133,15 @@ class _Bar(Progress):
         yield classes(self._tally)
 
 
-class _Words(ProgressColumn):
-    """Some words about a task."""
+class _TextColumn(ProgressColumn):
+    """Text about a task."""
 
-    def __init__(self, words: Callable[[Task], str]) -> None:
-        super().__init__(Column(no_wrap=True))  # so it is the bar that gets shorter
-        self._words = words
+    def __init__(self, text: Callable[[Task], str]) -> None:
+        super().__init__(Column(no_wrap=True))  # so that only the bar gets shorter
+        self._text = text
 
     def render(self, task: Task) -> Text:
-        return Text(self._words(task))
+        return Text(self._text(task))
 
 
 def _done(task: Task) -> str:
@@ -159,7 +159,7 @@ def _left(task: Task) -> str:
 
 
 def classes(tally: Tally) -> Text:
-    """Return how many jobs are stopped, stopping and not stopped."""
+    """Return the number of jobs that are stopped, stopping and not stopped."""
     return Text("  ", no_wrap=True).join(
         Text(f"{number:,} {word}", shade if number else "dim")
         for word, number, shade in (
@@ -170,14 +170,14 @@ def classes(tally: Tally) -> Text:
     )
 
 
-def sum_up(tally: Tally, *, total: int | None, ending: str = "", unsent: str = "") -> None:
-    """Print on standard error how often there was what, and how fast.
+def print_summary(tally: Tally, *, total: int | None, ending: str = "", unsent: str = "") -> None:
+    """Print the counts and the speed of a run on standard error.
 
     Args:
-        tally: what was counted.
-        total: how many jobs there were to cancel, if that is known.
-        ending: how the run ended, such as `"interrupted"`; empty if by itself.
-        unsent: what to call the jobs without a result, if there are any.
+        tally: the counts.
+        total: the number of jobs to cancel, if it is known.
+        ending: why the run ended early, such as `"interrupted"`; empty if it did not.
+        unsent: the description of jobs without a result.
     """
     if sys.stderr is None:
         return
@@ -197,7 +197,7 @@ def sum_up(tally: Tally, *, total: int | None, ending: str = "", unsent: str = "
         "not in the output": tally.unwritten,
     }
     more = ", ".join(f"{number:,} {what}" for what, number in others.items() if number and what)
-    with errors_lost():
+    with ignoring_broken_stderr():
         console.print(grid)
         console.print(
             f"{ending and f'{ending}: '}{tally.stopped:,} of {jobs:,} jobs stopped in "

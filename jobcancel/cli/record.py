@@ -1,4 +1,4 @@
-"""`jobcancel record`: cancels a job and keeps what was said as a cassette for tests."""
+"""`jobcancel record`: cancels a job and records the exchange as a cassette for tests."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobcancel import Canceller, ConfigurationError
-from jobcancel.cli.show import printer, waiting
-from jobcancel.cli.words import complain
-from jobcancel.testing.recorder import Recorded, record
+from jobcancel.cli.options import read_private
+from jobcancel.cli.output import printer, waiting
+from jobcancel.cli.streams import complain
+from jobcancel.testing.cassette.recorder import Recorded, record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
 _LONGEST_FILE = 1 << 20
+"""Characters."""
 
 
 def check_file(file: str, *, force: bool) -> Path:
-    """Return where the cassette goes, before anything is sent for it.
+    """Return the path of the cassette; check it before anything is sent.
 
     Raises:
-        ConfigurationError: it is there already and not to be overwritten, or it cannot be.
+        ConfigurationError: it exists and `force` is not given, or it cannot be written.
     """
     path = Path(file)
     if path.is_dir():
@@ -36,14 +38,14 @@ def check_file(file: str, *, force: bool) -> Path:
 
 
 def read_scrub(variables: Sequence[str], files: Sequence[str]) -> Sequence[str]:
-    """Return the values that are to be scrubbed, each once.
+    """Return the values to scrub, without duplicates.
 
     Args:
-        variables: names of environment variables, each of which holds one.
-        files: paths of files that hold one on each line, `-` for standard input.
+        variables: names of environment variables; each has one value.
+        files: paths of files with one value per line; `-` is standard input.
 
     Raises:
-        ConfigurationError: a variable is not set, or a file cannot be read or holds none.
+        ConfigurationError: a variable is not set, or a file cannot be read or is empty.
     """
     values = []
     for name in variables:
@@ -51,20 +53,8 @@ def read_scrub(variables: Sequence[str], files: Sequence[str]) -> Sequence[str]:
             raise ConfigurationError(f"--scrub-env {name}: it is not set, or is empty")
         values.append(value)
     for path in files:
-        piped = path == "-"
-        name = "standard input" if piped else repr(path)
-        try:
-            with open(0 if piped else path, encoding="utf-8-sig", closefd=not piped) as file:
-                lines = [line.strip() for line in file.read(_LONGEST_FILE).splitlines()]
-        except OSError as error:
-            raise ConfigurationError(f"nothing to scrub from {name}: {error.strerror}") from None
-        except ValueError:
-            # Neither the error nor its cause: they quote what was read.
-            told = f"nothing to scrub from {name}: it is not a UTF-8 text file"
-            raise ConfigurationError(told) from None
-        if not any(lines):
-            raise ConfigurationError(f"nothing to scrub from {name}: it is empty")
-        values += filter(None, lines)
+        text = read_private(path, longest=_LONGEST_FILE, missing="nothing to scrub")
+        values += filter(None, map(str.strip, text.splitlines()))
     return list(dict.fromkeys(values))
 
 
@@ -78,22 +68,22 @@ def run(
     scrub: Sequence[str],
     as_json: bool,
 ) -> bool:
-    """Cancel a job, print what became of it, and write the cassette.
+    """Cancel a job, print the outcome, and write the cassette.
 
     Args:
-        canceller: what cancels.
+        canceller: the client.
         provider: the provider.
         job_id: the job's id.
-        path: where the cassette goes.
+        path: the path of the cassette.
         options: keyword arguments of `cancel` that a replay needs.
-        scrub: values to take out.
-        as_json: whether the result is printed as a line of JSON.
+        scrub: values to replace.
+        as_json: whether the result is printed as JSON.
 
     Returns:
         whether the job is stopped and the cassette replays to the same outcome.
 
     Raises:
-        JobCancelError: the job cannot be asked for, or the cassette cannot be written.
+        JobCancelError: the call is invalid, or the cassette cannot be written.
     """
     with waiting(f"cancelling {job_id}"):
         recorded = record(
@@ -107,7 +97,7 @@ def run(
     printer([job_id], as_json=as_json)(recorded.result)
     if recorded.text:
         _write(path, recorded.text)
-    _tell(path, recorded)
+    _report(path, recorded)
     return recorded.result.stopped and recorded.problem is None
 
 
@@ -120,8 +110,7 @@ def _write(path: Path, text: str) -> None:
         ) from None
 
 
-def _tell(path: Path, recorded: Recorded) -> None:
-    """Tell what is in the cassette, what was replaced, and what is wrong with it."""
+def _report(path: Path, recorded: Recorded) -> None:
     for what, times in recorded.replaced.items():
         complain(f"replaced {what}, times: {times}")
     for number in recorded.missed:

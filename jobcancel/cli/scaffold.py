@@ -1,4 +1,4 @@
-"""`jobcancel new-adapter`: a ready project for a vendor that jobcancel does not know."""
+"""`jobcancel new-adapter`: writes a project with an adapter for your own vendor."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def write(name: str, into: Path) -> list[Path]:
 
     Args:
         name: the provider's name.
-        into: directory in which the project's own is made.
+        into: the parent of the project's directory.
 
     Raises:
-        ConfigurationError: the name cannot be one, or the directory is there already.
+        ConfigurationError: the name is invalid, or the directory exists.
     """
     if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise ConfigurationError(
-            f"{name!r} cannot be a provider's name; use lower-case words with dashes between, "
+            f"{name!r} is not a valid provider name; use lower-case words separated by dashes, "
             "such as 'acme-batch'"
         )
     if name in BUILT_IN:
@@ -58,7 +58,7 @@ def write(name: str, into: Path) -> list[Path]:
             text = (files("jobcancel.cli.new_adapter") / f"{template}.txt").read_text("utf-8")
             path.write_text(Template(text).substitute(values), "utf-8")
     except FileExistsError:
-        raise ConfigurationError(f"{project} is there already; nothing was written") from None
+        raise ConfigurationError(f"{project} already exists; nothing was written") from None
     except OSError as error:
         raise ConfigurationError(f"cannot write {error.filename}: {error.strerror}") from None
     return list(paths.values())

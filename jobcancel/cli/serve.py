@@ -1,11 +1,11 @@
-"""`jobcancel sandbox`: the sandbox in the foreground, until it is interrupted."""
+"""`jobcancel sandbox`: runs the sandbox in the foreground until it is interrupted."""
 
 from __future__ import annotations
 
 import typer
 from rich.console import Console
 
-from jobcancel.cli.words import complain
+from jobcancel.cli.streams import complain
 from jobcancel.sandbox import Quota, Sandbox, startup_text
 from jobcancel.sandbox.keys import MAIN_KEYS
 

@@ -1,6 +1,6 @@
-"""What `--from` reads: NDJSON, CSV or plain ids, each line a job or what is wrong with it.
+"""Parses the file of `--from`: NDJSON, CSV or plain ids.
 
-One line is held at a time, so that a file may be of any length and a pipe may go on for hours.
+It reads one line at a time, so a file may be of any length and a pipe may stay open for hours.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, cast
 
 from attrs import define, field, frozen
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from jobcancel import Adapter
 
 _LONGEST_LINE = 1 << 20
-"""Bytes; something longer is no job, and a file without line breaks must not fill the memory."""
+"""Bytes. A longer line is no job; a file without line breaks must not fill the memory."""
 _DELIMITERS = ",;\t"
-"""Of CSV: the usual one, that of spreadsheets where a comma is a decimal point, and of TSV."""
+"""Of CSV, of CSV where the comma is the decimal separator, and of TSV."""
 _NAMES = ("provider", "job_id", "params")
 
 Fields: TypeAlias = Mapping[str, object]
-"""What a line says: `provider`, `job_id` and `params`, each of which may be missing."""
+"""The values of a line: `provider`, `job_id` and `params`, each of which may be missing."""
 
 
 @frozen
@@ -56,15 +56,14 @@ class Source:
     """Reads jobs from files of one kind.
 
     Args:
-        provider: whose jobs they are where a line does not say so.
-        params: what the vendor needs besides the id where a line does not say so.
-        columns: what the file calls `provider`, `job_id` or a param, where it has a name of its
-            own for it.
+        provider: the provider of lines that name none.
+        params: the params of lines that do not have them.
+        columns: our name (`provider`, `job_id` or a param) -> the file's, where they differ.
 
     Attributes:
-        line: the number of the line that was read last.
-        used: the columns of a CSV that a job needed.
-        unknown: those with a value that is nothing to the provider of its line.
+        line: the number of the last line read.
+        used: the CSV columns that a job needed.
+        unknown: the CSV columns with a value that its line's provider does not take.
     """
 
     provider: str | None = None
@@ -76,14 +75,14 @@ class Source:
     _broken: dict[str, BrokenAdapter] = field(init=False, factory=dict)
 
     def read(self, file: BinaryIO) -> Iterator[Job | Malformed]:
-        """Read jobs; the first line that is not blank tells in which of the formats they are.
+        """Read jobs; the first line that is not blank determines the format.
 
         Raises:
-            ConfigurationError: these are plain ids, and there is no `provider`; or this is CSV
+            ConfigurationError: these are plain ids and there is no `provider`, or this is CSV
                 without ids.
         """
         parse: Callable[[str], Fields] | None = None
-        for line in lines(file, longest=_LONGEST_LINE):
+        for line in lines(file.readline, longest=_LONGEST_LINE):
             self.line = line.number
             if parse is None:
                 parse, is_header = self._format(line.start)
@@ -92,14 +91,14 @@ class Source:
             try:
                 found: Job | Malformed = self._job(parse(line.text()))
             except UnknownProvider as error:
-                # Without the list of all that are known, which is long.
+                # Without the long list of known providers.
                 found = Malformed(line.number, str(error).partition(" Known: ")[0])
             except JobCancelError as error:
                 found = Malformed(line.number, str(error))
             yield found
 
     def _format(self, first: bytes) -> tuple[Callable[[str], Fields], bool]:
-        """Return what parses the lines, and whether the first of them is a header."""
+        """Return the parser of a line, and whether the first line is a header."""
         if first.lstrip().startswith(b"{"):
             return self._object, False
         tables = {delimiter: _columns(first, delimiter) for delimiter in _DELIMITERS}
@@ -130,7 +129,7 @@ class Source:
                 )
 
     def _renamed(self, columns: list[str]) -> list[str]:
-        """Return the columns by our names; one that another takes the place of has none."""
+        """Return the columns by our names; a column that --column replaces has no name."""
         ours = {column: name for name, column in self.columns.items()}
         return [ours.get(each, "" if each in self.columns else each) for each in columns]
 
@@ -150,8 +149,7 @@ class Source:
         self.used |= row.keys() & ours
         self.unknown |= others
         for name in adapter.params:
-            # Other columns are the file's own; but a param that is left out by a slip makes it
-            # another job.
+            # Other columns are ignored, but a misspelled param would make it another job.
             near = [] if name in columns else get_close_matches(name, others, n=1, cutoff=0.8)
             if near:
                 raise ConfigurationError(_slip("column", near[0], name))
@@ -164,12 +162,12 @@ class Source:
         except json.JSONDecodeError as error:
             raise ConfigurationError(f"not JSON: {error.msg}, at column {error.colno}") from None
         except (RecursionError, ValueError):
-            raise ConfigurationError("JSON that goes too deep or has too long a number") from None
+            raise ConfigurationError("JSON with too deep nesting or too long a number") from None
         if not isinstance(fields, dict):
             raise ConfigurationError("not a JSON object")
         found = {name: fields.get(self.columns.get(name, name)) for name in _NAMES}
         for name in _NAMES:
-            # As for columns.
+            # A misspelled field is an error, as for columns.
             if name not in fields and name not in self.columns:
                 _check_near(name, tuple(fields)[:_FEW])
         more = {
@@ -185,7 +183,7 @@ class Source:
         name, job_id, given = map(fields.get, _NAMES)
         adapter = self._adapter(name)
         if job_id in (None, ""):
-            raise ConfigurationError(f"no {self.columns.get('job_id', 'job_id')}")
+            raise ConfigurationError(f"no value for {self.columns.get('job_id', 'job_id')!r}")
         if given is None:
             given = {}
         if isinstance(given, Mapping):
@@ -193,7 +191,7 @@ class Source:
         return config.job(adapter, job_id, given)
 
     def _adapter(self, name: object) -> Adapter:
-        """Return the adapter of a line's provider, or of the one that stands in for it."""
+        """Return the adapter of a line's provider, or of the default provider."""
         if name in (None, ""):
             name = self.provider
         if name is None:
@@ -203,7 +201,7 @@ class Source:
         try:
             return get_adapter(cast("str", name))
         except BrokenAdapter as error:
-            # It would be imported, and fail, for each of its lines.
+            # Otherwise its import would be tried again for each line.
             self._broken[cast("str", name)] = error
             raise
 
@@ -211,7 +209,7 @@ class Source:
 _SHOWN = 100
 """Characters of a line in a message."""
 _FEW = 20
-"""Fields among which a misspelled one is looked for."""
+"""Fields that are searched for a misspelled one."""
 
 
 def _slip(kind: str, found: str, wanted: str) -> str:
@@ -238,8 +236,8 @@ class Line:
 
     Args:
         number: its number, from 1.
-        start: what it begins with; all of it if it is not cut.
-        is_cut: whether it is longer.
+        start: its first bytes; all of it unless it is cut.
+        is_cut: whether it is longer than `start`.
     """
 
     number: int
@@ -247,10 +245,10 @@ class Line:
     is_cut: bool
 
     def text(self) -> str:
-        """Return all of it.
+        """Return the whole line.
 
         Raises:
-            ConfigurationError: it is too long, or no text.
+            ConfigurationError: it is too long, or not UTF-8.
         """
         if self.is_cut:
             raise ConfigurationError(f"longer than {_LONGEST_LINE:,} bytes")
@@ -260,25 +258,22 @@ class Line:
             raise ConfigurationError(f"not UTF-8: {error.reason}") from None
 
 
-class Readable(Protocol):
-    """A binary file, as far as `lines` needs it."""
+def lines(readline: Callable[[int], bytes], *, longest: int) -> Iterator[Line]:
+    """Read the lines of a file that are not blank.
 
-    def readline(self, size: int, /) -> bytes:
-        """Read a line, or so many bytes of it."""
-        ...
-
-
-def lines(file: Readable, *, longest: int) -> Iterator[Line]:
-    """Read the lines of a file that are not blank; the rest of one that is too long is dropped."""
+    Args:
+        readline: the method of a binary file.
+        longest: bytes of a line that are kept; the rest is dropped.
+    """
     number = 0
-    while raw := file.readline(longest):
+    while raw := readline(longest):
         number, part = number + 1, raw
         while len(part) == longest and not part.endswith(b"\n"):
-            part = file.readline(longest)
+            part = readline(longest)
         is_cut = part is not raw
         start = raw.removeprefix(codecs.BOM_UTF8 if number == 1 else b"")
         if is_cut or (start and not start.isspace()):
-            # Not of tabs, for the last cells of a line of TSV may be empty.
+            # Keep tabs: the last cells of a line of TSV may be empty.
             yield Line(number, start.strip(b" \r\n"), is_cut)
 
 
@@ -291,7 +286,7 @@ def _columns(raw: bytes, delimiter: str) -> list[str]:
 
 def _cells(text: str, delimiter: str) -> list[str]:
     try:
-        # A line at a time: an unclosed quote must not swallow the lines after it.
+        # One line: an unclosed quote must not include the lines after it.
         cells = next(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=True))
     except csv.Error as error:
         raise ConfigurationError(f"not CSV: {error}") from None

@@ -1,7 +1,7 @@
-"""For the tests of applications that use jobcancel.
+"""Tools for testing applications that use jobcancel, and adapters.
 
-`scripted` and its steps need nothing but the core; the fixtures, which are in `plugin`, and the
-cassettes need the extra `testing`.
+`scripted` and its steps need the core only. The fixtures (in `plugin`) and the cassettes need the
+extra `testing`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from jobcancel._lazy import lazily
 
 if TYPE_CHECKING:
+    from jobcancel.testing.cassette import Recording, cassettes, recorded
     from jobcancel.testing.contract import AdapterContract
-    from jobcancel.testing.recordings import Recording, cassettes, recorded
     from jobcancel.testing.script import Script, ScriptError, Sent, scripted
     from jobcancel.testing.steps import Step, lost_reply, reply, unreachable
 else:
@@ -20,13 +20,13 @@ else:
         __name__,
         {
             "AdapterContract": "contract",
-            "Recording": "recordings",
+            "Recording": "cassette",
             "Script": "script",
             "ScriptError": "script",
             "Sent": "script",
             "Step": "steps",
-            "cassettes": "recordings",
-            "recorded": "recordings",
+            "cassettes": "cassette",
+            "recorded": "cassette",
             "lost_reply": "steps",
             "reply": "steps",
             "scripted": "script",

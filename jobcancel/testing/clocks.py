@@ -1,4 +1,4 @@
-"""Clocks on which waiting takes no time; a `Canceller` takes one as its `_clock`."""
+"""Clocks on which waits take no time, for the `_clock` of a `Canceller`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _HALF = 0.5
 
 @define(eq=False)
 class StillClock:
-    """A clock that only waits and `now` move, so that all is the same at every run.
+    """A clock that only waits and `now` advance, so that every run is the same.
 
-    Chance is one half on it: a back-off takes half of the most that it may take.
+    Its random numbers are 0.5: a back-off waits half of its maximum.
 
     Attributes:
-        now: seconds since it began.
+        now: seconds since its start.
         waits: the seconds of each wait.
-        clock: what to give to a client.
+        clock: the clock for a client.
     """
 
     now: float = field(init=False, default=0.0)
@@ -36,31 +36,31 @@ class StillClock:
             wall=lambda: _BEGIN + self.now,
             random=lambda: _HALF,
             sleep=self.wait,
-            asleep=self.await_,
+            asleep=self.async_wait,
         )
 
     def wait(self, seconds: float) -> None:
-        """Let so many seconds pass at once."""
+        """Advance the clock."""
         self.waits.append(seconds)
         self.now += seconds
 
-    async def await_(self, seconds: float) -> None:
-        """Do the same for async code, and let others go on."""
+    async def async_wait(self, seconds: float) -> None:
+        """Advance the clock, and let other tasks run."""
         self.wait(seconds)
-        await _let_others_go_on()
+        await _run_other_tasks()
 
 
-# Each thread and each task has skipped its own waits, and is no closer to another's deadline.
+# For each thread and task: skipping a wait in one must not bring the deadline of another closer.
 _skipped: ContextVar[float] = ContextVar("jobcancel_skipped", default=0.0)
 
 
 @define(eq=False)
 class SkippingClock:
-    """The system's clock, but a wait is over at once and counts as waited.
+    """The system's clock, on which waits end at once but count for deadlines.
 
     Attributes:
         waits: the seconds of each wait.
-        clock: what to give to a client.
+        clock: the clock for a client.
     """
 
     waits: list[float] = field(init=False, factory=list)
@@ -72,21 +72,21 @@ class SkippingClock:
             monotonic=lambda: time.monotonic() + _skipped.get(),
             wall=lambda: time.time() + _skipped.get(),
             sleep=self.wait,
-            asleep=self.await_,
+            asleep=self.async_wait,
         )
 
     def wait(self, seconds: float) -> None:
-        """Let so many seconds count as passed."""
+        """Skip a wait."""
         self.waits.append(seconds)
         _skipped.set(_skipped.get() + seconds)
 
-    async def await_(self, seconds: float) -> None:
-        """Do the same for async code, and let others go on."""
+    async def async_wait(self, seconds: float) -> None:
+        """Advance the clock, and let other tasks run."""
         self.wait(seconds)
-        await _let_others_go_on()
+        await _run_other_tasks()
 
 
-async def _let_others_go_on() -> None:
+async def _run_other_tasks() -> None:
     from anyio.lowlevel import checkpoint  # comes with httpx; works under asyncio and trio
 
     await checkpoint()

@@ -1,7 +1,7 @@
 """`scripted`: plays a vendor's replies, faults and delays in order, without I/O or waiting.
 
-For tests of what an application makes of an outcome. A script takes the place of httpx's
-transport, so all of jobcancel above it is the real thing; time passes on a clock of its own.
+For tests of how an application handles an outcome. A script replaces httpx's transport, so the
+whole of jobcancel above it runs; time passes on a simulated clock.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ _KEY = "scripted-key"
 
 
 class ScriptError(AssertionError):
-    """A request came for which a script has no step, or steps were left at its end."""
+    """There was a request without a step, or a step without a request."""
 
 
 @frozen(kw_only=True)
 class Sent:
-    """A request that was made of a script.
+    """A request that was sent to a script.
 
     Args:
-        method: such as `"DELETE"`.
-        path: with its query, as it was sent.
-        headers: with lower-case names, without the API key's.
-        body: as it was sent.
+        method: the method, such as `"DELETE"`.
+        path: the path and query.
+        headers: the headers with lower-case names, without the API key's.
+        body: the body.
     """
 
     method: str
@@ -56,17 +56,17 @@ class Sent:
 
 
 def scripted(*steps: Step) -> Script:
-    """Return a script of what becomes of each request, in order.
+    """Return a script: the responses to requests, in order.
 
-    Used as a context manager, it is played to every call of jobcancel in this process that is
-    given no `http_client`, and what it was not asked for is an error at the end. Otherwise it is
-    played to the clients that its methods make.
+    As a context manager, it responds to every call of jobcancel in this process that has no
+    `http_client`; steps that are left at the end are an error. Otherwise it responds to the
+    clients that its methods return.
 
     Args:
         steps: from `reply`, `lost_reply` and `unreachable`.
 
     Raises:
-        ConfigurationError: one is no step.
+        ConfigurationError: an argument is not a step.
 
     Example:
         >>> from jobcancel import cancel
@@ -85,11 +85,11 @@ def scripted(*steps: Step) -> Script:
 
 @define(eq=False)
 class Script:
-    """A script; made by `scripted`.
+    """A script, from `scripted`.
 
     Attributes:
-        steps: all its steps.
-        requests: what was sent, in order.
+        steps: all steps.
+        requests: the requests, in order.
     """
 
     steps: tuple[Step, ...]
@@ -106,28 +106,28 @@ class Script:
 
     @property
     def waits(self) -> list[float]:
-        """The seconds of each wait between two requests; none was really waited."""
+        """The seconds of each wait between two requests, all of them simulated."""
         return self._time.waits
 
     @property
     def unused(self) -> tuple[Step, ...]:
-        """The steps that were not played."""
+        """The steps that are left."""
         return self.steps[self._played :]
 
     def finish(self) -> None:
         """Check that every step was played.
 
         Raises:
-            ScriptError: some were not; the message names them.
+            ScriptError: steps are left; the message lists them.
         """
         if self.unused:
             left = ", ".join(map(str, self.unused))
-            raise ScriptError(f"not played: {left}; {self._came()}")
+            raise ScriptError(f"not played: {left}; {self._so_far()}")
 
     def canceller(
         self, *, timeout: float = 10.0, deadline: float = 30.0, verify: bool = False
     ) -> Canceller:
-        """Return a client that the script is played to; arguments as for `Canceller`."""
+        """Return a client that uses the script; arguments as for `Canceller`."""
         made = Canceller(
             api_keys={adapter.name: _KEY for adapter in _adapters()},
             base_urls=dict(_urls()),
@@ -136,13 +136,13 @@ class Script:
             verify=verify,
             http_client=self._client(),
         )
-        made._clock = self._time.clock  # noqa: SLF001 - what it is for
+        made._clock = self._time.clock  # noqa: SLF001 - its purpose
         return made
 
     def async_canceller(
         self, *, timeout: float = 10.0, deadline: float = 30.0, verify: bool = False
     ) -> AsyncCanceller:
-        """Return an async client that the script is played to; arguments as for `Canceller`."""
+        """Return an async client that uses the script; arguments as for `Canceller`."""
         made = _InOrder(
             api_keys={adapter.name: _KEY for adapter in _adapters()},
             base_urls=dict(_urls()),
@@ -151,7 +151,7 @@ class Script:
             verify=verify,
             http_client=self._async_client(),
         )
-        made._clock = self._time.clock  # noqa: SLF001 - what it is for
+        made._clock = self._time.clock  # noqa: SLF001 - its purpose
         return made
 
     def __enter__(self) -> Self:
@@ -185,7 +185,7 @@ class Script:
             yield
 
     def _client(self) -> httpx.Client:
-        # No proxy from the environment may come before the script.
+        # A proxy from the environment must not be used.
         return httpx.Client(transport=_Transport(self), trust_env=False)
 
     def _async_client(self) -> httpx.AsyncClient:
@@ -198,32 +198,32 @@ class Script:
             ScriptError: there is none.
             TransportError: the step is a fault, or takes too long.
         """
-        came = Sent(
+        sent = Sent(
             method=request.method,
             path=request.url.raw_path.decode(),
             headers={n: v for n, v in request.headers.items() if n not in self._credentials},
             body=request.content,
         )
         if not self.unused:
-            raise ScriptError(f"no step for {came}: all were played; {self._came()}")
+            raise ScriptError(f"no step for {sent}: all were played; {self._so_far()}")
         step = self.unused[0]
         self._played += 1
-        self.requests.append(came)
+        self.requests.append(sent)
         limit = request.extensions["timeout"]["read"]
         self._time.now += min(step.after, limit)
         if step.after > limit:
-            raise step.late(f"scripted: nothing came in {limit:g} seconds", request=request)
+            raise step.late(f"scripted: no reply within {limit:g} seconds", request=request)
         if step.status_code is None:
             raise step.fault(f"scripted: {step}", request=request)
         return httpx.Response(step.status_code, headers=step.headers, content=step.content)
 
-    def _came(self) -> str:
-        came = ", ".join(map(str, self.requests)) or "none"
-        return f"requests so far: {came}"
+    def _so_far(self) -> str:
+        sent = ", ".join(map(str, self.requests)) or "none"
+        return f"requests so far: {sent}"
 
 
 class _Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Plays a script to httpx's clients of both kinds."""
+    """Plays a script to sync and async clients of httpx."""
 
     def __init__(self, script: Script) -> None:
         self._script = script
@@ -244,12 +244,13 @@ class _InOrder(AsyncCanceller):
 
 def _refuse_many(*_: object, **__: object) -> NoReturn:
     raise ConfigurationError(
-        "a script is played in order, and cancel_many sends in none: test it with the sandbox"
+        "a script is played in order, but cancel_many sends in no fixed order; test it with the "
+        "sandbox"
     )
 
 
 def _urls() -> Iterator[tuple[str, str]]:
-    """Give each provider's own URL, but for those of which a job's params are a part."""
+    """Give each provider's default URL, unless it depends on a job's params."""
     for adapter in _adapters():
         if "{" not in adapter.default_url:
             yield adapter.name, adapter.default_url
@@ -257,5 +258,5 @@ def _urls() -> Iterator[tuple[str, str]]:
 
 def _adapters() -> Iterator[Adapter]:
     for name in providers():
-        with suppress(BrokenAdapter):  # of a plug-in that the test has nothing to do with
+        with suppress(BrokenAdapter):  # of a plug-in that the test does not use
             yield get_adapter(name)

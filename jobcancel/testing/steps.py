@@ -1,4 +1,4 @@
-"""The steps of a script: a reply, a reply that is lost, and a vendor that cannot be reached."""
+"""The steps of a script: a reply, a lost reply, and an unreachable vendor."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _CLIENT_ERRORS = range(400, 500)
 
 @frozen(kw_only=True)
 class Step:
-    """What becomes of one request; made by `reply`, `lost_reply` and `unreachable`.
+    """The response to one request, from `reply`, `lost_reply` or `unreachable`.
 
     Args:
-        shown: how it is called in messages.
-        after: seconds until then.
-        status_code: of the reply, or None for a fault.
-        headers: of the reply.
-        content: of the reply.
-        fault: what is raised in the place of a reply.
-        late: what is raised when the request is not given that much time.
+        shown: its name in messages.
+        after: the delay in seconds.
+        status_code: the reply's status code, or None for a fault.
+        headers: the reply's headers.
+        content: the reply's body.
+        fault: the exception instead of a reply.
+        late: the exception if the request's timeout is shorter than `after`.
     """
 
     shown: str
@@ -51,14 +51,14 @@ def reply(
     """Return a step: the vendor replies.
 
     Args:
-        status_code: of the reply, 200 to 599.
-        body: what is sent as JSON; bytes are sent as they are. None is an empty body, and for a 4xx
-            a short message, without which it would not count as the vendor's own.
-        headers: of the reply.
-        after: seconds that the reply takes; more than the call's `timeout` is a time-out.
+        status_code: the status code, 200 to 599.
+        body: the JSON body; bytes are sent unchanged. None is an empty body, and for a 4xx a short
+            message, without which it would not count as the vendor's reply.
+        headers: the headers.
+        after: the delay in seconds; if it exceeds the call's `timeout`, the request times out.
 
     Raises:
-        ConfigurationError: an argument cannot be right.
+        ConfigurationError: an argument is invalid.
 
     Example:
         >>> print(reply(429, headers={"retry-after": "2"}))
@@ -82,25 +82,25 @@ def reply(
 
 
 def lost_reply(*, after: float = 0.0) -> Step:
-    """Return a step: the request arrives, the connection breaks before the reply is complete.
+    """Return a step: the request arrives, but the connection breaks before the reply is complete.
 
     Args:
-        after: seconds until then; more than the call's `timeout` is a time-out.
+        after: the delay in seconds; if it exceeds the call's `timeout`, the request times out.
 
     Raises:
-        ConfigurationError: `after` cannot be right.
+        ConfigurationError: `after` is invalid.
     """
     return Step(shown="lost_reply()", after=_checked(after))
 
 
 def unreachable(*, after: float = 0.0) -> Step:
-    """Return a step: no connection can be made, so the request cannot have arrived.
+    """Return a step: the connection cannot be opened, so the request cannot have arrived.
 
     Args:
-        after: seconds until that is known; more than the call's `timeout` is a time-out.
+        after: the delay in seconds; if it exceeds the call's `timeout`, the request times out.
 
     Raises:
-        ConfigurationError: `after` cannot be right.
+        ConfigurationError: `after` is invalid.
     """
     return Step(
         shown="unreachable()",

@@ -1,4 +1,4 @@
-"""Runs the real command line, with the environment of a pipe or of a terminal."""
+"""Fixtures that run the command line, in a pipe or in a terminal."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.fixture
 def served(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """A sandbox as new, to which the environment points."""
+    """A reset sandbox, and the environment set to use it."""
     for name, value in sandbox.environ.items():
         monkeypatch.setenv(name, value)
     return sandbox

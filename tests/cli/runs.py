@@ -1,4 +1,4 @@
-"""How the tests run the command line: in this process, or in one of its own."""
+"""How the tests run the command line: in this process, or in a separate one."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Run(Protocol):
 def started(
     *arguments: str, python: tuple[str, ...] = ("-m", "jobcancel")
 ) -> Iterator[tuple[subprocess.Popen[str], IO[str], IO[str]]]:
-    """Run `jobcancel` in a process of its own; give the process, its output and its errors."""
-    # A shell lets what it runs in the background ignore Ctrl-C, and children inherit that.
+    """Run `jobcancel` in a separate process; give the process, its stdout and its stderr."""
+    # Background jobs of a shell ignore Ctrl-C, and child processes inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [sys.executable, *python, *arguments],
@@ -46,11 +46,11 @@ def started(
 
 
 def plain(text: str) -> str:
-    """Return what a terminal shows as words: without colours, boxes and line breaks."""
+    """Return the text on a terminal without colors, boxes and line breaks."""
     return " ".join(re.sub("[│╭╮╰╯─]", " ", ESCAPE.sub("", text)).split())
 
 
 def rows(printed: str) -> list[list[str]]:
-    """Return the cells of lines that are printed for programs, without their header."""
+    """Parse TSV output, without its header."""
     assert printed.startswith(HEADER)
     return [line.split("\t") for line in printed.splitlines()[1:]]

@@ -1,4 +1,4 @@
-"""`jobcancel cancel`: what it prints, and the exit status."""
+"""`jobcancel cancel`: its output and exit status."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ TALONIC_PROCESSING = "00000000-0000-4000-8000-000000000002"
 pytestmark = pytest.mark.usefixtures("served")
 
 
-def test_a_cancelled_job_is_a_line_of_cells_and_status_0(run: Run) -> None:
+def test_cancelled_job_is_one_tsv_line_and_status_0(run: Run) -> None:
     ran = run("cancel", "pulse", "abc123-def456-ghi789")
     line = "pulse\tabc123-def456-ghi789\tcancelled\t-\tJob cancelled successfully\n"
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, HEADER + line, "")
 
 
-def test_a_job_that_had_ended_counts_as_stopped(run: Run) -> None:
+def test_ended_job_counts_as_stopped(run: Run) -> None:
     ran = run("cancel", "pulse", "sandbox-completed")
     assert ran.returncode == 0
     assert rows(ran.stdout)[0][:4] == [
@@ -38,13 +38,13 @@ def test_a_job_that_had_ended_counts_as_stopped(run: Run) -> None:
     ]
 
 
-def test_one_job_of_several_that_is_not_stopped_is_status_1(run: Run) -> None:
+def test_one_job_that_is_not_stopped_is_status_1(run: Run) -> None:
     ran = run("cancel", "pulse", "sandbox-pending", "sandbox-foreign", "sandbox-processing")
     outcomes = [row[2] for row in rows(ran.stdout)]
     assert (ran.returncode, outcomes) == (1, ["cancelled", "forbidden", "cancelled"])
 
 
-def test_json_is_the_result_and_whether_it_stopped(run: Run) -> None:
+def test_json_has_the_result_and_stopped(run: Run) -> None:
     ran = run("cancel", "--json", "pulse", "sandbox-pending", "sandbox-unknown")
     first, second = map(json.loads, ran.stdout.splitlines())
     assert (first.pop("stopped"), second.pop("stopped")) == (True, False)
@@ -52,18 +52,16 @@ def test_json_is_the_result_and_whether_it_stopped(run: Run) -> None:
     assert ran.returncode == 1
 
 
-def test_verify_tells_that_a_job_completed_anyway(run: Run) -> None:
+def test_verify_reports_that_the_job_completed(run: Run) -> None:
     ran = run("cancel", "--verify", "--deadline", "5", "pulse", "sandbox-completes-anyway")
     assert rows(ran.stdout)[0][2:4] == ["already-terminal", "succeeded"]
 
 
-def test_an_id_that_begins_with_a_dash_goes_after_two(run: Run) -> None:
+def test_id_with_leading_dash_follows_double_dash(run: Run) -> None:
     assert rows(run("cancel", "pulse", "--", "-x").stdout)[0][:3] == ["pulse", "-x", "not-found"]
 
 
-def test_a_vendors_escape_sequences_and_line_breaks_do_not_reach_a_pipe(
-    run: Run, served: Sandbox
-) -> None:
+def test_pipe_gets_no_escape_sequences_or_line_breaks(run: Run, served: Sandbox) -> None:
     body = {"error": {"message": "\x1b[2Jgone\r\n\tpulse\u202e\ud800", "code": "X"}}
     served.fault("pulse", "sandbox-pending", Fault(status=404, body=json.dumps(body)))
     ran = run("cancel", "pulse", "sandbox-pending")
@@ -72,9 +70,7 @@ def test_a_vendors_escape_sequences_and_line_breaks_do_not_reach_a_pipe(
 
 
 @pytest.mark.usefixtures("terminal")
-def test_a_vendors_escape_sequences_and_markup_do_not_reach_a_terminal(
-    run: Run, served: Sandbox
-) -> None:
+def test_terminal_gets_no_escape_sequences_or_markup(run: Run, served: Sandbox) -> None:
     body = {"error": {"message": "\x1b[2J[red]no[/red] :bomb:"}}
     served.fault("pulse", "sandbox-pending", Fault(status=404, body=json.dumps(body)))
     ran = run("cancel", "pulse", "sandbox-pending")
@@ -83,7 +79,7 @@ def test_a_vendors_escape_sequences_and_markup_do_not_reach_a_terminal(
 
 
 @pytest.mark.usefixtures("terminal")
-def test_a_terminal_shows_colours_and_no_line_is_too_long(run: Run) -> None:
+def test_terminal_output_has_colors_and_fits(run: Run) -> None:
     jobs = [TALONIC_PROCESSING, "not-a-uuid", "00000000-0000-4000-8000-000000000021"]
     ran = run("cancel", "talonic", *jobs)
     assert "\x1b[32mcancelled" in ran.stdout
@@ -93,7 +89,7 @@ def test_a_terminal_shows_colours_and_no_line_is_too_long(run: Run) -> None:
     assert max(len(line) for line in ESCAPE.sub("", ran.stdout).splitlines()) <= 80
 
 
-def test_words_stand_beside_the_result_where_there_is_room(
+def test_message_is_beside_the_result_if_there_is_room(
     run: Run, terminal: pytest.MonkeyPatch
 ) -> None:
     terminal.setenv("COLUMNS", "120")
@@ -102,18 +98,18 @@ def test_words_stand_beside_the_result_where_there_is_room(
     assert [line.split()[1] for line in lines if "must be a UUID" in line] == ["not-a-uuid"]
 
 
-def test_no_color_means_a_table_without_colours(run: Run, terminal: pytest.MonkeyPatch) -> None:
+def test_no_color_disables_colors(run: Run, terminal: pytest.MonkeyPatch) -> None:
     terminal.setenv("NO_COLOR", "1")
     assert "\x1b[32m" not in run("cancel", "pulse", "sandbox-pending").stdout
 
 
-def test_a_deprecated_provider_is_a_note_and_not_a_python_warning(run: Run) -> None:
+def test_deprecated_provider_prints_a_message_not_a_python_warning(run: Run) -> None:
     ran = run("cancel", "pulse-legacy", "sandbox-pending")
     assert ran.returncode == 0
     assert ran.stderr == "jobcancel: 'pulse-legacy' is deprecated; use 'pulse'\n"
 
 
-def test_status_tells_the_state_in_our_words(run: Run) -> None:
+def test_status_prints_normalized_state(run: Run) -> None:
     ran = run("status", "pulse", "sandbox-processing", "sandbox-completed")
     cells = [row[1:4] for row in rows(ran.stdout)]
     assert cells == [
@@ -123,35 +119,35 @@ def test_status_tells_the_state_in_our_words(run: Run) -> None:
     assert ran.returncode == 0
 
 
-def test_a_state_that_cannot_be_read_is_status_1(run: Run) -> None:
+def test_unreadable_state_is_status_1(run: Run) -> None:
     ran = run("status", "pulse", "sandbox-unknown", "sandbox-pending")
     cells = [row[2:4] for row in rows(ran.stdout)]
     assert (ran.returncode, cells) == (1, [["not-found", "-"], ["ok", "pending"]])
 
 
-def test_status_as_json_says_nothing_of_stopping(run: Run) -> None:
+def test_status_as_json_has_no_stopped(run: Run) -> None:
     read = json.loads(run("status", "--json", "pulse", "sandbox-pending").stdout)
     assert (read["state"], "stopped" in read) == (JobState.PENDING, False)
 
 
 @pytest.mark.usefixtures("terminal")
-def test_status_on_a_terminal_tells_the_vendors_own_word(run: Run, served: Sandbox) -> None:
+def test_status_on_a_terminal_shows_the_raw_state(run: Run, served: Sandbox) -> None:
     body = {"job_id": "sandbox-pending", "status": "dreaming"}
     served.fault("pulse", "sandbox-pending", Fault(status=200, body=body), on="status")
     ran = run("status", "pulse", "sandbox-pending")
-    shown = "pulse sandbox-pending ok unknown the vendor says 'dreaming'"
+    shown = "pulse sandbox-pending ok unknown the vendor reports 'dreaming'"
     assert plain(ran.stdout) == f"provider job id outcome state {shown}"
 
 
 @pytest.mark.usefixtures("terminal")
-def test_progress_without_a_total_is_told_as_it_is(run: Run, served: Sandbox) -> None:
+def test_progress_without_total_is_shown(run: Run, served: Sandbox) -> None:
     body = {"id": TALONIC_PROCESSING, "status": "processing", "completed_documents": 3}
     served.fault("talonic", TALONIC_PROCESSING, Fault(status=200, body=body), on="status")
     ran = run("status", "talonic", TALONIC_PROCESSING)
-    assert plain(ran.stdout).endswith("running the vendor says 'processing'; 3 done")
+    assert plain(ran.stdout).endswith("running the vendor reports 'processing'; 3 done")
 
 
-def test_a_terminals_encoding_does_not_stop_the_cancelling(
+def test_output_encoding_does_not_stop_the_run(
     run: Run, served: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = {"error": {"message": "für dich \u2192 nein"}}

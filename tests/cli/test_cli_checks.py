@@ -1,4 +1,4 @@
-"""What is checked before anything is sent, and what is said of lines that are wrong."""
+"""The checks before anything is sent, problems with lines, and broken files."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 from attrs import evolve
 
 from jobcancel import Canceller, ConfigurationError, registry
-from jobcancel.cli import done as done_module
-from jobcancel.cli.calls import _named_url, client
-from jobcancel.cli.done import read_done
-from jobcancel.cli.problems import Problems
+from jobcancel.cli import resume
+from jobcancel.cli.jobs import Problems
+from jobcancel.cli.options import _named_url, client
+from jobcancel.cli.resume import read_results
 from jobcancel.sandbox import Fault
 from jobcancel.vendors.pulse import PULSE
 from tests.cli.runs import plain, rows, started
@@ -60,7 +60,7 @@ def keyless(served: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
 # Keys
 
 
-def test_all_missing_keys_are_named_before_anything_is_sent(
+def test_all_missing_keys_are_reported_before_sending(
     run: Run, keyless: Sandbox, mixed: str
 ) -> None:
     ran = run("cancel", "--from", mixed)
@@ -72,21 +72,21 @@ def test_all_missing_keys_are_named_before_anything_is_sent(
 
 
 @pytest.mark.usefixtures("keyless")
-def test_their_jobs_can_be_left_out(run: Run, mixed: str) -> None:
+def test_jobs_without_a_key_can_be_left_out(run: Run, mixed: str) -> None:
     ran = run("cancel", "--skip-unconfigured", "--from", mixed)
     assert (0, [PENDING]) == (ran.returncode, [row[1] for row in rows(ran.stdout)])
     assert ran.stderr.startswith("cancelled     1\nunconfigured  3\n1 of 1 jobs stopped in ")
 
 
 @pytest.mark.usefixtures("keyless")
-def test_what_an_earlier_run_stopped_needs_no_key(run: Run, file: Path) -> None:
+def test_stopped_jobs_need_no_key(run: Run, file: Path) -> None:
     path = write(file, "provider,job_id", f"pulse,{PENDING}", f"talonic,{TALONIC}")
     line = {"provider": "talonic", "job_id": TALONIC, "outcome": "cancelled"}
     done = write(file.with_name("done"), json.dumps(line))
     assert run("cancel", "--from", path, "--done", done).returncode == 0
 
 
-def test_an_address_that_is_wrong_is_named_with_the_missing_keys(
+def test_invalid_url_is_reported_with_the_missing_keys(
     run: Run, keyless: Sandbox, mixed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULSE_BASE_URL", "ftp://example.com")
@@ -108,7 +108,7 @@ def piped(*arguments: str, jobs: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.usefixtures("keyless")
-def test_a_pipe_is_sent_but_for_the_jobs_without_a_key(mixed: str) -> None:
+def test_jobs_of_a_pipe_without_a_key_are_reported_others_sent(mixed: str) -> None:
     with open(mixed) as jobs:  # noqa: PTH123 - a name
         ran = piped(jobs=jobs.read())
     assert (2, [PENDING]) == (ran.returncode, [row[1] for row in rows(ran.stdout)])
@@ -117,14 +117,14 @@ def test_a_pipe_is_sent_but_for_the_jobs_without_a_key(mixed: str) -> None:
 
 
 @pytest.mark.usefixtures("keyless")
-def test_a_pipe_may_leave_them_out() -> None:
+def test_jobs_of_a_pipe_without_a_key_can_be_left_out() -> None:
     ran = piped("--skip-unconfigured", "talonic", jobs=f"{TALONIC}\n")
     assert (0, "") == (ran.returncode, ran.stdout)
     assert ran.stderr.startswith("unconfigured  1\n0 of 0 jobs stopped in ")
 
 
 @pytest.mark.usefixtures("keyless")
-def test_a_pipe_of_a_named_provider_is_not_read_without_its_key() -> None:
+def test_pipe_is_not_read_without_the_key_of_its_provider() -> None:
     with started("cancel", "talonic", "--from", "-") as (process, output, errors):
         expected = (
             "jobcancel: no API key for 'talonic': set TALONIC_API_KEY or use --api-key-file\n"
@@ -133,25 +133,25 @@ def test_a_pipe_of_a_named_provider_is_not_read_without_its_key() -> None:
         assert (output.read(), process.wait()) == ("", 2)
 
 
-def test_what_each_line_of_a_pipe_may_name_is_not_missing_at_its_start(served: Sandbox) -> None:
+def test_params_of_lines_are_not_required_at_the_start_of_a_pipe(served: Sandbox) -> None:
     served.submit("runpod", job_id="7")
     line = {"job_id": "7", "params": {"endpoint": "e"}}
     assert piped("runpod", jobs=json.dumps(line)).returncode == 0
 
 
 @pytest.mark.usefixtures("served")
-def test_a_pipe_that_holds_no_jobs_is_told_and_nothing_summed_up() -> None:
+def test_pipe_without_jobs_is_an_error_without_summary() -> None:
     ran = piped("pulse", jobs="run,vendor\n1,pulse\n")
     assert (2, "") == (ran.returncode, ran.stdout)
     assert ran.stderr.startswith("jobcancel: the first line has no column 'job_id': 'run,vendor'")
     assert 1 == len(ran.stderr.splitlines())
 
 
-# Hosts that lines name
+# Hosts in lines
 
 
 @pytest.mark.usefixtures("served")
-def test_a_host_that_cannot_be_is_wrong_with_its_line_alone(
+def test_invalid_host_is_a_problem_of_its_line_only(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABRICKS_TOKEN", "key")
@@ -159,17 +159,19 @@ def test_a_host_that_cannot_be_is_wrong_with_its_line_alone(
     path = write(file, "provider,job_id,host", *lines, f"pulse,{PENDING},")
     ran = run("cancel", "--from", path)
     assert (2, [PENDING]) == (ran.returncode, [row[1] for row in rows(ran.stdout)])
-    told = [line for line in ran.stderr.splitlines() if line.startswith("jobcancel: ")]
-    assert 4 == len(told)
-    assert told[0].startswith(f"jobcancel: {path}, line 2: the param 'host' of 'databricks-run'")
-    assert told[3].endswith("(and 1,997 more like this)")
+    messages = [line for line in ran.stderr.splitlines() if line.startswith("jobcancel: ")]
+    assert 4 == len(messages)
+    assert messages[0].startswith(
+        f"jobcancel: {path}, line 2: the param 'host' of 'databricks-run'"
+    )
+    assert messages[3].endswith("(and 1,997 more like this)")
     assert "malformed  2,000\n" in ran.stderr
 
 
-def test_what_is_known_of_hosts_is_bounded(
+def test_cache_of_host_checks_is_bounded(
     run: Run, served: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobcancel.cli.settings._REMEMBERED", 2)
+    monkeypatch.setattr("jobcancel.cli.jobs._REMEMBERED", 2)
     for number in range(4):
         served.submit("runpod", job_id=f"{number}")
     lines = [f"runpod,{number},e{number % 3}" for number in range(4)]
@@ -180,7 +182,7 @@ def test_what_is_known_of_hosts_is_bounded(
 
 
 @pytest.mark.usefixtures("served")
-def test_other_columns_are_ignored_with_one_warning(run: Run, file: Path) -> None:
+def test_unknown_columns_are_ignored_with_one_warning(run: Run, file: Path) -> None:
     lines = [f"{PENDING},pulse,2026-01-01,,ACME", f"{TALONIC},talonic,2026-01-02,,"]
     path = write(file, "job_id,provider,created at,endpoint,customer", *lines)
     ran = run("cancel", "--from", path)
@@ -191,9 +193,7 @@ def test_other_columns_are_ignored_with_one_warning(run: Run, file: Path) -> Non
 
 
 @pytest.mark.usefixtures("served")
-def test_a_param_of_one_provider_is_nothing_to_another(
-    run: Run, served: Sandbox, file: Path
-) -> None:
+def test_param_of_another_provider_is_ignored(run: Run, served: Sandbox, file: Path) -> None:
     served.submit("runpod", job_id="7")
     path = write(file, "provider,job_id,endpoint", f"pulse,{PENDING},e", "runpod,7,e")
     ran = run("cancel", "--from", path)
@@ -201,7 +201,7 @@ def test_a_param_of_one_provider_is_nothing_to_another(
 
 
 @pytest.mark.usefixtures("served")
-def test_a_pipes_other_columns_are_named_at_its_end() -> None:
+def test_ignored_columns_of_a_pipe_are_reported_at_its_end() -> None:
     ran = piped("pulse", jobs=f"job_id,note\n{PENDING},x\n")
     assert ran.returncode == 0
     assert ran.stderr.startswith("jobcancel: standard input: ignored columns: 'note'\n")
@@ -217,7 +217,7 @@ def test_a_pipes_other_columns_are_named_at_its_end() -> None:
         json.dumps({"run": PENDING, "vendor": "pulse", "job_id": 17}),
     ],
 )
-def test_names_may_be_mapped(run: Run, file: Path, content: str) -> None:
+def test_column_option_maps_names(run: Run, file: Path, content: str) -> None:
     file.write_text(content)
     names = ("--column", "job_id=run", "--column", "provider=vendor")
     ran = run("cancel", *names, "--from", str(file))
@@ -228,7 +228,7 @@ def test_names_may_be_mapped(run: Run, file: Path, content: str) -> None:
 @pytest.mark.parametrize(
     "content", ["job_id,queue\n7,e\n", '{"job_id": "7", "queue": "e", "params": {}}']
 )
-def test_so_may_params(run: Run, served: Sandbox, file: Path, content: str) -> None:
+def test_column_option_maps_params(run: Run, served: Sandbox, file: Path, content: str) -> None:
     served.submit("runpod", job_id="7")
     file.write_text(content)
     ran = run("cancel", "runpod", "--json", "--column", "endpoint=queue", "--from", str(file))
@@ -247,11 +247,11 @@ def test_so_may_params(run: Run, served: Sandbox, file: Path, content: str) -> N
         (["job_id"], ["=run"], "'=run' is not of the form"),
         (["job_id"], ["job_id=a", "job_id=b"], "'job_id=b': given twice"),
         (["job_id"], ["job_id=a", "provider=a"], "'provider=a': given twice"),
-        (['{"job": "a"}'], ["job_id=run"], "line 1: no run"),
+        (['{"job": "a"}'], ["job_id=run"], "line 1: no value for 'run'"),
         (["job_id,endpont", "a,b"], [], "line 2: no column 'endpont'; did you mean 'endpoint'?"),
     ],
 )
-def test_a_mistake_in_columns_is_named(
+def test_invalid_column_option_is_reported(
     run: Run, file: Path, lines: list[str], columns: list[str], message: str
 ) -> None:
     options = [option for column in columns for option in ("--column", column)]
@@ -264,50 +264,52 @@ def test_a_mistake_in_columns_is_named(
 
 
 @pytest.mark.usefixtures("served")
-def test_equal_problems_are_told_three_times_and_counted(run: Run, file: Path) -> None:
+def test_equal_problems_are_reported_three_times_and_counted(run: Run, file: Path) -> None:
     lines = [f'{{"job_id": {number}}}' for number in range(2000)]
     ran = run("cancel", "pulse", "--from", write(file, *lines, '{"job_id": "sandbox-pending"}'))
-    told = ran.stderr.splitlines()
+    messages = ran.stderr.splitlines()
     problem = "job_id must be a string, not {}; pass the vendor's id as text"
     assert [
         *(f"jobcancel: {file}, line {n + 1}: {problem.format(n)}" for n in range(3)),
         f"jobcancel: {file}, line 1: {problem.format(0)} (and 1,997 more like this)",
         "cancelled      1",
         "malformed  2,000",
-    ] == told[:6]
+    ] == messages[:6]
     assert ran.returncode == 2
 
 
 @pytest.mark.usefixtures("served")
-def test_of_many_kinds_of_problems_the_first_are_told(run: Run, file: Path) -> None:
+def test_first_kinds_of_problems_are_reported(run: Run, file: Path) -> None:
     letters = "abcdefghijklmnopqrstuvwxyz"
     lines = [f'{{"job_id": "x", "provider": "{each * 9}"}}' for each in letters]
     more = [f"{{{each * 9}" for each in letters]
     path = write(file, '{"job_id": "", "provider": "pulse"}', *lines, *more)
-    told = [line for line in run("cancel", "--from", path).stderr.splitlines() if "line" in line]
-    assert f"jobcancel: {path}, line 2: no provider 'aaaaaaaaa'." == told[1]
-    assert told[-1].endswith("(and 23 more like this)")
-    assert 9 == len(told)
+    messages = [
+        line for line in run("cancel", "--from", path).stderr.splitlines() if "line" in line
+    ]
+    assert f"jobcancel: {path}, line 2: no provider 'aaaaaaaaa'." == messages[1]
+    assert messages[-1].endswith("(and 23 more like this)")
+    assert 9 == len(messages)
 
 
-def test_a_long_problem_is_of_one_kind_however_long_its_particulars_are() -> None:
-    told: list[str] = []
-    problems = Problems("f", told.append)
+def test_long_particulars_do_not_make_another_kind() -> None:
+    messages: list[str] = []
+    problems = Problems("f", messages.append)
     for line in range(1, 2001):
         problems.add(line, f"the param 'host' is {'x' * line!r}, which is none of {'y, ' * 200}")
-    problems.count_the_others()
-    assert 4 == len(told)
-    assert told[-1].endswith("... (and 1,997 more like this)")
+    problems.report_counts()
+    assert 4 == len(messages)
+    assert messages[-1].endswith("... (and 1,997 more like this)")
 
 
-def test_kinds_themselves_are_bounded() -> None:
-    told: list[str] = []
-    problems = Problems("f", told.append)
+def test_number_of_kinds_is_bounded() -> None:
+    messages: list[str] = []
+    problems = Problems("f", messages.append)
     for line, letter in enumerate("abcdefghijklmnopqrstuvwxyz", 1):
         problems.add(line, f"problem {letter}")
-    problems.count_the_others()
-    assert 21 == len(told)
-    assert "f, line 21: problem u (and 6 more with other problems)" == told[-1]
+    problems.report_counts()
+    assert 21 == len(messages)
+    assert "f, line 21: problem u (and 6 more with other problems)" == messages[-1]
 
 
 @pytest.fixture
@@ -320,7 +322,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.usefixtures("served", "broken")
-def test_a_broken_plug_in_is_wrong_with_its_lines_alone(run: Run, file: Path) -> None:
+def test_broken_plug_in_is_a_problem_of_its_lines_only(run: Run, file: Path) -> None:
     lines = ["provider,job_id", "broken,a", "broken,b", f"pulse,{PENDING}"]
     ran = run("cancel", "--from", write(file, *lines))
     assert (2, [PENDING]) == (ran.returncode, [row[1] for row in rows(ran.stdout)])
@@ -328,9 +330,7 @@ def test_a_broken_plug_in_is_wrong_with_its_lines_alone(run: Run, file: Path) ->
 
 
 @pytest.mark.usefixtures("served")
-def test_a_file_that_cannot_be_read_to_its_end_is_told(
-    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_read_error_is_reported(run: Run, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from jobcancel.cli.sources import Source
 
     def fails(*_: object) -> Iterator[object]:
@@ -346,7 +346,7 @@ def test_a_file_that_cannot_be_read_to_its_end_is_told(
 
 
 @pytest.mark.usefixtures("served")
-def test_one_that_fails_while_jobs_are_sent_leaves_the_results_so_far(
+def test_read_error_while_sending_keeps_the_results_so_far(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from jobcancel.cli.sources import Source
@@ -368,7 +368,7 @@ def test_one_that_fails_while_jobs_are_sent_leaves_the_results_so_far(
 # Files that are too large, cut off, or full
 
 
-def test_a_key_file_without_an_end_is_told(run: Run) -> None:
+def test_endless_key_file_is_an_error(run: Run) -> None:
     ran = run("cancel", "pulse", "a", "--api-key-file", "/dev/zero")
     assert ran.returncode == 2
     assert ran.stderr == (
@@ -377,10 +377,10 @@ def test_a_key_file_without_an_end_is_told(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("served")
-def test_an_earlier_output_without_an_end_is_told(
+def test_endless_done_file_is_an_error(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(done_module, "_LARGEST", 1 << 24)
+    monkeypatch.setattr(resume, "_LARGEST", 1 << 24)
     ran = run("cancel", "pulse", "--from", write(file, PENDING), "--done", "/dev/zero")
     assert (2, "") == (ran.returncode, ran.stdout)
     assert ran.stderr == (
@@ -389,21 +389,21 @@ def test_an_earlier_output_without_an_end_is_told(
     )
 
 
-def test_so_is_one_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(done_module, "_LARGEST", 1 << 20)
+def test_too_large_done_file_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resume, "_LARGEST", 1 << 20)
     path = tmp_path / "done"
     path.write_text((json.dumps({"body": "x" * 1000}) + "\n") * 1100)
     with pytest.raises(ConfigurationError, match="larger than 1 MiB"):
-        read_done([str(path)])
+        read_results([str(path)])
 
 
 @pytest.mark.usefixtures("served")
-def test_a_line_of_an_earlier_output_that_is_too_long_is_ignored(
+def test_too_long_line_of_done_file_is_ignored(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "done"
     path.write_text(json.dumps({"body": "x" * (5 << 20)}) + "\n{}\n")
-    read_done([str(path)])
+    read_results([str(path)])
     assert "ignored 2 lines" in capsys.readouterr().err
 
 
@@ -431,7 +431,7 @@ LINE = json.dumps({"provider": "pulse", "job_id": "a", "outcome": "cancelled"})
 @pytest.mark.usefixtures("served")
 @pytest.mark.parametrize("cut_off", ['{"provider": "pu', LINE])
 @pytest.mark.parametrize("in_file", [True, False])
-def test_nothing_is_glued_to_a_line_that_was_cut_off(
+def test_output_starts_a_new_line_after_a_cut_off_one(
     file: Path, tmp_path: Path, cut_off: str, in_file: bool
 ) -> None:
     out = tmp_path / "out"
@@ -445,7 +445,7 @@ def test_nothing_is_glued_to_a_line_that_was_cut_off(
 
 
 @pytest.mark.usefixtures("served")
-def test_nor_is_a_second_header_or_an_empty_line_written(tmp_path: Path) -> None:
+def test_no_second_header_or_empty_line_is_written(tmp_path: Path) -> None:
     out = tmp_path / "out"
     for job_id in (PENDING, FOREIGN):
         append(out, "pulse", job_id)
@@ -454,18 +454,18 @@ def test_nor_is_a_second_header_or_an_empty_line_written(tmp_path: Path) -> None
     ]
 
 
-def test_an_output_that_cannot_be_read_is_written_as_it_is(
+def test_output_that_cannot_be_read_counts_as_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from jobcancel.cli import output
+    from jobcancel.cli import streams
 
     path = tmp_path / "out"
     path.write_text("cut off")
     with appending(path) as descriptor:
-        monkeypatch.setattr(output, "file", lambda: descriptor)
-        assert output.ends_within_a_line([]) is True
-        monkeypatch.setattr(output, "name", lambda _: str(tmp_path / "not" / "there"))
-        assert output.ends_within_a_line([]) is False
+        monkeypatch.setattr(streams, "stdout_file", lambda: descriptor)
+        assert streams.stdout_is_cut_off([]) is True
+        monkeypatch.setattr(streams, "stdout_path", lambda _: str(tmp_path / "not" / "there"))
+        assert streams.stdout_is_cut_off([]) is False
 
 
 def test_a_full_disk_ends_a_run_with_a_summary(served: Sandbox, file: Path) -> None:
@@ -480,18 +480,18 @@ def test_a_full_disk_ends_a_run_with_a_summary(served: Sandbox, file: Path) -> N
             text=True,
             check=False,
         )
-    told = ran.stderr.splitlines()
+    messages = ran.stderr.splitlines()
     sent = sum(each.method == "DELETE" for each in served.requests)
     assert 1 == ran.returncode
     assert sent < 20
     assert [
         "jobcancel: the output cannot be written (No space left on device); stopping",
         f"cancelled  {sent}",
-    ] == told[:2]
-    assert told[2].startswith(f"output lost: {sent} of 20 jobs stopped in ")
-    assert told[2].endswith(f"; {20 - sent} not sent, {sent} not in the output")
-    assert told[3].startswith("jobcancel: to resume: ")
-    assert 4 == len(told)
+    ] == messages[:2]
+    assert messages[2].startswith(f"output lost: {sent} of 20 jobs stopped in ")
+    assert messages[2].endswith(f"; {20 - sent} not sent, {sent} not in the output")
+    assert messages[3].startswith("jobcancel: to resume: ")
+    assert 4 == len(messages)
 
 
 @pytest.mark.parametrize("force_color", ["0", "1"])
@@ -507,16 +507,16 @@ def test_a_closed_pipe_ends_a_run_with_a_summary(
         output.readline()
         output.readline()
         output.close()
-        told = plain(errors.read())
+        messages = plain(errors.read())
         assert process.wait() == 1
-    assert "jobcancel: the output cannot be written (Broken pipe); stopping" in told
-    assert "output lost: 2 of 102 jobs stopped" in told
-    assert " not sent, " in told
-    assert " not in the output jobcancel: to resume: " in told
+    assert "jobcancel: the output cannot be written (Broken pipe); stopping" in messages
+    assert "output lost: 2 of 102 jobs stopped" in messages
+    assert " not sent, " in messages
+    assert " not in the output jobcancel: to resume: " in messages
 
 
 @pytest.mark.usefixtures("served")
-def test_a_full_disk_for_messages_does_not_stop_the_cancelling(file: Path) -> None:
+def test_full_disk_for_stderr_does_not_stop_the_run(file: Path) -> None:
     path = write(file, '{"job_id": 7}', json.dumps({"job_id": PENDING}))
     with open("/dev/full", "w") as full:  # noqa: PTH123 - likewise
         ran = subprocess.run(
@@ -537,7 +537,7 @@ def test_a_full_disk_for_messages_does_not_stop_the_cancelling(file: Path) -> No
         ({}, "https://configured.example.com", "https://configured.example.com"),
     ],
 )
-def test_the_command_line_may_name_a_host(
+def test_param_option_may_choose_any_host(
     monkeypatch: pytest.MonkeyPatch, params: dict[str, str], environment: str, expected: str
 ) -> None:
     monkeypatch.setenv("DATABRICKS_TOKEN", "key")
@@ -547,7 +547,7 @@ def test_the_command_line_may_name_a_host(
         assert expected == canceller.prepare("databricks-run", "7", params=params).endpoint.base_url
 
 
-def test_a_host_of_which_a_part_is_missing_is_not_named() -> None:
+def test_incomplete_host_is_not_used() -> None:
     params = {"shard": "its shard", "host": "its host"}
     url = "https://{shard}.{host}"
     adapter = evolve(PULSE, name="parts", default_url=url, params=params)

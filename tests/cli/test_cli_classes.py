@@ -1,15 +1,16 @@
-"""Stopped, stopping and not stopped: the exit status, the summary, and what resumes a run."""
+"""Stopped, stopping and not stopped: exit status, summary, and resuming a run."""
 
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jobcancel import CancelResult, JobReading, Outcome
-from jobcancel.cli.show import NOT_STOPPED, STOPPED, STOPPING, style
+from jobcancel.cli.output import NOT_STOPPED, STOPPED, STOPPING, printer, style
 from jobcancel.sandbox import Fault
 from tests.cli.runs import HEADER, rows
 
@@ -25,7 +26,7 @@ PENDING, FOREIGN = "sandbox-pending", "sandbox-foreign"
 
 @pytest.fixture
 def batch(served: Sandbox) -> str:
-    """A batch at OpenAI, whose usual answer is that it is cancelling."""
+    """A batch at OpenAI: a cancel is usually `cancelling`."""
     return served.submit("openai-batch", pending=1000)
 
 
@@ -40,7 +41,7 @@ def write(file: Path, *jobs: tuple[str, str]) -> str:
     return str(file)
 
 
-def test_every_outcome_is_shown_as_its_class() -> None:
+def test_every_outcome_has_the_style_of_its_class() -> None:
     shades = {outcome: style(outcome) for outcome in Outcome}
     assert {Outcome.CANCELLED, Outcome.ALREADY_TERMINAL} == {
         outcome for outcome, shade in shades.items() if shade == STOPPED
@@ -50,7 +51,7 @@ def test_every_outcome_is_shown_as_its_class() -> None:
 
 
 @pytest.mark.parametrize(("options", "status"), [([], 0), (["--strict"], 1)])
-def test_a_job_that_is_stopping_is_status_0_unless_strict(
+def test_stopping_job_is_status_0_unless_strict(
     run: Run, batch: str, options: list[str], status: int
 ) -> None:
     ran = run("cancel", *options, "openai-batch", batch)
@@ -58,7 +59,7 @@ def test_a_job_that_is_stopping_is_status_0_unless_strict(
 
 
 @pytest.mark.parametrize(("options", "status"), [([], 0), (["--strict"], 1)])
-def test_so_it_is_in_a_file(
+def test_stopping_job_of_a_file_is_status_0_unless_strict(
     run: Run, batch: str, file: Path, options: list[str], status: int
 ) -> None:
     path = write(file, ("openai-batch", batch), ("pulse", PENDING))
@@ -69,7 +70,7 @@ def test_so_it_is_in_a_file(
 
 
 @pytest.mark.parametrize("options", [[], ["--strict"]])
-def test_a_job_that_is_not_stopped_is_status_1(
+def test_job_of_a_file_that_is_not_stopped_is_status_1(
     run: Run, batch: str, file: Path, options: list[str]
 ) -> None:
     path = write(file, ("openai-batch", batch), ("pulse", PENDING), ("pulse", FOREIGN))
@@ -79,7 +80,7 @@ def test_a_job_that_is_not_stopped_is_status_1(
 
 
 @pytest.mark.usefixtures("terminal")
-def test_the_classes_have_their_colors(run: Run, batch: str, file: Path) -> None:
+def test_classes_have_colors(run: Run, batch: str, file: Path) -> None:
     path = write(file, ("openai-batch", batch), ("pulse", PENDING), ("pulse", FOREIGN))
     shown = run("cancel", "--from", path).stdout
     assert "\x1b[32mcancelled" in shown
@@ -107,14 +108,25 @@ def test_json_has_the_time_and_the_run(run: Run, batch: str, file: Path) -> None
 
 
 @pytest.mark.usefixtures("served")
-def test_a_reading_as_json_has_them_too(run: Run) -> None:
+def test_json_of_a_status_has_the_time_and_the_run(run: Run) -> None:
     first, second = results(run("status", "--json", "pulse", PENDING, FOREIGN).stdout)
     assert first["run"] == second["run"]
     assert datetime.fromisoformat(first["at"]).utcoffset() == UTC.utcoffset(None)
     assert PENDING == JobReading.from_dict(first).job_id
 
 
-def test_tab_separated_results_can_be_jobs_again(
+def test_nan_is_null_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    at = datetime.now(UTC)
+    result = CancelResult(
+        provider="acme", job_id="1", outcome=Outcome.RATE_LIMITED, retry_after=math.nan, at=at
+    )
+    printer(as_json=True)(result)
+    printed = capsys.readouterr().out
+    assert "NaN" not in printed
+    assert json.loads(printed)["retry_after"] is None
+
+
+def test_tsv_output_can_be_read_as_jobs(
     run: Run, served: Sandbox, file: Path, tmp_path: Path
 ) -> None:
     served.fault("pulse", PENDING, Fault(status=404, body={"message": "no such job"}))
@@ -151,7 +163,7 @@ def methods(served: Sandbox, job_id: str) -> list[str]:
         ("failed", "already-terminal"),
     ],
 )
-def test_a_job_that_was_stopping_is_read_and_not_cancelled_again(
+def test_stopping_job_is_read_not_cancelled_again(
     run: Run, served: Sandbox, batch: str, file: Path, read: tuple[str, str]
 ) -> None:
     state, outcome = read
@@ -171,7 +183,7 @@ def test_a_job_that_was_stopping_is_read_and_not_cancelled_again(
 
 
 @pytest.mark.parametrize("status", [404, 401, 403])
-def test_one_whose_status_cannot_be_read_is_cancelled_again(
+def test_stopping_job_with_unreadable_status_is_cancelled_again(
     run: Run, served: Sandbox, batch: str, file: Path, status: int
 ) -> None:
     body = {"error": {"message": "no", "type": "invalid_request_error", "code": None}}
@@ -182,7 +194,7 @@ def test_one_whose_status_cannot_be_read_is_cancelled_again(
     assert ["GET", "POST"] == methods(served, batch)[:2]
 
 
-def test_a_word_for_its_state_that_is_not_known_is_no_answer(
+def test_stopping_job_with_unknown_state_is_cancelled_again(
     run: Run, served: Sandbox, batch: str, file: Path
 ) -> None:
     body = {"id": batch, "object": "batch", "status": "dreaming"}
@@ -192,7 +204,9 @@ def test_a_word_for_its_state_that_is_not_known_is_no_answer(
     assert ["GET", "POST"] == methods(served, batch)[:2]
 
 
-def test_with_verify_it_is_read_until_it_has_ended(run: Run, served: Sandbox, file: Path) -> None:
+def test_verify_reads_stopping_job_until_it_has_ended(
+    run: Run, served: Sandbox, file: Path
+) -> None:
     job_id = served.submit("openai-batch", pending=1000)
     for state in ("cancelling", "cancelling", "cancelled"):
         body = {"id": job_id, "object": "batch", "status": state}
@@ -203,7 +217,7 @@ def test_with_verify_it_is_read_until_it_has_ended(run: Run, served: Sandbox, fi
     assert ["GET"] * 3 == methods(served, job_id)
 
 
-def test_with_verify_it_is_not_read_after_the_deadline(
+def test_verify_does_not_read_stopping_job_after_the_deadline(
     run: Run, served: Sandbox, batch: str, file: Path
 ) -> None:
     path, done = write(file, ("openai-batch", batch)), cancelling(file, "openai-batch", batch)
@@ -212,7 +226,7 @@ def test_with_verify_it_is_not_read_after_the_deadline(
     assert ("cancelling", ["GET"]) == (line["outcome"], methods(served, batch))
 
 
-def test_the_latest_of_several_runs_counts(run: Run, served: Sandbox, file: Path) -> None:
+def test_latest_result_of_several_runs_counts(run: Run, served: Sandbox, file: Path) -> None:
     done = file.with_name("done.ndjson")
     line = {"provider": "pulse", "job_id": PENDING}
     lines = [{**line, "outcome": each} for each in ("cancelling", "cancelled", "unknown")]

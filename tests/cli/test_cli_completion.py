@@ -1,4 +1,4 @@
-"""Shell completion, and help without Python's types."""
+"""Shell completion, and help without Python types."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMANDS = ["cancel", "status", "record", "providers", "new-adapter", "sandbox",
 
 
 def completed(shell: str, *words: str) -> list[str]:
-    """Return what a shell is told that the last of these words may become."""
+    """Return the completions of the last of these words."""
     line = " ".join(("jobcancel", *words))
     ran = subprocess.run(
         [sys.executable, "-m", "jobcancel"],
@@ -39,13 +39,13 @@ def completed(shell: str, *words: str) -> list[str]:
     return ran.stdout.split()
 
 
-def test_the_names_of_providers_are_completed() -> None:
+def test_provider_names_are_completed() -> None:
     assert ["pulse", "pulse-legacy"] == completed("bash", "cancel", "pul")
     assert list(providers()) == completed("bash", "cancel", "")
 
 
 @pytest.mark.parametrize("command", ["cancel", "status", "record", "providers"])
-def test_every_command_that_takes_one_completes_it(command: str) -> None:
+def test_every_command_completes_provider_names(command: str) -> None:
     assert ["talonic"] == completed("bash", command, "tal")
 
 
@@ -55,7 +55,7 @@ def test_commands_and_options_are_completed() -> None:
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_so_it_is_in_other_shells(shell: str) -> None:
+def test_completion_works_in_other_shells(shell: str) -> None:
     assert "talonic" in " ".join(completed(shell, "cancel", "tal"))
 
 
@@ -70,7 +70,7 @@ def test_completion_can_be_shown_for_a_shell(
 
 @pytest.mark.parametrize("command", [[], *([command] for command in COMMANDS)])
 @pytest.mark.parametrize("width", ["80", "120"])
-def test_help_has_no_types(
+def test_help_shows_no_types(
     run: Run, command: list[str], width: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
@@ -79,7 +79,7 @@ def test_help_has_no_types(
     assert max(len(line) for line in shown.splitlines()) <= int(width)
 
 
-def test_help_tells_the_exit_statuses(run: Run) -> None:
+def test_help_lists_exit_statuses(run: Run) -> None:
     for command in ([], ["cancel"]):
         shown = plain(run(*command, "--help").stdout)
         for status in ("0 every job is stopped or stopping", "1 some", "2 usage", "130", "143"):

@@ -1,4 +1,4 @@
-"""`jobcancel cancel --from`: what it prints, what it skips, and the exit status."""
+"""`jobcancel cancel --from`: its output, skipped jobs, and exit status."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def results(printed: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("served")
-def test_jobs_of_several_providers_are_cancelled_and_summed_up(run: Run, file: Path) -> None:
+def test_jobs_of_several_providers_are_cancelled(run: Run, file: Path) -> None:
     path = write(file, "provider,job_id", f"pulse,{STOPPED}", f"talonic,{TALONIC_PROCESSING}")
     ran = run("cancel", "--from", path)
     lines = sorted(row[:3] for row in rows(ran.stdout))
@@ -55,7 +55,7 @@ def test_jobs_of_several_providers_are_cancelled_and_summed_up(run: Run, file: P
     assert ran.stderr.startswith("cancelled  2\n2 of 2 jobs stopped in ")
 
 
-def test_a_hundred_jobs_are_a_hundred_results(run: Run, served: Sandbox, file: Path) -> None:
+def test_hundred_jobs_have_hundred_results(run: Run, served: Sandbox, file: Path) -> None:
     job_ids = [served.submit("pulse", pending=1000) for _ in range(100)]
     ran = run("cancel", "pulse", "--json", "--from", write(file, *job_ids))
     assert ran.returncode == 0
@@ -70,7 +70,7 @@ def test_one_job_that_is_not_stopped_is_status_1(run: Run, file: Path) -> None:
 
 
 @pytest.mark.usefixtures("served")
-def test_a_malformed_line_is_reported_and_does_not_stop_the_rest(run: Run, file: Path) -> None:
+def test_malformed_line_does_not_stop_the_run(run: Run, file: Path) -> None:
     path = write(file, json.dumps({"job_id": STOPPED}), "{oops", json.dumps({"job_id": FOREIGN}))
     ran = run("cancel", "pulse", "--json", "--from", path)
     outcomes = sorted(each["outcome"] for each in results(ran.stdout))
@@ -80,21 +80,23 @@ def test_a_malformed_line_is_reported_and_does_not_stop_the_rest(run: Run, file:
 
 
 @pytest.mark.usefixtures("served")
-def test_a_report_of_a_malformed_line_does_not_repeat_all_of_it(run: Run, file: Path) -> None:
+def test_report_of_malformed_line_is_cut_off(run: Run, file: Path) -> None:
     path = write(file, json.dumps({"job_id": ["x" * 10_000]}))
     ran = run("cancel", "pulse", "--from", path)
     assert ran.returncode == 2
     assert max(map(len, ran.stderr.splitlines())) < 500
 
 
-def test_params_are_for_all_lines(run: Run, served: Sandbox, file: Path) -> None:
+def test_param_option_applies_to_all_lines(run: Run, served: Sandbox, file: Path) -> None:
     ran = run("cancel", "pulse", "--param", "room=1", "--from", write(file, STOPPED))
     assert ran.returncode == 2
     assert "line 1: 'pulse' has no param 'room'" in ran.stderr
     assert sent(served) == 0
 
 
-def test_what_an_earlier_run_stopped_is_skipped(run: Run, served: Sandbox, file: Path) -> None:
+def test_jobs_that_an_earlier_run_stopped_are_skipped(
+    run: Run, served: Sandbox, file: Path
+) -> None:
     path = write(file, STOPPED, FOREIGN, *MORE)
     printed = run("cancel", "pulse", "--json", "--from", path).stdout
     done = file.with_name("done.ndjson")
@@ -106,9 +108,7 @@ def test_what_an_earlier_run_stopped_is_skipped(run: Run, served: Sandbox, file:
     assert sent(served) == before + 1
 
 
-def test_a_job_that_other_params_make_another_is_not_skipped(
-    run: Run, served: Sandbox, file: Path
-) -> None:
+def test_job_with_other_params_is_not_skipped(run: Run, served: Sandbox, file: Path) -> None:
     served.submit("runpod", job_id="7")
     path = write(file, "provider,job_id,endpoint", "runpod,7,first", "runpod,7,second")
     done = file.with_name("done.ndjson")
@@ -119,7 +119,7 @@ def test_a_job_that_other_params_make_another_is_not_skipped(
 
 
 @pytest.mark.usefixtures("served")
-def test_lines_that_no_run_wrote_are_counted_and_the_others_used(run: Run, file: Path) -> None:
+def test_invalid_lines_of_done_file_are_counted(run: Run, file: Path) -> None:
     done = file.with_name("done.ndjson")
     one = {"provider": "pulse", "job_id": STOPPED, "outcome": "cancelled"}
     wrong = [{**one, "outcome": "gone"}, {**one, "job_id": 7}, {**one, "provider": None}, [1], {}]
@@ -129,13 +129,13 @@ def test_lines_that_no_run_wrote_are_counted_and_the_others_used(run: Run, file:
     ran = run(*arguments)
     assert (ran.returncode, ran.stdout) == (0, "")
     first, second, _ = ran.stderr.splitlines()
-    told = f"jobcancel: {done}: ignored 7 lines that --json did not write, or not to the end"
-    assert told == first
+    message = f"jobcancel: {done}: ignored 7 lines that --json did not write, or not to the end"
+    assert message == first
     assert second == "skipped  1"
 
 
 @pytest.mark.usefixtures("served")
-def test_a_line_cut_off_by_a_crash_is_one_that_cannot_be_read(run: Run, file: Path) -> None:
+def test_cut_off_line_of_done_file_is_invalid(run: Run, file: Path) -> None:
     done = write(file.with_name("done.ndjson"), '{"provider": "pulse", "job')
     ran = run("cancel", "pulse", "--from", write(file, STOPPED), "--done", done)
     assert ran.returncode == 0
@@ -143,14 +143,14 @@ def test_a_line_cut_off_by_a_crash_is_one_that_cannot_be_read(run: Run, file: Pa
 
 
 @pytest.mark.usefixtures("served")
-def test_the_first_run_needs_no_output_of_an_earlier_one(run: Run, file: Path) -> None:
+def test_missing_done_file_is_empty(run: Run, file: Path) -> None:
     done = str(file.with_name("nothing"))
     ran = run("cancel", "pulse", "--from", write(file, STOPPED), "--done", done)
     assert ran.returncode == 0
     assert ran.stderr.startswith(f"jobcancel: {done} does not exist yet; no jobs to skip\n")
 
 
-def test_a_missing_key_ends_the_run_at_once(run: Run, file: Path) -> None:
+def test_missing_key_ends_the_run_at_once(run: Run, file: Path) -> None:
     ran = run("cancel", "pulse", "--from", write(file, *MORE))
     expected = "jobcancel: no API key for 'pulse': set PULSE_API_KEY or use --api-key-file\n"
     assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", expected)
@@ -158,16 +158,14 @@ def test_a_missing_key_ends_the_run_at_once(run: Run, file: Path) -> None:
 
 @pytest.mark.usefixtures("served")
 @pytest.mark.parametrize("named", [["pulse-legacy"], []])
-def test_a_deprecated_provider_is_noted_once(run: Run, file: Path, named: list[str]) -> None:
+def test_deprecated_provider_is_reported_once(run: Run, file: Path, named: list[str]) -> None:
     lines = [f"{job_id},pulse-legacy" for job_id in (STOPPED, *MORE)]
     ran = run("cancel", *named, "--from", write(file, "job_id,provider", *lines))
     assert ran.returncode == 0
     assert ran.stderr.count("'pulse-legacy' is deprecated; use 'pulse'") == 1
 
 
-def test_the_rate_may_be_fixed_for_all_or_by_provider(
-    run: Run, served: Sandbox, file: Path
-) -> None:
+def test_rate_can_be_set_for_all_or_by_provider(run: Run, served: Sandbox, file: Path) -> None:
     path = write(file, STOPPED)
     for rates in (["--rate", "60/s"], ["--rate", "pulse=60/s", "--rate", "talonic=1/min"]):
         assert run("cancel", "pulse", "--from", path, *rates).returncode == 0
@@ -199,7 +197,9 @@ def test_the_rate_may_be_fixed_for_all_or_by_provider(
         (["pulse", "--from", "FILE", "--done", "/"], "jobcancel: cannot read '/': Is a directory"),
     ],
 )
-def test_a_mistake_is_named(run: Run, file: Path, arguments: list[str], message: str) -> None:
+def test_invalid_arguments_are_reported(
+    run: Run, file: Path, arguments: list[str], message: str
+) -> None:
     path = write(file, STOPPED)
     ran = run("cancel", *(path if each == "FILE" else each for each in arguments))
     assert (ran.returncode, ran.stdout) == (2, "")
@@ -207,7 +207,7 @@ def test_a_mistake_is_named(run: Run, file: Path, arguments: list[str], message:
 
 
 @pytest.mark.usefixtures("served")
-def test_a_closed_standard_error_does_not_stop_the_cancelling(
+def test_closed_stderr_does_not_stop_the_run(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stderr", None)
@@ -216,9 +216,7 @@ def test_a_closed_standard_error_does_not_stop_the_cancelling(
 
 
 @pytest.mark.usefixtures("terminal")
-def test_a_terminal_shows_one_line_for_what_went_well_and_all_words_for_what_did_not(
-    run: Run, served: Sandbox, file: Path
-) -> None:
+def test_terminal_cuts_messages_of_stopped_jobs_only(run: Run, served: Sandbox, file: Path) -> None:
     long = served.submit("pulse", pending=1000)
     lines = [f"pulse,{long}", "talonic,not-a-uuid"]
     ran = run("cancel", "--from", write(file, "provider,job_id", *lines))
@@ -231,13 +229,13 @@ def test_a_terminal_shows_one_line_for_what_went_well_and_all_words_for_what_did
 
 
 @pytest.mark.usefixtures("served", "terminal")
-def test_json_on_a_terminal_is_still_one_object_a_line(run: Run, file: Path) -> None:
+def test_json_on_a_terminal_is_one_object_per_line(run: Run, file: Path) -> None:
     ran = run("cancel", "pulse", "--json", "--from", write(file, STOPPED))
     assert [STOPPED] == [each["job_id"] for each in results(ran.stdout)]
 
 
 class Interrupting(io.TextIOWrapper):
-    """An output in the middle of whose writing Ctrl-C is pressed."""
+    """An output during whose writes Ctrl-C is pressed."""
 
     times = 1
 
@@ -251,7 +249,7 @@ class Interrupting(io.TextIOWrapper):
 
 @pytest.mark.usefixtures("served")
 @pytest.mark.parametrize(("times", "whole"), [(1, True), (2, True), (3, False)])
-def test_ctrl_c_waits_for_the_line_that_is_being_written_unless_it_is_pressed_a_third_time(
+def test_third_ctrl_c_interrupts_a_write(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch, times: int, whole: bool
 ) -> None:
     monkeypatch.setattr(Interrupting, "times", times)
@@ -270,7 +268,7 @@ def test_ctrl_c_waits_for_the_line_that_is_being_written_unless_it_is_pressed_a_
 
 
 def shown(tally: Tally, total: int | None, *times: float) -> str:
-    """Return what the bar shows after a stopped job at each of these times."""
+    """Return the text of the bar after one stopped job at each of these times."""
     console = Console(file=io.StringIO(), force_terminal=True, width=80)
     bar = _Bar(tally, total, console)
     result = CancelResult(provider="pulse", job_id="a", outcome=Outcome.CANCELLED)
@@ -283,7 +281,7 @@ def shown(tally: Tally, total: int | None, *times: float) -> str:
     return ESCAPE.sub("", captured.get()).replace("━", " ").replace("╸", " ")
 
 
-def test_the_bar_tells_how_far_the_run_is_and_how_many_jobs_are_of_each_class() -> None:
+def test_bar_shows_progress_and_classes() -> None:
     tally = Tally(skipped=3, malformed=1)
     for outcome in (Outcome.FORBIDDEN, Outcome.CANCELLING, Outcome.CANCELLING):
         tally.add(CancelResult(provider="pulse", job_id="a", outcome=outcome))
@@ -292,13 +290,13 @@ def test_the_bar_tells_how_far_the_run_is_and_how_many_jobs_are_of_each_class() 
     assert "3 stopped  2 stopping  1 not stopped" == second
 
 
-def test_the_bar_of_a_pipe_knows_no_end() -> None:
+def test_bar_of_a_pipe_has_no_total() -> None:
     first, second = shown(Tally(), None).splitlines()
     assert "0 done -/s -:--:-- left" == first.strip()
     assert "0 stopped  0 stopping  0 not stopped" == second
 
 
-def test_the_bar_of_ten_million_jobs_fits_80_columns() -> None:
+def test_bar_of_ten_million_jobs_fits_80_columns() -> None:
     tally = Tally()
     tally.outcomes.update(dict.fromkeys(Outcome, 1_234_567))
     first, second = shown(tally, 20_000_000, 0.0, 0.1, 0.2).splitlines()

@@ -30,7 +30,7 @@ STALLED = "sandbox-processing"
 
 
 def jobs(served: Sandbox, path: Path, number: int, *others: str) -> list[str]:
-    """Submit jobs and write them and others, one a line."""
+    """Submit jobs and write their ids and `others`, one per line."""
     job_ids = [served.submit("pulse", pending=1000) for _ in range(number)]
     path.write_text("\n".join([*job_ids, *others]))
     return job_ids
@@ -45,43 +45,43 @@ def until_asked(served: Sandbox, job_id: str, process: subprocess.Popen[str]) ->
 def interrupted(
     served: Sandbox, path: Path, number: int, *, times: int = 2
 ) -> tuple[list[str], str, subprocess.Popen[str]]:
-    """Interrupt a run when `number` results are out and one job is on its way."""
+    """Interrupt a run after `number` results, with one request in flight."""
     served.fault("pulse", STALLED, Fault(stall=60 if times > 1 else 2))
     arguments = ("cancel", "pulse", "--json", "--from", str(path))
     with started(*arguments) as (process, output, errors):
         lines = [output.readline() for _ in range(number)]
         until_asked(served, STALLED, process)
         process.send_signal(signal.SIGINT)
-        told = errors.readline() + errors.readline()
+        messages = errors.readline() + errors.readline()
         if times > 1:
             process.send_signal(signal.SIGINT)
         lines += output.readlines()
-        told += errors.read()
+        messages += errors.read()
         process.wait()
-        return lines, told, process
+        return lines, messages, process
 
 
-def test_an_interruption_waits_for_what_is_on_its_way(served: Sandbox, tmp_path: Path) -> None:
+def test_interrupt_waits_for_requests_in_flight(served: Sandbox, tmp_path: Path) -> None:
     job_ids = jobs(served, tmp_path / "jobs", 20, STALLED)
-    lines, told, process = interrupted(served, tmp_path / "jobs", 20, times=1)
+    lines, messages, process = interrupted(served, tmp_path / "jobs", 20, times=1)
     assert sorted([*job_ids, STALLED]) == sorted(json.loads(line)["job_id"] for line in lines)
-    assert "Finishing in-flight requests... press Ctrl-C again to quit now." in told
-    assert "cancelled  21\ninterrupted: 21 of 21 jobs stopped in " in told
-    assert "not sent" not in told
-    assert "to resume" not in told
+    assert "Finishing in-flight requests... press Ctrl-C again to quit now." in messages
+    assert "cancelled  21\ninterrupted: 21 of 21 jobs stopped in " in messages
+    assert "not sent" not in messages
+    assert "to resume" not in messages
     assert process.returncode == 130
 
 
-def test_a_second_interruption_leaves_whole_results_and_a_summary(
+def test_second_interrupt_keeps_whole_results_and_a_summary(
     served: Sandbox, tmp_path: Path
 ) -> None:
     job_ids = jobs(served, tmp_path / "jobs", 20, STALLED)
-    lines, told, process = interrupted(served, tmp_path / "jobs", 20)
+    lines, messages, process = interrupted(served, tmp_path / "jobs", 20)
     *stopped, abandoned = map(json.loads, lines)
     assert sorted(job_ids) == sorted(each["job_id"] for each in stopped)
     assert (STALLED, "unknown") == (abandoned["job_id"], abandoned["outcome"])
-    assert "cancelled  20\nunknown     1\ninterrupted: 20 of 21 jobs stopped in " in told
-    assert "; 1 not stopped\njobcancel: to resume: " in told
+    assert "cancelled  20\nunknown     1\ninterrupted: 20 of 21 jobs stopped in " in messages
+    assert "; 1 not stopped\njobcancel: to resume: " in messages
     assert process.returncode == 130
 
 
@@ -106,25 +106,23 @@ def test_an_interrupted_run_is_finished_by_repeating_the_command(
     assert "skipped    20\n1 of 1 jobs stopped" in again.stderr
 
 
-def test_a_reader_that_has_gone_is_told_what_is_not_in_the_output(
-    served: Sandbox, tmp_path: Path
-) -> None:
+def test_closed_pipe_reports_results_not_in_the_output(served: Sandbox, tmp_path: Path) -> None:
     jobs(served, tmp_path / "jobs", 1, STALLED)
     served.fault("pulse", STALLED, Fault(stall=0.5))
     arguments = ("cancel", "pulse", "--from", str(tmp_path / "jobs"))
     with started(*arguments) as (process, output, errors):
         assert output.readline() + output.readline()
         output.close()
-        told = errors.read().splitlines()
-        assert told[0] == "jobcancel: the output cannot be written (Broken pipe); stopping"
-        assert told[1] == "cancelled  2"
-        assert told[2].startswith("output lost: 2 of 2 jobs stopped in ")
-        assert told[2].endswith("; 1 not in the output")
+        messages = errors.read().splitlines()
+        assert messages[0] == "jobcancel: the output cannot be written (Broken pipe); stopping"
+        assert messages[1] == "cancelled  2"
+        assert messages[2].startswith("output lost: 2 of 2 jobs stopped in ")
+        assert messages[2].endswith("; 1 not in the output")
         assert process.wait() == 1
 
 
 @pytest.mark.usefixtures("served")
-def test_jobs_come_from_standard_input_one_by_one() -> None:
+def test_jobs_are_read_from_stdin_one_by_one() -> None:
     with started("cancel", "--from", "-") as (process, output, errors):
         assert process.stdin is not None
         header = HEADER
@@ -141,22 +139,22 @@ def test_jobs_come_from_standard_input_one_by_one() -> None:
 
 
 @pytest.mark.usefixtures("served")
-def test_an_interruption_does_not_wait_for_who_writes_the_jobs() -> None:
+def test_interrupt_does_not_wait_for_stdin() -> None:
     with started("cancel", "pulse", "--from", "-") as (process, output, errors):
         assert process.stdin is not None
         print("sandbox-pending", file=process.stdin, flush=True)
         assert output.readline() == HEADER
         assert output.readline().startswith("pulse\tsandbox-pending\tcancelled")
         process.send_signal(signal.SIGINT)
-        told = errors.read()
-        assert "interrupted: 1 of 1 jobs stopped" in told
-        assert "jobcancel: the rest of the input was not read\n" in told
-        assert "jobcancel: to resume, with the same input: " in told
+        messages = errors.read()
+        assert "interrupted: 1 of 1 jobs stopped" in messages
+        assert "jobcancel: the rest of the input was not read\n" in messages
+        assert "jobcancel: to resume, with the same input: " in messages
         assert process.wait() == 130
 
 
 def on_a_terminal(monkeypatch: pytest.MonkeyPatch, *arguments: str, output: IO[str] | None) -> str:
-    """Return what a run shows on a terminal of 80 columns that is its standard error."""
+    """Return the stderr of a run on a terminal of 80 columns."""
     monkeypatch.setenv("TERM", "xterm-256color")
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))

@@ -25,7 +25,7 @@ FIRST, SECOND = "sandbox-pending", "sandbox-processing"
 LINE = f"pulse\t{FIRST}\tcancelled\t-\tJob cancelled successfully\n"
 
 
-def test_the_core_alone_says_what_to_install() -> None:
+def test_missing_cli_extra_is_reported() -> None:
     code = "import sys; sys.modules.update(typer=None, rich=None); import jobcancel.__main__"
     expected = "jobcancel: the command line needs the extra 'cli': pip install 'jobcancel[cli]'\n"
     with started(python=("-c", code)) as (process, _, _):
@@ -33,7 +33,7 @@ def test_the_core_alone_says_what_to_install() -> None:
         assert process.returncode == 2
 
 
-def test_an_interruption_keeps_the_results_so_far(served: Sandbox) -> None:
+def test_interrupt_keeps_the_results_so_far(served: Sandbox) -> None:
     served.fault("pulse", SECOND, Fault(stall=60))
     with started("cancel", "pulse", FIRST, SECOND, "never-sent") as (process, output, errors):
         assert output.readline() + output.readline() == HEADER + LINE
@@ -49,7 +49,7 @@ def test_an_interruption_keeps_the_results_so_far(served: Sandbox) -> None:
         assert process.wait() == 130
 
 
-def test_a_reader_that_has_gone_ends_it_quietly(served: Sandbox) -> None:
+def test_closed_pipe_after_last_job_is_silent(served: Sandbox) -> None:
     served.fault("pulse", SECOND, Fault(stall=0.5))
     with started("cancel", "pulse", FIRST, SECOND) as (process, output, errors):
         assert output.readline() + output.readline() == HEADER + LINE
@@ -58,7 +58,7 @@ def test_a_reader_that_has_gone_ends_it_quietly(served: Sandbox) -> None:
         assert process.wait() == 1
 
 
-def test_a_reader_that_has_gone_is_told_which_jobs_are_not_cancelled(served: Sandbox) -> None:
+def test_closed_pipe_reports_jobs_that_are_not_cancelled(served: Sandbox) -> None:
     served.fault("pulse", SECOND, Fault(stall=0.5))
     with started("cancel", "pulse", FIRST, SECOND, "third", "fourth") as (process, output, errors):
         assert output.readline() + output.readline() == HEADER + LINE
@@ -70,7 +70,7 @@ def test_a_reader_that_has_gone_is_told_which_jobs_are_not_cancelled(served: San
         assert process.wait() == 1
 
 
-def test_a_full_disk_is_told(served: Sandbox) -> None:
+def test_full_disk_is_reported(served: Sandbox) -> None:
     with Path("/dev/full").open("w") as full:
         ran = subprocess.run(
             [sys.executable, "-m", "jobcancel", "cancel", "pulse", FIRST],
@@ -80,11 +80,11 @@ def test_a_full_disk_is_told(served: Sandbox) -> None:
             text=True,
             check=False,
         )
-    told = f"the output cannot be written (No space left on device); last {FIRST}: cancelled"
-    assert (1, f"jobcancel: {told}\n") == (ran.returncode, ran.stderr)
+    message = f"the output cannot be written (No space left on device); last {FIRST}: cancelled"
+    assert (1, f"jobcancel: {message}\n") == (ran.returncode, ran.stderr)
 
 
-def test_the_key_comes_from_standard_input(sandbox: Sandbox) -> None:
+def test_key_is_read_from_stdin(sandbox: Sandbox) -> None:
     url = sandbox.base_urls["pulse"]
     arguments = ("cancel", "pulse", FIRST, "--api-key-file", "-", "--base-url", url)
     with started(*arguments) as (process, _, _):
@@ -92,7 +92,7 @@ def test_the_key_comes_from_standard_input(sandbox: Sandbox) -> None:
         assert process.returncode == 0
 
 
-def test_a_terminal_gets_colours(served: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_gets_colors(served: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     ours, theirs = pty.openpty()
     ran = subprocess.run(
@@ -123,7 +123,7 @@ def test_the_sandbox_serves_with_its_quotas_until_it_is_interrupted() -> None:
         assert process.wait() == 130
 
 
-def test_a_rate_without_a_burst_lets_one_request_at_once_through() -> None:
+def test_pulse_rate_without_burst_allows_one_request_at_once() -> None:
     with started("sandbox", "--port", "0", "--pulse-rate", "0.001") as (_, output, _):
         url = output.readline().split()[-1]
         jobs = [("pulse", FIRST), ("pulse", SECOND)]
@@ -131,7 +131,7 @@ def test_a_rate_without_a_burst_lets_one_request_at_once_through() -> None:
 
 
 def cancelled(url: str, jobs: list[tuple[str, str]]) -> list[Outcome]:
-    """Return what comes of cancelling these jobs at a sandbox."""
+    """Return the outcomes of cancelling these jobs."""
     with Canceller(
         api_keys={"pulse": "sandbox-pulse-key", "talonic": "tlnc_sandbox_key"},
         base_urls={"pulse": f"{url}/pulse", "talonic": f"{url}/talonic"},

@@ -1,4 +1,4 @@
-"""`jobcancel providers`: the table, and how one provider's replies are read."""
+"""`jobcancel providers`: the list, and the description of one provider."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @frozen
 class OwnCode:
-    """An adapter that is no declaration."""
+    """An adapter with its own code."""
 
     name: str = "owncode"
     title: str = "Own Code"
@@ -62,6 +62,7 @@ class OwnCode:
         raise AssertionError("a list of providers asks no adapter for more than its facts")
 
 
+HEADER = "name\tfamily\ttitle\tkey_env\turl_env\tdefault_url\tcancel\tnote"
 PULSE = ("PULSE_API_KEY", "PULSE_BASE_URL", "https://api.runpulse.com")
 BLIND: HttpAdapter = evolve(
     TALONIC,
@@ -86,14 +87,18 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def facts(ran: str) -> dict[str, str]:
-    """Return what the plain lines of one provider say, by what it is about."""
-    return {line.split("\t")[1]: line.split("\t")[2] for line in ran.splitlines()}
+    """Parse the TSV of one provider: subject -> fact."""
+    header, *lines = ran.splitlines()
+    assert header == "section\tsubject\tfact"
+    return {line.split("\t")[1]: line.split("\t")[2] for line in lines}
 
 
-def test_providers_are_lines_of_cells_in_a_pipe(run: Run) -> None:
+def test_a_pipe_gets_providers_as_tsv_with_a_header(run: Run) -> None:
     ran = run("providers")
-    assert ran.returncode == 0
-    listed = [line.split("\t") for line in ran.stdout.splitlines()]
+    header, *lines = ran.stdout.splitlines()
+    assert (0, HEADER) == (ran.returncode, header)
+    listed = [line.split("\t") for line in lines]
+    assert {len(HEADER.split("\t"))} == {len(cells) for cells in listed}
     assert [cells for cells in listed if cells[0].startswith("pulse")] == [
         ["pulse", "documents", "Pulse", *PULSE, "DELETE /job/{id}", "-"],
         [
@@ -104,7 +109,7 @@ def test_providers_are_lines_of_cells_in_a_pipe(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("registered", "broken")
-def test_a_broken_plug_in_is_listed_with_its_reason(run: Run) -> None:
+def test_broken_plug_in_is_listed_with_the_reason(run: Run) -> None:
     ran = run("providers")
     lines = {line.split("\t")[0]: line.split("\t") for line in ran.stdout.splitlines()}
     assert lines["broken"][1:7] == ["-"] * 6
@@ -152,18 +157,20 @@ object.__setattr__(ACME, "name", "acme")
         (RAISING.format(fact="title", body="return 7"), "its 'title' is 7"),
         (RAISING.format(fact="family", body="1 / 0"), "cannot be described: ZeroDivisionError"),
         (RAISING.format(fact="family", body="raise SystemExit"), "cannot be described: SystemExit"),
-        (RAISING.format(fact="family", body="return 7"), "its 'family' is no text"),
+        (RAISING.format(fact="family", body="return 7"), "its 'family' is not a string"),
         (RAISING.format(fact="cancel", body="return 7"), "cannot be described: AttributeError"),
     ],
 )
 @pytest.mark.parametrize("arguments", [[], ["--json"]])
-def test_whatever_a_plug_in_does_the_list_is_whole(
+def test_failing_plug_in_does_not_break_the_list(
     source: str, reason: str, arguments: list[str], run: Run, plug_in: Callable[[str], None]
 ) -> None:
     plug_in(source)
     ran = run("providers", *arguments)
     lines = ran.stdout.splitlines()
-    assert (0, len(registry.BUILT_IN) + 1) == (ran.returncode, len(lines))
+    header = [] if arguments else [HEADER]
+    assert header == lines[: len(header)]
+    assert (0, len(registry.BUILT_IN) + 1) == (ran.returncode, len(lines) - len(header))
     (line,) = (line for line in lines if reason in line)
     assert line.startswith(("acme\t", '{"name": "acme"'))
     alone = run("providers", "acme")
@@ -174,24 +181,24 @@ def test_whatever_a_plug_in_does_the_list_is_whole(
     assert 0 == run("providers", "pulse").returncode
 
 
-def test_a_plug_in_that_hangs_when_it_is_imported_is_not_waited_for(
+def test_plug_in_with_hanging_import_is_not_awaited(
     run: Run, plug_in: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(describing, "_PATIENCE", 0.05)
+    monkeypatch.setattr(describing, "_IMPORT_TIMEOUT", 0.05)
     go_on = tmp_path / "go-on"
     plug_in(f"while not os.path.exists({str(go_on)!r}): time.sleep(0.01)")
     try:
         ran = run("providers")
     finally:
         go_on.touch()
-    lines = ran.stdout.splitlines()
-    assert (0, len(registry.BUILT_IN) + 1) == (ran.returncode, len(lines))
+    header, *lines = ran.stdout.splitlines()
+    assert (HEADER, 0, len(registry.BUILT_IN) + 1) == (header, ran.returncode, len(lines))
     assert any(
         "broken: the plug-in has not been imported after 0.05 seconds" in each for each in lines
     )
 
 
-def test_ctrl_c_while_a_provider_is_described_is_raised() -> None:
+def test_ctrl_c_in_a_description_is_raised() -> None:
     class Interrupted:
         name = title = "interrupted"
         deprecated = None
@@ -205,39 +212,39 @@ def test_ctrl_c_while_a_provider_is_described_is_raised() -> None:
 
 
 @pytest.mark.usefixtures("broken")
-def test_a_broken_plug_in_alone_is_an_error(run: Run) -> None:
+def test_description_of_broken_plug_in_is_an_error(run: Run) -> None:
     ran = run("providers", "broken")
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr.startswith("jobcancel: plug-in 'broken'")
 
 
 @pytest.mark.usefixtures("registered", "broken", "terminal")
-def test_providers_are_a_table_that_fits_a_terminal(run: Run) -> None:
+def test_table_of_providers_fits_a_terminal(run: Run) -> None:
     ran = run("providers")
     lines = ESCAPE.sub("", ran.stdout).splitlines()
     assert max(map(len, lines)) <= 80
-    told = plain(ran.stdout)
+    shown = plain(ran.stdout)
     for text in (
         "LLM batches",
         "not usable",
         "provider",
         "key and URL from",
-        "jobcancel providers NAME tells",
+        "jobcancel providers NAME shows",
         "deprecated: use pulse",
     ):
-        assert text in told
-    assert "https://" not in told
+        assert text in shown
+    assert "https://" not in shown
 
 
 @pytest.mark.usefixtures("registered", "broken", "terminal")
-def test_a_wide_terminal_shows_the_addresses_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wide_terminal_shows_urls(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     ran = run("providers")
     assert max(map(len, ESCAPE.sub("", ran.stdout).splitlines())) <= 120
     assert "DELETE /job/{id}" in plain(ran.stdout)
 
 
-def test_providers_as_json_are_one_object_a_line(run: Run) -> None:
+def test_providers_as_json_are_one_object_per_line(run: Run) -> None:
     listed = [json.loads(line) for line in run("providers", "--json").stdout.splitlines()]
     assert next(each for each in listed if each["name"] == "pulse") == {
         "name": "pulse",
@@ -252,22 +259,22 @@ def test_providers_as_json_are_one_object_a_line(run: Run) -> None:
     }
 
 
-def test_one_provider_tells_how_each_reply_is_read(run: Run) -> None:
-    told = facts(run("providers", "pulse").stdout)
-    assert told["header"] == "x-api-key: KEY"
-    assert told["2xx, message 'Job cancelled successfully'"] == "cancelled"
-    assert told["403"] == "forbidden"
-    assert told["429"].startswith("rate-limited; ")
-    assert told["408, 425, 500, 502-504, 520-524, 529"].startswith("unsettled; ")
-    assert told["unsettled"] == "the job's status is read, and decides"
-    assert told["processing"] == "running"
+def test_description_lists_replies(run: Run) -> None:
+    shown = facts(run("providers", "pulse").stdout)
+    assert shown["header"] == "x-api-key: KEY"
+    assert shown["2xx, message 'Job cancelled successfully'"] == "cancelled"
+    assert shown["403"] == "forbidden"
+    assert shown["429"].startswith("rate-limited; ")
+    assert shown["408, 425, 500, 502-504, 520-524, 529"].startswith("unsettled; ")
+    assert shown["unsettled"] == "the job's status is read, which decides"
+    assert shown["processing"] == "running"
 
 
-def test_states_that_one_word_does_not_tell_are_listed(run: Run) -> None:
-    told = facts(run("providers", "talonic").stdout)
-    assert told["status 'failed', error.message 'Cancelled via API'"] == "cancelled"
-    assert told["failed"] == "failed"
-    assert told["idempotency"].startswith("header idempotency-key")
+def test_description_lists_overridden_states(run: Run) -> None:
+    shown = facts(run("providers", "talonic").stdout)
+    assert shown["status 'failed', error.message 'Cancelled via API'"] == "cancelled"
+    assert shown["failed"] == "failed"
+    assert shown["idempotency"].startswith("header idempotency-key")
 
 
 @pytest.mark.parametrize(
@@ -281,48 +288,48 @@ def test_states_that_one_word_does_not_tell_are_listed(run: Run) -> None:
         (
             "firecrawl-crawl",
             "2xx with the job's state",
-            "as that state says; `verify` looks whether it is so",
+            "according to that state; `verify` confirms it",
         ),
     ],
 )
-def test_what_a_reply_leaves_open_is_told(
+def test_description_lists_unclear_replies(
     provider: str, reply: str, meaning: str, run: Run
 ) -> None:
     assert meaning == facts(run("providers", provider).stdout)[reply]
 
 
-def test_a_deprecated_provider_tells_whose_settings_it_shares(run: Run) -> None:
-    told = facts(run("providers", "pulse-legacy").stdout)
-    assert (told["deprecated"], told["both shared with"]) == ("use pulse", "pulse")
+def test_description_of_deprecated_provider_names_its_successor(run: Run) -> None:
+    shown = facts(run("providers", "pulse-legacy").stdout)
+    assert (shown["deprecated"], shown["both shared with"]) == ("use pulse", "pulse")
 
 
 @pytest.mark.usefixtures("registered")
-def test_replies_by_code_are_told_and_what_a_blind_provider_cannot_do(run: Run) -> None:
-    told = facts(run("providers", "blind").stdout)
-    assert (told["code GONE"], told["409 with code BUSY"]) == ("not-found", "invalid")
-    assert told["status"] == "none"
-    assert told["unsettled"] == "unknown: the vendor has no way to read a job"
+def test_description_lists_error_codes_and_missing_status(run: Run) -> None:
+    shown = facts(run("providers", "blind").stdout)
+    assert (shown["code GONE"], shown["409 with code BUSY"]) == ("not-found", "invalid")
+    assert shown["status"] == "none"
+    assert shown["unsettled"] == "unknown: the vendor has no status request"
 
 
 @pytest.mark.usefixtures("registered")
-def test_an_adapter_with_code_of_its_own_tells_what_it_can(run: Run) -> None:
-    told = facts(run("providers", "owncode").stdout)
-    assert told["--param room"] == "the id of the room"
-    assert told["finished jobs"].startswith("are not sent the cancel")
-    assert told["any reply"] == "is read by the adapter's own code"
+def test_adapter_with_own_code_is_described(run: Run) -> None:
+    shown = facts(run("providers", "owncode").stdout)
+    assert shown["--param room"] == "the id of the room"
+    assert shown["finished jobs"].startswith("not sent the cancel")
+    assert shown["any reply"] == "interpreted by the adapter's own code"
 
 
 def test_one_provider_as_json_is_one_object(run: Run) -> None:
-    told = json.loads(run("providers", "pulse", "--json").stdout)
-    assert list(told) == ["provider", "requests", "replies", "states"]
-    assert told["states"]["canceled"] == "cancelled"
+    shown = json.loads(run("providers", "pulse", "--json").stdout)
+    assert list(shown) == ["provider", "requests", "replies", "states"]
+    assert shown["states"]["canceled"] == "cancelled"
 
 
 @pytest.mark.usefixtures("terminal")
 def test_one_provider_fits_a_terminal(run: Run) -> None:
     ran = run("providers", "talonic")
     assert max(len(line) for line in ESCAPE.sub("", ran.stdout).splitlines()) <= 80
-    assert "How a reply to the cancel is read" in ran.stdout
+    assert "Replies to the cancel" in ran.stdout
 
 
 def _counted(_: Mapping[str, object]) -> JobState | None:
@@ -359,21 +366,23 @@ ODD: HttpAdapter = evolve(
 )
 
 
-def test_what_is_unusual_about_a_provider_is_told() -> None:
-    told = describe(ODD)
+def test_description_lists_unusual_settings() -> None:
+    shown = describe(ODD)
     cancel = 'POST /{version}/cancel?p={project} with {"job": "{id:int}"}'
-    assert cancel == told["requests"]["cancel"]
-    assert "TALONIC_API_KEY, or OLD_KEY" == told["requests"]["API key"]
-    assert "7" == told["requests"]["header odd-version"]
-    assert "matches [0-9]+; others are not sent" == told["requests"]["job id"]
-    assert "the workspace" == told["requests"]["--param host"]
-    assert "version of the API; v1 unless given" == told["requests"]["--param version"]
-    assert "whose job it is; may be left out" == told["requests"]["--param project"]
-    assert "whose key it is; ODD_TEAM unless given, or left out" == told["requests"]["--param team"]
-    assert "where it is; ODD_REGION or eu unless given" == told["requests"]["--param region"]
-    assert "TALONIC_BASE_URL, or ODD_API_URL, or https://{host}" == told["requests"]["base URL"]
+    assert cancel == shown["requests"]["cancel"]
+    assert "TALONIC_API_KEY, or OLD_KEY" == shown["requests"]["API key"]
+    assert "7" == shown["requests"]["header odd-version"]
+    assert "must match [0-9]+; others are not sent" == shown["requests"]["job id"]
+    assert "the workspace" == shown["requests"]["--param host"]
+    assert "version of the API; v1 unless given" == shown["requests"]["--param version"]
+    assert "whose job it is; optional" == shown["requests"]["--param project"]
+    assert "whose key it is; ODD_TEAM unless given, or omitted" == shown["requests"]["--param team"]
+    assert "where it is; ODD_REGION or eu unless given" == shown["requests"]["--param region"]
+    assert "TALONIC_BASE_URL, or ODD_API_URL, or https://{host}" == shown["requests"]["base URL"]
     host = describe(AZURE_OPENAI_BATCH)["requests"]["--param resource"]
-    assert "the name of the Azure OpenAI resource; needed unless the base URL is given" == host
-    assert "first: is read by _too_late" == told["replies"]["any reply"]
-    assert "cancelled" == told["replies"]["said 'OK'"] == told["replies"]["204 with an empty body"]
-    assert "first: From the counters: cancelled when any request was" == told["states"]["any body"]
+    assert "the name of the Azure OpenAI resource; required unless the base URL is given" == host
+    assert "first: calls _too_late" == shown["replies"]["any reply"]
+    assert (
+        "cancelled" == shown["replies"]["said 'OK'"] == shown["replies"]["204 with an empty body"]
+    )
+    assert "first: From the counters: cancelled when any request was" == shown["states"]["any body"]

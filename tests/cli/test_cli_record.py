@@ -1,4 +1,4 @@
-"""`jobcancel record`: the cassette replays, and holds nothing that must not be shown."""
+"""`jobcancel record`: the cassette replays, and has no private values."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from attrs import evolve
 from jobcancel import Canceller, Outcome, cancel, registry
 from jobcancel.adapter import Route
 from jobcancel.sandbox import Fault, Sandbox
-from jobcancel.testing import recorder
-from jobcancel.testing.replay import own_url
+from jobcancel.testing.cassette import recorder
+from jobcancel.testing.cassette.replay import own_url
 from jobcancel.vendors.pulse import PULSE
 from tests.cli.runs import HEADER, plain
 from tests.wire import Wire, answer, reset, silence
@@ -39,7 +39,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "own.yaml"
 
 
-def test_a_recording_replays_to_the_same_outcome(
+def test_recording_replays_to_the_same_outcome(
     run: Run, served: Sandbox, file: Path, jobcancel_cassette: Callable[[Path], Recording]
 ) -> None:
     ran = run("record", "pulse", JOB, "-o", str(file))
@@ -56,7 +56,7 @@ def test_a_recording_replays_to_the_same_outcome(
     assert 1 == len(served.requests)
 
 
-def test_what_is_recorded_says_from_where_and_when(run: Run, served: Sandbox, file: Path) -> None:
+def test_cassette_has_source_and_date(run: Run, served: Sandbox, file: Path) -> None:
     run("record", "pulse", JOB, "-o", str(file))
     metadata = yaml.safe_load(file.read_text())["metadata"]
     assert served.url.removeprefix("http://") == metadata["recorded_from"]
@@ -65,7 +65,7 @@ def test_what_is_recorded_says_from_where_and_when(run: Run, served: Sandbox, fi
 
 
 @pytest.mark.parametrize("given", [{}, {"resource": "ours"}])
-def test_a_part_of_the_vendors_host_is_the_param_or_is_made_up(
+def test_part_of_the_host_is_the_param_or_a_placeholder(
     given: dict[str, str],
     run: Run,
     served: Sandbox,
@@ -83,7 +83,7 @@ def test_a_part_of_the_vendors_host_is_the_param_or_is_made_up(
     assert 1 == len(served.requests)
 
 
-def test_a_part_of_the_vendors_host_that_is_scrubbed_is_nowhere(
+def test_scrubbed_part_of_the_host_is_nowhere(
     run: Run,
     served: Sandbox,
     file: Path,
@@ -104,7 +104,7 @@ def test_a_part_of_the_vendors_host_that_is_scrubbed_is_nowhere(
     assert held.outcome is cancel(held.provider, job_id, **held.options).outcome
 
 
-def test_params_that_are_sent_in_headers_are_kept_back_as_the_headers_are(
+def test_params_of_omitted_headers_are_scrubbed(
     run: Run, served: Sandbox, file: Path, jobcancel_cassette: Callable[[Path], Recording]
 ) -> None:
     job_id = served.submit("openai-batch")
@@ -117,14 +117,14 @@ def test_params_that_are_sent_in_headers_are_kept_back_as_the_headers_are(
 
 
 @pytest.mark.parametrize(
-    ("base_url", "told"),
+    ("base_url", "host"),
     [
         ("https://secret.openai.azure.com", "resource.openai.azure.com"),
         ("https://secret.openai.azure.com:8443", "resource.openai.azure.com"),
         ("http://127.0.0.1:8765/azure", "127.0.0.1:8765"),
     ],
 )
-def test_who_answered_is_told_without_what_is_the_customers(base_url: str, told: str) -> None:
+def test_recorded_host_has_no_part_of_the_customer(base_url: str, host: str) -> None:
     with Canceller(api_keys={"azure-openai-batch": KEY}) as canceller:
         call = canceller.prepare(
             "azure-openai-batch",
@@ -135,10 +135,10 @@ def test_who_answered_is_told_without_what_is_the_customers(base_url: str, told:
             timeout=None,
             deadline=None,
         )
-    assert told == recorder.host_of(call, own_url(call.adapter, call.job.params))
+    assert host == recorder.host_of(call, own_url(call.adapter, call.job.params))
 
 
-def test_what_was_replaced_is_told(
+def test_replacements_are_reported(
     run: Run, served: Sandbox, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fault = Fault(
@@ -166,7 +166,7 @@ def test_what_was_replaced_is_told(
     assert 0 == ran.returncode
 
 
-def test_the_key_is_in_no_form_in_the_file(
+def test_cassette_has_no_encoding_of_the_key(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     escaped = "".join(f"\\u{ord(each):04X}" for each in KEY)
@@ -185,7 +185,7 @@ def test_the_key_is_in_no_form_in_the_file(
 
 
 @pytest.mark.usefixtures("served")
-def test_a_job_id_can_be_scrubbed_and_the_cassette_still_replays(
+def test_cassette_with_scrubbed_id_replays(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OUR_JOB", JOB)
@@ -204,7 +204,7 @@ def test_options_that_a_replay_needs_are_kept(run: Run, file: Path) -> None:
     assert "does not replay" not in ran.stderr
 
 
-def test_a_job_that_is_read_more_often_when_no_time_passes_still_replays(
+def test_replay_may_read_the_status_more_often(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accepted = b'{"job_id": "1", "message": "Job cancelled successfully"}'
@@ -218,7 +218,7 @@ def test_a_job_that_is_read_more_often_when_no_time_passes_still_replays(
     assert 3 == len(yaml.safe_load(file.read_text())["interactions"])
 
 
-def test_a_lost_reply_cannot_be_recorded_and_that_is_told(
+def test_lost_reply_cannot_be_recorded(
     run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULSE_API_KEY", KEY)
@@ -226,19 +226,21 @@ def test_a_lost_reply_cannot_be_recorded_and_that_is_told(
     with Wire([reset, canceled]) as wire:
         ran = run("record", "pulse", "1", "-o", str(file), "--base-url", wire.url)
     assert 1 == ran.returncode
-    told = "does not replay to cancelled: it holds no reply to DELETE /job/1; was one lost?"
-    assert told in plain(ran.stderr)
+    message = "does not replay to cancelled: it has no reply to DELETE /job/1; was one lost?"
+    assert message in plain(ran.stderr)
 
 
 @pytest.mark.usefixtures("served")
-def test_without_a_reply_there_is_nothing_to_record(run: Run, file: Path) -> None:
+def test_nothing_is_recorded_without_a_reply(run: Run, file: Path) -> None:
     ran = run("record", "pulse", "..", "-o", str(file))
     assert (1, False) == (ran.returncode, file.exists())
-    assert "jobcancel: nothing is recorded: no reply came" in ran.stderr
+    assert "jobcancel: nothing is recorded: there was no reply" in ran.stderr
 
 
 @pytest.mark.usefixtures("served")
-def test_a_scrubbed_word_that_a_replay_needs_is_told(run: Run, file: Path, tmp_path: Path) -> None:
+def test_scrubbed_value_that_a_replay_needs_is_reported(
+    run: Run, file: Path, tmp_path: Path
+) -> None:
     (tmp_path / "private").write_text("successfully")
     scrub = ("--scrub-file", str(tmp_path / "private"))
     ran = run("record", "pulse", JOB, "-o", str(file), *scrub)
@@ -266,7 +268,7 @@ def test_params_are_kept_and_scrubbed(served: Sandbox, monkeypatch: pytest.Monke
     assert {"the API key": 1, "value 1 to scrub": 2} == recorded.replaced
 
 
-def test_a_replay_without_an_end_is_told(
+def test_endless_replay_is_reported(
     run: Run, served: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder, "_MOST_READS", 0)
@@ -274,9 +276,7 @@ def test_a_replay_without_an_end_is_told(
     assert [JOB] == [each.path.rpartition("/")[2] for each in served.requests]
 
 
-def test_a_file_that_is_there_is_not_overwritten_and_nothing_is_sent(
-    run: Run, served: Sandbox, file: Path
-) -> None:
+def test_existing_file_is_not_overwritten(run: Run, served: Sandbox, file: Path) -> None:
     file.write_text("mine")
     ran = run("record", "pulse", JOB, "-o", str(file))
     assert (2, "mine", []) == (ran.returncode, file.read_text(), served.requests)
@@ -290,12 +290,13 @@ def test_a_file_that_is_there_is_not_overwritten_and_nothing_is_sent(
     [
         (["-o", "{dir}"], "is a directory; give the name of a file in it"),
         (["-o", "{dir}/no/x.yaml"], "no'; make it first"),
-        (["-o", "{dir}/x.yaml", "--scrub", "x"], "is not taken from the command line"),
+        (["-o", "{dir}/x.yaml", "--scrub", "x"], "private values are not taken from the command"),
         (["-o", "{dir}/x.yaml", "--scrub-env", "NOT_SET"], "NOT_SET: it is not set, or is empty"),
         (["-o", "{dir}/x.yaml", "--scrub-file", "{dir}/no"], "No such file or directory"),
         (["-o", "{dir}/x.yaml", "--scrub-file", "{dir}"], "Is a directory"),
         (["-o", "{dir}/x.yaml", "--scrub-file", "{dir}/empty"], "it is empty"),
         (["-o", "{dir}/x.yaml", "--scrub-file", "{dir}/binary"], "it is not a UTF-8 text file"),
+        (["-o", "{dir}/x.yaml", "--scrub-file", "{dir}/long"], "it is longer than 1,048,576"),
         (
             ["-o", "{dir}/x.yaml", "--scrub-file", "-", "--scrub-file", "-"],
             "standard input can be read once",
@@ -308,17 +309,18 @@ def test_a_file_that_is_there_is_not_overwritten_and_nothing_is_sent(
         ([], "--output"),
     ],
 )
-def test_a_mistake_is_named_before_anything_is_sent(
+def test_invalid_record_arguments_are_reported_before_sending(
     run: Run, served: Sandbox, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     (tmp_path / "empty").write_text(" \n")
     (tmp_path / "binary").write_bytes(b"\xff")
+    (tmp_path / "long").write_bytes(b"x" * ((1 << 20) + 1))
     ran = run("record", "pulse", JOB, *(each.format(dir=tmp_path) for each in arguments))
     assert (2, []) == (ran.returncode, served.requests)
     assert message in plain(ran.stderr)
 
 
-def test_an_extra_that_is_missing_is_named(
+def test_missing_extra_is_reported(
     run: Run, served: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "vcr", None)
@@ -327,20 +329,20 @@ def test_an_extra_that_is_missing_is_named(
     assert "'jobcancel record' needs the extra 'testing': pip install" in plain(ran.stderr)
 
 
-def test_a_key_that_is_missing_is_named(run: Run, file: Path) -> None:
+def test_record_reports_missing_key(run: Run, file: Path) -> None:
     ran = run("record", "pulse", JOB, "-o", str(file))
     assert (2, False) == (ran.returncode, file.exists())
     assert "no API key for 'pulse': set PULSE_API_KEY or use --api-key-file" in ran.stderr
 
 
 @pytest.mark.usefixtures("served")
-def test_a_file_that_cannot_be_written_is_told_after_the_result(run: Run) -> None:
+def test_write_error_is_reported_after_the_result(run: Run) -> None:
     ran = run("record", "pulse", JOB, "-o", "/dev/full", "--force")
     assert (2, True) == (ran.returncode, f"\npulse\t{JOB}\tcancelled" in ran.stdout)
     assert "cannot be written to '/dev/full': No space left on device" in ran.stderr
 
 
-def test_values_are_read_from_standard_input(served: Sandbox, file: Path) -> None:
+def test_values_to_scrub_are_read_from_stdin(served: Sandbox, file: Path) -> None:
     command = [sys.executable, "-m", "jobcancel", "record", "pulse", JOB, "-o", str(file)]
     environment = {
         **os.environ,
@@ -353,9 +355,7 @@ def test_values_are_read_from_standard_input(served: Sandbox, file: Path) -> Non
     assert JOB not in file.read_text()
 
 
-def test_a_key_that_is_another_one_each_time_is_scrubbed(
-    served: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_key_of_a_callable_is_scrubbed(served: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULSE_BASE_URL", served.base_urls["pulse"])
     keys = iter([f"sk-live-of-one-call-only-{number}" for number in range(9)])
     with Canceller(api_keys={"pulse": lambda: next(keys)}) as canceller:
@@ -364,9 +364,7 @@ def test_a_key_that_is_another_one_each_time_is_scrubbed(
     assert "sk-live" not in recorded.text
 
 
-def test_headers_are_kept_by_a_list_of_those_that_tell_nobody(
-    run: Run, served: Sandbox, file: Path
-) -> None:
+def test_headers_are_kept_by_allow_list(run: Run, served: Sandbox, file: Path) -> None:
     job_id = served.submit("anthropic-batch")
     fault = Fault(
         status=429, headers={"x-who-knows": "Ann", "retry-after": "0", "server": "of-our-region"}

@@ -1,4 +1,4 @@
-"""`jobcancel new-adapter`: what it writes passes its own tests as written."""
+"""`jobcancel new-adapter`: the project passes its own tests."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_project_is_written_installed_and_passes_its_tests(run: Run, tmp_path:
     assert "17 passed" in tested.stdout
 
 
-def test_what_is_written_is_formatted(run: Run, tmp_path: Path) -> None:
+def test_project_is_formatted(run: Run, tmp_path: Path) -> None:
     run("new-adapter", "acme", "--into", str(tmp_path))
     command = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length=100", "--check"]
     assert 0 == subprocess.run([*command, tmp_path], check=False, capture_output=True).returncode
@@ -47,28 +47,26 @@ def test_what_is_written_is_formatted(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("Acme", "'Acme' cannot be a provider's name; use lower-case words"),
-        ("../x", "cannot be a provider's name"),
-        ("a" * 41, "cannot be a provider's name"),
+        ("Acme", "'Acme' is not a valid provider name; use lower-case words"),
+        ("../x", "is not a valid provider name"),
+        ("a" * 41, "is not a valid provider name"),
         ("pulse", "'pulse' is built in; a plug-in cannot replace it"),
     ],
 )
-def test_a_name_that_cannot_be_one_is_refused(
-    run: Run, tmp_path: Path, name: str, problem: str
-) -> None:
+def test_invalid_name_is_refused(run: Run, tmp_path: Path, name: str, problem: str) -> None:
     ran = run("new-adapter", name, "--into", str(tmp_path))
     assert (2, "", []) == (ran.returncode, ran.stdout, list(tmp_path.iterdir()))
     assert problem in ran.stderr
 
 
-def test_what_is_there_is_not_overwritten(run: Run, tmp_path: Path) -> None:
+def test_existing_directory_is_not_overwritten(run: Run, tmp_path: Path) -> None:
     (tmp_path / "jobcancel-acme").mkdir()
     ran = run("new-adapter", "acme", "--into", str(tmp_path))
     assert (2, "") == (ran.returncode, ran.stdout)
-    assert "jobcancel-acme is there already; nothing was written" in ran.stderr
+    assert "jobcancel-acme already exists; nothing was written" in ran.stderr
 
 
-def test_a_directory_that_cannot_be_written_to_is_named(run: Run, tmp_path: Path) -> None:
+def test_read_only_directory_is_reported(run: Run, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     ran = run("new-adapter", "acme", "--into", str(tmp_path / "file"))
     assert 2 == ran.returncode

@@ -1,4 +1,4 @@
-"""What is wrong with a command is one clear message and status 2."""
+"""Usage errors: one clear message, and exit status 2."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def test_version(run: Run) -> None:
     assert (ran.returncode, ran.stdout) == (0, f"jobcancel {__version__}\n")
 
 
-def test_a_closed_standard_output_is_no_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_stdout_is_no_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     assert run("--version").returncode == 0
 
 
 @pytest.mark.usefixtures("served")
-def test_a_note_for_a_closed_standard_error_does_not_stop_the_cancelling(
+def test_closed_stderr_does_not_stop_a_deprecated_provider(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stderr", None)
@@ -39,7 +39,7 @@ def test_a_note_for_a_closed_standard_error_does_not_stop_the_cancelling(
 
 
 @pytest.mark.parametrize("command", [[], ["-h"], ["cancel", "--help"], ["demo", "-h"]])
-def test_help_goes_to_standard_output(run: Run, command: list[str]) -> None:
+def test_help_goes_to_stdout(run: Run, command: list[str]) -> None:
     assert "Usage: jobcancel" in run(*command).stdout
 
 
@@ -63,35 +63,35 @@ def test_help_goes_to_standard_output(run: Run, command: list[str]) -> None:
         (["sandbox", "--host", "8.8.8.8"], "jobcancel: host='8.8.8.8': the sandbox listens on"),
     ],
 )
-def test_a_mistake_is_named(run: Run, arguments: list[str], message: str) -> None:
+def test_invalid_arguments_are_reported(run: Run, arguments: list[str], message: str) -> None:
     ran = run(*arguments)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert message in plain(ran.stderr)
     assert "Traceback" not in ran.stderr
 
 
-def test_a_port_in_use_is_named(run: Run, sandbox: Sandbox) -> None:
+def test_port_in_use_is_reported(run: Run, sandbox: Sandbox) -> None:
     port = sandbox.url.rpartition(":")[2]
     ran = run("sandbox", "--port", port)
     assert ran.returncode == 2
     assert f"jobcancel: cannot listen on port {port}" in ran.stderr
 
 
-def test_a_missing_key_is_told_with_the_commands_own_remedies(run: Run) -> None:
+def test_missing_key_error_names_the_option(run: Run) -> None:
     ran = run("cancel", "pulse", JOB)
     expected = "jobcancel: no API key for 'pulse': set PULSE_API_KEY or use --api-key-file\n"
     assert (ran.returncode, ran.stderr) == (2, expected)
 
 
 @pytest.mark.parametrize("command", ["cancel", "status"])
-def test_a_key_on_the_command_line_is_refused_and_not_repeated(run: Run, command: str) -> None:
+def test_key_on_the_command_line_is_refused_and_not_printed(run: Run, command: str) -> None:
     ran = run(command, "pulse", JOB, "--api-key", "hunter2hunter2")
     assert ran.returncode == 2
     assert "--api-key-file" in plain(ran.stderr)
     assert "hunter2" not in ran.stdout + ran.stderr
 
 
-def test_a_key_option_is_not_among_those_of_the_help(run: Run) -> None:
+def test_help_does_not_list_api_key(run: Run) -> None:
     assert "--api-key " not in run("cancel", "--help").stdout
 
 
@@ -114,7 +114,7 @@ def test_the_key_is_read_from_a_file(
         (b"\xff\xfe", "it is not a UTF-8 text file"),
     ],
 )
-def test_a_file_without_a_key_is_told(
+def test_file_without_key_is_an_error(
     run: Run, tmp_path: Path, content: bytes | None, problem: str
 ) -> None:
     file = tmp_path / "key"
@@ -135,7 +135,7 @@ def test_a_file_without_a_key_is_told(
         ("python_multipart", ["demo"], "'jobcancel demo' needs the extra 'sandbox'"),
     ],
 )
-def test_a_missing_extra_is_named(
+def test_missing_extra_of_a_command_is_reported(
     run: Run, monkeypatch: pytest.MonkeyPatch, package: str, command: list[str], needs: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
@@ -147,18 +147,18 @@ def test_a_missing_extra_is_named(
 
 @pytest.fixture
 def other_typer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The source of a package that is imported in typer's place."""
+    """The source of a package that is imported instead of typer."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "typer", raising=False)
     return tmp_path / "typer.py"
 
 
-def test_a_package_that_lacks_one_of_its_own_surfaces(run: Run, other_typer: Path) -> None:
+def test_broken_dependency_of_an_extra_raises(run: Run, other_typer: Path) -> None:
     other_typer.write_text("import something_of_its_own")
     with pytest.raises(ModuleNotFoundError, match="something_of_its_own"):
         run("--version")
 
 
-def test_an_interruption_during_the_imports_is_status_130(run: Run, other_typer: Path) -> None:
+def test_interrupt_during_imports_is_status_130(run: Run, other_typer: Path) -> None:
     other_typer.write_text("raise KeyboardInterrupt")
     assert run("--version").returncode == 130

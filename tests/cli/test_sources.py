@@ -1,4 +1,4 @@
-"""What `--from` reads: three formats, and what is wrong with a line."""
+"""The file formats of `--from`, and malformed lines."""
 
 from __future__ import annotations
 
@@ -45,49 +45,49 @@ def read(
 
 
 def problem(content: bytes | str, provider: str | None = "pulse") -> str:
-    """Return what is wrong with the last line."""
+    """Return the problem of the last line."""
     last = read(content, provider)[-1]
     assert isinstance(last, Malformed)
     return last.problem
 
 
-def test_plain_ids_are_one_a_line() -> None:
+def test_plain_ids_are_one_per_line() -> None:
     assert [Job("pulse", "a"), Job("pulse", "b c")] == read("a\nb c\n")
 
 
-def test_ndjson_names_provider_id_and_params() -> None:
+def test_ndjson_has_provider_id_and_params() -> None:
     lines = [{"provider": "roomy", "job_id": "a", "params": {"room": "1"}}, {"job_id": "b"}]
     content = "\n".join(map(json.dumps, lines))
     assert [Job("roomy", "a", {"room": "1"}), Job("pulse", "b")] == read(content)
 
 
-def test_what_json_prints_can_be_read_again() -> None:
+def test_json_output_can_be_read_as_jobs() -> None:
     line = {"provider": "pulse", "job_id": "a", "outcome": "unknown", "params": None}
     assert [Job("pulse", "a")] == read(json.dumps(line), None)
 
 
-def test_csv_columns_are_found_by_name_and_the_others_are_params() -> None:
+def test_csv_columns_are_found_by_name() -> None:
     content = 'room, job_id,provider\n1,"a,b",roomy\n,c,pulse\n,d,\n'
     expected = [Job("roomy", "a,b", {"room": "1"}), Job("pulse", "c"), Job("pulse", "d")]
     assert expected == read(content)
 
 
-def test_two_other_columns_may_have_one_name() -> None:
+def test_ignored_columns_may_have_the_same_name() -> None:
     assert [Job("pulse", "a")] == read("job_id,note,note,\na,b,c,d\n")
 
 
-def test_csv_may_have_the_ids_alone() -> None:
+def test_csv_may_have_ids_only() -> None:
     assert [Job("pulse", "a")] == read("job_id\na\n")
 
 
-def test_params_for_all_stand_in_where_a_line_names_none() -> None:
+def test_default_params_apply_to_lines_without_them() -> None:
     content = "job_id,room\na,1\nb,\n"
     expected = [Job("roomy", "a", {"room": "1"}), Job("roomy", "b", {"room": "9"})]
     assert expected == read(content, "roomy", {"room": "9"})
 
 
 @pytest.mark.parametrize("content", [b"\xef\xbb\xbfa\r\n\r\n  b\r\n", b"\n \t\na\nb"])
-def test_byte_order_marks_line_ends_and_blank_lines_mean_nothing(content: bytes) -> None:
+def test_byte_order_marks_line_ends_and_blank_lines_are_ignored(content: bytes) -> None:
     assert [Job("pulse", "a"), Job("pulse", "b")] == read(content)
 
 
@@ -97,23 +97,23 @@ def test_lines_are_numbered_as_an_editor_does() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf"])
-def test_nothing_is_no_job(content: bytes) -> None:
+def test_empty_file_has_no_jobs(content: bytes) -> None:
     assert [] == read(content, None)
 
 
 @pytest.mark.parametrize("provider", [None, "pulse"])
-def test_a_csv_without_ids_is_not_taken_for_plain_ids(provider: str | None) -> None:
-    told = "the first line has no column 'job_id': 'id,provider'; name the column of the job IDs"
-    with pytest.raises(ConfigurationError, match=told):
+def test_csv_without_ids_is_not_plain_ids(provider: str | None) -> None:
+    message = "the first line has no column 'job_id': 'id,provider'; name the column of the job IDs"
+    with pytest.raises(ConfigurationError, match=message):
         read("id,provider\nx,pulse\n", provider)
 
 
-def test_other_fields_of_json_are_the_files_own() -> None:
+def test_other_json_fields_are_ignored() -> None:
     line = {"provider": "pulse", "job_id": "a", "user": 7, "parameters": None}
     assert [Job("pulse", "a")] == read(json.dumps(line), None)
 
 
-def test_plain_ids_without_a_provider_are_no_jobs_at_all() -> None:
+def test_plain_ids_without_provider_are_an_error() -> None:
     with pytest.raises(ConfigurationError, match="pass PROVIDER"):
         read("a\nb\n", None)
 
@@ -124,10 +124,10 @@ def test_plain_ids_without_a_provider_are_no_jobs_at_all() -> None:
         (b"a\n\xff\n", "not UTF-8: invalid start byte"),
         ('{"job_id": "a"}\n[1]', "not a JSON object"),
         ('{"job_id": "a"}\n{"job_id"}', "not JSON: Expecting ':' delimiter, at column 10"),
-        ('{"a":' + "[" * 100_000, "JSON that goes too deep or has too long a number"),
-        ('{"a": ' + "9" * 5000 + "}", "JSON that goes too deep or has too long a number"),
-        ("{}", "no job_id"),
-        ('{"job_id": ""}', "no job_id"),
+        ('{"a":' + "[" * 100_000, "JSON with too deep nesting or too long a number"),
+        ('{"a": ' + "9" * 5000 + "}", "JSON with too deep nesting or too long a number"),
+        ("{}", "no value for 'job_id'"),
+        ('{"job_id": ""}', "no value for 'job_id'"),
         ('{"jobid": "a"}', "no field 'jobid'; did you mean 'job_id'?"),
         ('{"job_id": "a", "param": {}}', "no field 'param'; did you mean 'params'?"),
         ('{"job_id": 7}', "job_id must be a string, not 7; pass the vendor's id as text"),
@@ -139,37 +139,37 @@ def test_plain_ids_without_a_provider_are_no_jobs_at_all() -> None:
         ('job_id\n"a', "not CSV: unexpected end of data"),
         ("provider,job_id\npulse,a,b", "3 cells where the header has 2"),
         ("provider,job_id\npulse", "1 cell where the header has 2"),
-        ("provider,job_id\npulse,", "no job_id"),
+        ("provider,job_id\npulse,", "no value for 'job_id'"),
         ("job_id,job_id\na,b", "the header names a column twice: job_id"),
         ("a" * LONG, "longer than 1,048,576 bytes"),
         (" " * LONG + "a\n", "longer than 1,048,576 bytes"),
     ],
 )
-def test_a_line_that_is_no_job_is_told(content: bytes | str, expected: str) -> None:
+def test_malformed_line_is_reported(content: bytes | str, expected: str) -> None:
     assert problem(content).startswith(expected)
 
 
 @pytest.mark.parametrize("content", ['{"job_id": "a"}', "job_id,provider\na,"])
-def test_a_line_without_a_provider_is_told_when_none_is_given_for_all(content: str) -> None:
+def test_line_without_provider_is_reported(content: str) -> None:
     expected = "no provider; name it on the line, or pass PROVIDER for all"
     assert expected == problem(content, None)
 
 
-def test_an_unclosed_quote_does_not_swallow_the_lines_after_it() -> None:
+def test_unclosed_quote_ends_with_its_line() -> None:
     found = read('job_id\n"a\nb\n')
     assert [Malformed(2, "not CSV: unexpected end of data"), Job("pulse", "b")] == found
 
 
-def test_a_line_that_never_ends_does_not_hide_the_next() -> None:
+def test_too_long_line_does_not_hide_the_next() -> None:
     found = read("a" * (3 * LONG) + "\nb\n")
     assert [Malformed(1, "longer than 1,048,576 bytes"), Job("pulse", "b")] == found
 
 
-def test_a_line_may_be_almost_that_long() -> None:
+def test_longest_line_is_read() -> None:
     assert [Job("pulse", "a" * (LONG - 1)), Job("pulse", "b")] == read("a" * (LONG - 1) + "\nb\n")
 
 
-def test_reading_takes_one_line_at_a_time() -> None:
+def test_lines_are_read_one_at_a_time() -> None:
     file = BytesIO(b"a\nb\nc\n")
     assert Job("pulse", "a") == next(Source("pulse").read(file))
     assert file.tell() == 2
@@ -183,7 +183,7 @@ PIECES = st.sampled_from([*WHOLE, *PARTS, b" ", b"a", b"}"])
 @given(st.binary(max_size=200) | st.lists(PIECES, max_size=30).map(b"".join))
 @example(b"job_id\n\n")
 @example(b"\xef\xbb\xbf\xef\xbb\xbf")
-def test_any_bytes_are_jobs_or_told_line_by_line(content: bytes) -> None:
+def test_any_bytes_are_jobs_or_problems(content: bytes) -> None:
     lines = [line for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n") if line.strip()]
     try:
         found = read(content)

@@ -1,4 +1,4 @@
-"""The contract: a right adapter passes it, and each wrong one fails it, told what is wrong."""
+"""The contract: a correct adapter passes, and each wrong one fails with the reason."""
 
 from __future__ import annotations
 
@@ -154,35 +154,39 @@ STATES = dict(ACME.states)
 REPLIES = dict(ACME.replies)
 
 WRONG = [
-    ("an id is not escaped", own(Unescaped), "the id 'a b/ü:1' changes the address"),
+    ("an id is not escaped", own(Unescaped), "the id 'a b/ü:1' changes the URL"),
     ("any id is accepted", own(AcceptsAnything), "the id '..' is not refused"),
     ("every id is refused", own(RefusesAll), "the job's own id is refused: no"),
     ("the id is not sent", own(SameForAll), "is the same for another job"),
-    ("an id is not in the request", own(SameForAll), "is not in the request as it was given"),
+    ("an id is not in the request", own(SameForAll), "is not in the request unchanged"),
     ("it goes elsewhere", own(Elsewhere), "not below the base URL"),
     ("the key is in a header", own(Leaks), "the key is in the cancel request"),
-    ("the key's header is there", own(Leaks), "has the header 'authorization' already"),
-    ("a request is another each time", own(Counts), "is another one the second time"),
-    ("a reading is another each time", own(Remembers), "means something else the second time"),
-    ("the body is changed", own(Tidies), "the body of 200 .* is changed"),
+    ("the key's header is there", own(Leaks), "already has the header 'authorization'"),
+    ("a request is another each time", own(Counts), "is different the second time"),
+    ("a reading is another each time", own(Remembers), "is read differently the second time"),
+    ("the body is changed", own(Tidies), "the body of 200 .* is modified"),
     (
         "a missing job counts as over",
         changed(replies={**REPLIES, 404: Outcome.ALREADY_TERMINAL}),
         "404 with .* means already-terminal, not not-found",
     ),
-    ("a limit is unknown to it", changed(replies={409: Outcome.ALREADY_TERMINAL}), "HTTP 429 does"),
+    (
+        "a limit is unknown to it",
+        changed(replies={409: Outcome.ALREADY_TERMINAL}),
+        "HTTP 429 is not",
+    ),
     ("a limit is not sat out", changed(replies={409: Outcome.ALREADY_TERMINAL}), "429 with Retry"),
     (
         "a conflict is repeated",
         changed(replies={401: Outcome.UNAUTHORIZED}, retry_statuses=frozenset({409, 429})),
-        "HTTP 409 is repeatable, but a refusal stays one",
+        "HTTP 409 is repeatable, but a refusal is final",
     ),
     (
         "a limit is final",
         changed(retry_statuses=frozenset({503})),
-        "429 with .* is not repeatable, but only for now",
+        "429 with .* is not repeatable, but rate-limited is temporary",
     ),
-    ("an unknown word is guessed", changed(state_hook=guessed), "unknown words reads as final"),
+    ("an unknown word is guessed", changed(state_hook=guessed), "unknown words is read as final"),
     ("an unknown word settles", changed(state_hook=guessed), "unknown words means already-t"),
     ("garbage raises", changed(state_hook=careless), r"raises (KeyError|AttributeError)"),
     (
@@ -193,7 +197,7 @@ WRONG = [
     (
         "a redirect is a success",
         changed(outcome_hook=hopeful),
-        "302, not applied: it is said to be canc",
+        "302, not applied: the outcome is canc",
     ),
     ("a 500 is an end", changed(outcome_hook=settled_by_500), "500 with .* means already-t"),
     (
@@ -217,12 +221,16 @@ WRONG = [
         changed(state="state"),
         "to a status read means nothing, not running",
     ),
-    ("a status says stopped for nothing", changed(state_hook=guessed), "read means failed; it is"),
+    (
+        "a status says stopped for nothing",
+        changed(state_hook=guessed),
+        "read means failed, not",
+    ),
 ]
 
 
 def problems(contract: type[AdapterContract]) -> list[str]:
-    """What each test of a contract says is wrong."""
+    """Return the failures of all tests of a contract."""
     found = []
     for name, _ in inspect.getmembers(contract, inspect.isfunction):
         if name.startswith("test_"):
@@ -233,14 +241,14 @@ def problems(contract: type[AdapterContract]) -> list[str]:
     return found
 
 
-def test_a_right_adapter_has_no_problems() -> None:
+def test_correct_adapter_passes() -> None:
     assert [] == problems(TestAcme)
 
 
 @pytest.mark.parametrize(
     ("adapter", "message"), [pytest.param(*wrong, id=what) for what, *wrong in WRONG]
 )
-def test_a_wrong_adapter_is_told_what_is_wrong(adapter: HttpAdapter, message: str) -> None:
+def test_wrong_adapter_fails_with_reason(adapter: HttpAdapter, message: str) -> None:
     class Wrong(TestAcme):
         pass
 
@@ -248,7 +256,7 @@ def test_a_wrong_adapter_is_told_what_is_wrong(adapter: HttpAdapter, message: st
     assert any(re.search(message, problem) for problem in problems(Wrong)), problems(Wrong)
 
 
-def test_what_is_missing_from_a_contract_is_named() -> None:
+def test_missing_inputs_are_reported() -> None:
     class Incomplete(TestAcme):
         replies = {Outcome.CANCELLING: reply(200, {"id": "j1", "status": "stopping"})}
         statuses = {}
@@ -259,16 +267,14 @@ def test_what_is_missing_from_a_contract_is_named() -> None:
     found = "\n".join(problems(Incomplete))
     assert "replies: none for already-terminal; add one, or name it in undocumented" in found
     assert "statuses: none for a job that is running; add one" in found
-    assert (
-        '403 with b\'{"message": "Forbidden"}\' is not repeatable, but named in repeated' in found
-    )
+    assert '403 with b\'{"message": "Forbidden"}\' is not repeatable, but is in repeated' in found
     assert "params: the adapter has no 'queue'" in found
     assert "none for cancelled" not in found
     assert "none for forbidden" not in found
     assert "none for a job that is succeeded" not in found
 
 
-def test_a_param_that_is_missing_is_named() -> None:
+def test_missing_param_is_reported() -> None:
     class Lost(TestAcme):
         adapter = changed(
             cancel=Route("POST", "/{queue}/{id}", {"project": "{project}"}),
@@ -279,7 +285,7 @@ def test_a_param_that_is_missing_is_named() -> None:
         Lost().test_the_job_has_its_params()
 
 
-def test_a_fault_is_no_reply() -> None:
+def test_fault_is_not_a_reply() -> None:
     class Faulty(TestAcme):
         replies = {Outcome.UNKNOWN: lost_reply()}
 
@@ -291,18 +297,18 @@ class Destroys(TestAcme):
     adapter = changed(destroys_finished=True)
 
 
-def test_a_cancel_that_destroys_is_not_sent_to_a_finished_job() -> None:
+def test_destructive_cancel_is_not_sent_to_finished_job() -> None:
     assert [] == problems(Destroys)
 
 
-def test_a_status_that_does_not_tell_that_a_job_is_finished_destroys_it() -> None:
+def test_status_that_hides_the_end_fails_for_destructive_cancel() -> None:
     class Blind(Destroys):
         adapter = changed(destroys_finished=True, states={**STATES, "done": JobState.RUNNING})
 
     assert any("was sent to a finished job" in problem for problem in problems(Blind))
 
 
-def test_a_vendor_without_a_status_passes() -> None:
+def test_vendor_without_status_passes() -> None:
     class Blind(TestAcme):
         adapter = changed(status=None)
         statuses = {}
@@ -311,13 +317,13 @@ def test_a_vendor_without_a_status_passes() -> None:
 
 
 class OwnCode:
-    """An adapter that is no declaration."""
+    """An adapter with its own code."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(ACME, name)
 
 
-def test_an_adapter_that_is_no_declaration_passes() -> None:
+def test_adapter_with_own_code_passes() -> None:
     class Coded(TestAcme):
         adapter = OwnCode()  # type: ignore[assignment]
 

@@ -1,4 +1,4 @@
-"""The vendor of docs/add-a-vendor.md, as a plug-in: installed, proven and used."""
+"""The vendor of docs/add-a-vendor.md, as a plug-in: installed, tested and used."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from jobcancel_acme import *
 
 {CONTRACT}
 
-def test_it_is_used_by_its_name(jobcancel_no_wait):
+def test_plug_in_is_found_by_name(jobcancel_no_wait):
     from jobcancel import cancel
     from jobcancel.testing import scripted
 
@@ -52,11 +52,11 @@ def run(*command: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_takes_no_more_than_25_lines() -> None:
+def test_plug_in_has_at_most_25_lines() -> None:
     assert len(ADAPTER.strip().splitlines()) <= 25
 
 
-def test_it_keeps_the_contract_and_works_with_the_pytest_plug_in(
+def test_plug_in_passes_contract_and_works_with_pytest(
     installed: dict[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "test_acme.py").write_text(TESTS)
@@ -65,7 +65,7 @@ def test_it_keeps_the_contract_and_works_with_the_pytest_plug_in(
     assert "17 passed" in ran.stdout
 
 
-def test_it_works_on_the_command_line(installed: dict[str, str]) -> None:
+def test_plug_in_works_on_the_command_line(installed: dict[str, str]) -> None:
     stopped = answer("202 Accepted", json.dumps({"id": "j 1", "verdict": "STOPPED"}).encode())
     with Wire([stopped]) as wire:
         env = {**installed, "ACME_BASE_URL": wire.url}
@@ -76,13 +76,13 @@ def test_it_works_on_the_command_line(installed: dict[str, str]) -> None:
     assert b"x-acme-key: acme-secret-key" in request.lower()
 
 
-def test_it_is_listed(installed: dict[str, str]) -> None:
-    told = run("jobcancel", "providers", "acme", env=installed).stdout
-    assert "the queue that the job is in" in told
-    assert "verdict 'TOO_LATE'" in told
+def test_plug_in_is_listed(installed: dict[str, str]) -> None:
+    shown = run("jobcancel", "providers", "acme", env=installed).stdout
+    assert "the queue that the job is in" in shown
+    assert "verdict 'TOO_LATE'" in shown
 
 
-def test_it_is_used_in_one_program(installed: dict[str, str]) -> None:
+def test_adapter_can_be_registered_in_one_program(installed: dict[str, str]) -> None:
     ran = subprocess.run(
         [
             sys.executable,

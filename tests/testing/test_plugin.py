@@ -26,8 +26,8 @@ from jobcancel import (
 )
 from jobcancel.sandbox import Fault, Sandbox
 from jobcancel.testing import Recording, cassettes
-from jobcancel.testing.recordings import recording
-from jobcancel.testing.replay import NetworkBlocked
+from jobcancel.testing.cassette import recording
+from jobcancel.testing.cassette.replay import NetworkBlocked
 from tests.wire import Wire, silence
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ EVERY_WAY = pytest.mark.parametrize("call", [cancel, acancel_asyncio, acancel_tr
 # jobcancel_sandbox
 
 
-def test_the_environment_points_at_the_sandbox(jobcancel_sandbox: Sandbox) -> None:
+def test_environment_points_at_sandbox(jobcancel_sandbox: Sandbox) -> None:
     job_id = jobcancel_sandbox.submit("pulse")
     assert Outcome.CANCELLED is cancel("pulse", job_id).outcome
     assert JobState.CANCELLED is jobcancel_sandbox.job("pulse", job_id).state
@@ -87,7 +87,7 @@ def test_a_cassette_is_replayed_to_async_code(
     assert held.outcome is call(held.provider, held.job_id, **held.options).outcome
 
 
-def test_a_cassette_needs_no_configuration_and_none_gets_in_its_way(
+def test_cassette_ignores_keys_and_urls_of_environment(
     jobcancel_cassette: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULSE_BASE_URL", "http://127.0.0.1:1")
@@ -97,7 +97,7 @@ def test_a_cassette_needs_no_configuration_and_none_gets_in_its_way(
     assert Outcome.CANCELLED is cancel(held.provider, held.job_id).outcome
 
 
-def test_no_param_of_the_environment_gets_in_the_way_of_a_cassette(
+def test_cassette_ignores_params_of_environment(
     jobcancel_cassette: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_VERSION", "2099-01-01")
@@ -106,7 +106,7 @@ def test_no_param_of_the_environment_gets_in_the_way_of_a_cassette(
 
 
 @EVERY_WAY
-def test_a_cassette_does_not_answer_for_another_job_whose_id_is_in_the_body(
+def test_cassette_does_not_match_another_id_in_the_body(
     call: Any, jobcancel_cassette: Play
 ) -> None:
     held = jobcancel_cassette("databricks-run/cancelling")
@@ -114,20 +114,20 @@ def test_a_cassette_does_not_answer_for_another_job_whose_id_is_in_the_body(
         call(held.provider, "12", **held.options)
 
 
-def test_another_cassette_takes_the_place_of_the_one_before(jobcancel_cassette: Play) -> None:
+def test_second_cassette_replaces_the_first(jobcancel_cassette: Play) -> None:
     for name in ("pulse/forbidden", "talonic/not-found", "pulse/cancelled"):
         held = jobcancel_cassette(name)
         assert held.outcome is cancel(held.provider, held.job_id).outcome
 
 
-def test_the_network_is_blocked_for_whatever_vcrpy_does_not_know(
+def test_network_is_blocked_outside_of_vcrpy(
     jobcancel_cassette: Play,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         jobcancel_cassette("pulse/cancelled")
         blocked = pytest.raises(
-            NetworkBlocked, match=r"while the cassette 'pulse/cancelled' is played.*127\.0\.0\.1"
+            NetworkBlocked, match=r"while the cassette 'pulse/cancelled' is replayed.*127\.0\.0\.1"
         )
         with blocked:
             socket.create_connection(("127.0.0.1", port))
@@ -143,9 +143,7 @@ def test_the_network_is_blocked_for_whatever_vcrpy_does_not_know(
             socket.getaddrinfo("localhost", port)
 
 
-def test_sockets_without_an_address_on_the_network_still_work(
-    jobcancel_cassette: Play, tmp_path: Path
-) -> None:
+def test_local_sockets_still_work(jobcancel_cassette: Play, tmp_path: Path) -> None:
     jobcancel_cassette("pulse/cancelled")
     with (
         socket.socket(socket.AF_UNIX) as server,
@@ -157,7 +155,7 @@ def test_sockets_without_an_address_on_the_network_still_work(
         assert 0 == client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
-def test_the_network_is_back_after_the_test() -> None:
+def test_network_works_after_the_test() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         before = socket.socket.connect, socket.getaddrinfo, os.environ.copy()
         generator = plugin_fixture("jobcancel_cassette")
@@ -168,7 +166,7 @@ def test_the_network_is_back_after_the_test() -> None:
 
 
 def plugin_fixture(name: str) -> Any:
-    """What a fixture of the plug-in does, step by step."""
+    """Return the generator of a fixture."""
     from jobcancel.testing import plugin
 
     return getattr(plugin, name).__wrapped__()
@@ -179,17 +177,17 @@ def plugin_fixture(name: str) -> Any:
     [
         (
             "talonic/canceled",
-            "no cassette 'talonic/canceled'; did you mean 'talonic/cancelled'? There are: talonic/",
+            "no cassette 'talonic/canceled'; did you mean 'talonic/cancelled'? Known: talonic/",
         ),
         (
             "runpod/forbidden",
-            "no cassette 'runpod/forbidden'. There are: runpod/already-term",
+            "no cassette 'runpod/forbidden'. Known: runpod/already-term",
         ),
-        ("fal/000000000000", "no cassette 'fal/000000000000'. There are: fal/already-terminal, "),
-        ("zzz", "no cassette 'zzz'. There are: anthropic-batch/..., apify/..., "),
+        ("fal/000000000000", "no cassette 'fal/000000000000'. Known: fal/already-terminal, "),
+        ("zzz", "no cassette 'zzz'. Known: anthropic-batch/..., apify/..., "),
     ],
 )
-def test_a_cassette_that_is_not_there_is_named_with_the_nearest_and_those_alike(
+def test_missing_cassette_error_suggests_similar_names(
     name: str, message: str, jobcancel_cassette: Play
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
@@ -197,9 +195,7 @@ def test_a_cassette_that_is_not_there_is_named_with_the_nearest_and_those_alike(
     assert str(caught.value).startswith(message)
 
 
-def test_a_cassette_of_ones_own_is_given_by_its_path(
-    jobcancel_cassette: Play, tmp_path: Path
-) -> None:
+def test_own_cassette_is_found_by_path(jobcancel_cassette: Play, tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text(recording("talonic/cancelled").path.read_text())
     for path in (own, str(own)):
@@ -212,22 +208,22 @@ def test_a_cassette_of_ones_own_is_given_by_its_path(
 @pytest.mark.parametrize(
     "text", ["interactions: []\nversion: 1\n", "[]", "}", "", "metadata: {outcome: 'x'}"]
 )
-def test_a_cassette_that_does_not_say_what_it_holds_is_refused(tmp_path: Path, text: str) -> None:
+def test_cassette_without_description_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "own.yml").write_text(text)
     with pytest.raises(ConfigurationError, match="record it with 'jobcancel record'"):
         recording(tmp_path / "own.yml")
 
 
-def test_an_extra_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "jobcancel.testing.replay", raising=False)
+def test_missing_extra_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "jobcancel.testing.cassette.replay", raising=False)
     monkeypatch.setitem(sys.modules, "vcr", None)
     with pytest.raises(ConfigurationError, match=r"pip install 'jobcancel\[testing\]'"):
         next(plugin_fixture("jobcancel_cassette"))
 
 
-def test_that_something_else_is_missing_is_another_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "jobcancel.testing.replay", None)
-    with pytest.raises(ModuleNotFoundError, match=r"jobcancel\.testing\.replay"):
+def test_other_missing_modules_raise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jobcancel.testing.cassette.replay", None)
+    with pytest.raises(ModuleNotFoundError, match=r"jobcancel\.testing\.cassette\.replay"):
         next(plugin_fixture("jobcancel_cassette"))
 
 
@@ -235,7 +231,7 @@ def test_that_something_else_is_missing_is_another_matter(monkeypatch: pytest.Mo
 
 
 @EVERY_WAY
-def test_what_a_vendor_asks_to_wait_is_over_at_once(
+def test_retry_after_is_skipped(
     call: Any, jobcancel_sandbox: Sandbox, jobcancel_no_wait: list[float]
 ) -> None:
     job_id = jobcancel_sandbox.submit("pulse")
@@ -248,7 +244,7 @@ def test_what_a_vendor_asks_to_wait_is_over_at_once(
 
 
 @EVERY_WAY
-def test_a_wait_counts_for_the_deadline(
+def test_skipped_wait_counts_for_the_deadline(
     call: Any, jobcancel_sandbox: Sandbox, jobcancel_no_wait: list[float]
 ) -> None:
     job_id = jobcancel_sandbox.submit("pulse")
@@ -258,7 +254,7 @@ def test_a_wait_counts_for_the_deadline(
     assert [25.0] == jobcancel_no_wait
 
 
-def test_one_call_is_no_closer_to_its_deadline_for_the_waits_of_another(
+def test_skipped_wait_does_not_count_for_other_calls(
     jobcancel_sandbox: Sandbox, jobcancel_no_wait: list[float]
 ) -> None:
     jobs = [jobcancel_sandbox.submit("pulse") for _ in range(8)]
@@ -275,7 +271,7 @@ def test_one_call_is_no_closer_to_its_deadline_for_the_waits_of_another(
     assert [25.0] * 8 == jobcancel_no_wait
 
 
-def test_a_client_that_was_made_before_waits_no_more(jobcancel_sandbox: Sandbox) -> None:
+def test_existing_client_does_not_wait(jobcancel_sandbox: Sandbox) -> None:
     job_id = jobcancel_sandbox.submit("pulse")
     jobcancel_sandbox.fault("pulse", job_id, RATE_LIMITED)
     with Canceller() as canceller, pytest.MonkeyPatch.context() as patch:
@@ -286,7 +282,7 @@ def test_a_client_that_was_made_before_waits_no_more(jobcancel_sandbox: Sandbox)
     assert [25.0] == waits
 
 
-def test_time_outs_stay_real(jobcancel_no_wait: list[float]) -> None:
+def test_timeouts_are_not_skipped(jobcancel_no_wait: list[float]) -> None:
     with Wire([silence]) as wire:
         result = cancel("pulse", "1", api_key="k", base_url=wire.url, timeout=0.1, deadline=0.1)
     assert (Outcome.UNKNOWN, []) == (result.outcome, jobcancel_no_wait)

@@ -1,4 +1,4 @@
-"""Scripts: what becomes of each request, in order, on a clock of their own."""
+"""Scripts: responses to requests in order, with simulated time."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def sent(script: Script) -> list[str]:
 
 
 @EVERY_WAY
-def test_the_steps_are_played_in_order_and_no_time_passes(play: Any) -> None:
+def test_steps_are_played_in_order_without_waiting(play: Any) -> None:
     script = scripted(
         reply(429, headers={"retry-after": "2000"}),
         unreachable(),
@@ -84,7 +84,7 @@ def test_the_steps_are_played_in_order_and_no_time_passes(play: Any) -> None:
 
 
 @EVERY_WAY
-def test_a_reply_that_comes_after_the_timeout_is_lost(play: Any) -> None:
+def test_late_reply_is_lost(play: Any) -> None:
     script = scripted(reply(200, SUCCESS, after=6), lost_reply(after=6), reply(200, CANCELED))
     result = play(script, timeout=5.0, deadline=60.0)
     assert Outcome.CANCELLED is result.outcome
@@ -92,26 +92,26 @@ def test_a_reply_that_comes_after_the_timeout_is_lost(play: Any) -> None:
 
 
 @EVERY_WAY
-def test_a_connection_that_takes_too_long_was_never_made(play: Any) -> None:
+def test_late_connection_is_not_made(play: Any) -> None:
     script = scripted(unreachable(after=6), reply(404))
     result = play(script, timeout=5.0)
     assert (Outcome.NOT_FOUND, ["DELETE /job/1"] * 2) == (result.outcome, sent(script))
 
 
 @EVERY_WAY
-def test_a_request_without_a_step_is_an_error_that_says_so(play: Any) -> None:
+def test_request_without_step_is_an_error(play: Any) -> None:
     message = r"no step for GET /job/1: all were played; requests so far: DELETE /job/1$"
     with pytest.raises(ScriptError, match=message):
         play(scripted(lost_reply()))
 
 
 @EVERY_WAY
-def test_settings_are_passed_on(play: Any) -> None:
+def test_settings_are_passed_to_the_client(play: Any) -> None:
     script = scripted(reply(200, SUCCESS), reply(200, {"status": "completed"}))
     assert Outcome.ALREADY_TERMINAL is play(script, verify=True).outcome
 
 
-def test_steps_that_were_not_played_are_an_error_that_names_them() -> None:
+def test_error_lists_steps_that_are_left() -> None:
     script = scripted(reply(200, SUCCESS), reply(404), lost_reply(), unreachable())
     cancel_sync(script)
     assert ["reply(404)", "lost_reply()", "unreachable()"] == [str(s) for s in script.unused]
@@ -120,18 +120,18 @@ def test_steps_that_were_not_played_are_an_error_that_names_them() -> None:
         script.finish()
 
 
-def test_the_end_of_a_with_statement_checks_that_all_was_played() -> None:
+def test_with_statement_checks_that_no_step_is_left() -> None:
     with pytest.raises(ScriptError, match=r"reply\(404\); requests so far: none$"):  # noqa: SIM117 - the end of the inner one raises
         with scripted(reply(404)):
             pass
 
 
-def test_an_error_of_the_application_is_not_hidden_by_steps_that_are_left() -> None:
+def test_application_error_is_not_hidden_by_steps_that_are_left() -> None:
     with pytest.raises(ZeroDivisionError), scripted(reply(404)):
         raise ZeroDivisionError
 
 
-def test_nothing_is_left_of_a_script_after_its_with_statement() -> None:
+def test_script_ends_with_its_with_statement() -> None:
     with scripted(reply(404)):
         assert Outcome.NOT_FOUND is cancel("pulse", "1").outcome
     with Wire([answer(body=b'{"job_id": "1", "status": "canceled"}')] * 2) as wire:
@@ -139,7 +139,7 @@ def test_nothing_is_left_of_a_script_after_its_with_statement() -> None:
     assert (Outcome.CANCELLED, 1) == (result.outcome, len(wire.requests))
 
 
-def test_a_request_is_kept_without_the_key() -> None:
+def test_requests_are_kept_without_the_key() -> None:
     with scripted(reply(403), reply(404)) as script:
         cancel("talonic", "a/b", api_key="a real key")
         status("pulse", "1")
@@ -161,18 +161,18 @@ def test_a_request_is_kept_without_the_key() -> None:
         (None, b"", None),
     ],
 )
-def test_a_body_is_json_unless_it_is_bytes(body: object, content: bytes, kind: str | None) -> None:
+def test_body_is_json_unless_bytes(body: object, content: bytes, kind: str | None) -> None:
     step = reply(200, body)
     assert (content, kind) == (step.content, step.headers.get("content-type"))
 
 
-def test_a_step_can_be_played_again_and_to_clients_of_both_kinds() -> None:
+def test_steps_can_be_reused_in_sync_and_async_clients() -> None:
     step = reply(404)
     script = scripted(step, step)
     assert cancel_sync(script).outcome is cancel_async(script).outcome
 
 
-def test_no_proxy_and_no_address_of_the_environment_comes_before_a_script(
+def test_script_ignores_proxies_and_urls_of_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
@@ -183,13 +183,13 @@ def test_no_proxy_and_no_address_of_the_environment_comes_before_a_script(
         assert ["DELETE /job/1"] == sent(script)
 
 
-def test_no_param_of_the_environment_gets_into_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_script_ignores_params_of_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_PROJECT_ID", "proj_1")
     with scripted(reply(200, {"id": "b", "status": "cancelling"})):
         assert {} == cancel("openai-batch", "b").params
 
 
-def test_a_client_of_the_applications_own_is_left_to_it() -> None:
+def test_client_with_http_client_is_not_scripted() -> None:
     own = httpx.Client(
         transport=httpx.MockTransport(lambda _: httpx.Response(403, json={"error": "no"}))
     )
@@ -197,7 +197,7 @@ def test_a_client_of_the_applications_own_is_left_to_it() -> None:
         assert Outcome.FORBIDDEN is canceller.cancel("pulse", "1").outcome
 
 
-def test_a_script_is_not_played_to_many_jobs_which_have_no_order() -> None:
+def test_cancel_many_is_refused_in_a_script() -> None:
     script = scripted()
     refused = pytest.raises(ConfigurationError, match="test it with the sandbox")
     with script, refused:
@@ -210,7 +210,7 @@ def test_a_script_is_not_played_to_many_jobs_which_have_no_order() -> None:
         script.canceller().cancel_many([("pulse", "1")])
 
 
-def test_a_plug_in_that_is_broken_does_not_concern_a_script(
+def test_broken_plug_in_does_not_break_a_script(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from importlib.metadata import EntryPoint
@@ -242,6 +242,6 @@ def test_a_plug_in_that_is_broken_does_not_concern_a_script(
         ),
     ],
 )
-def test_a_step_that_cannot_be_is_refused(wrong: Any, message: str) -> None:
+def test_invalid_step_is_refused(wrong: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         wrong()

@@ -1,4 +1,4 @@
-"""What a recording must not show is taken out, however it is written."""
+"""Private values are removed from recordings, in every encoding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from jobcancel.testing.scrub import Scrubber
+from jobcancel.testing.cassette.scrub import Scrubber
 from tests.test_patterns import MOST_GROWTH, growth
 from tests.test_spellings import KEY, SPELLED
 
@@ -49,7 +49,7 @@ def test_a_value_is_found_in_every_form(written: str) -> None:
 
 @given(st.text(min_size=6), st.integers(0, 3))
 def test_a_value_is_found_in_json_within_json(value: str, depth: int) -> None:
-    # Where a value ends with a backslash, nothing tells its last one from the quote's.
+    # The last backslash of a value is ambiguous: it may belong to the quote.
     assume(not value.endswith("\\"))
     text = value
     for _ in range(depth):
@@ -60,15 +60,15 @@ def test_a_value_is_found_in_json_within_json(value: str, depth: int) -> None:
     assert "<0>" == text
 
 
-def test_of_two_values_the_longer_is_found_first() -> None:
+def test_longer_value_is_found_first() -> None:
     assert "<1> <0>" == scrubber("abc", "abcdef").text("abcdef abc")
 
 
-def test_a_placeholder_is_written_as_it_is() -> None:
+def test_placeholder_is_written_unchanged() -> None:
     assert r"\1\g" == Scrubber({"a": r"\1\g"}, {"a": "a"}).text("a")
 
 
-def test_bytes_that_are_no_text_stay() -> None:
+def test_binary_bytes_are_kept() -> None:
     assert b"\xff<0>\xfe" == scrubber("key").content(b"\xffkey\xfe")
 
 
@@ -82,7 +82,7 @@ def test_bytes_that_are_no_text_stay() -> None:
         "location", "x-ratelimit-account-name-of-the-user", "ratelimits", "x-customer-ratelimit-x",
     ],
 )  # fmt: skip
-def test_headers_that_may_tell_who_asks_are_left_out(name: str) -> None:
+def test_identifying_headers_are_left_out(name: str) -> None:
     scrub = scrubber()
     assert {} == scrub.headers({name: ["a", "b"]})
     assert {f"the header {name.lower()!r}": 2} == scrub.counts
@@ -96,13 +96,13 @@ def test_headers_that_may_tell_who_asks_are_left_out(name: str) -> None:
         "anthropic-ratelimit-requests-reset", "content-length", "x-should-retry", "accept",
     ],
 )  # fmt: skip
-def test_headers_by_which_a_reply_is_read_stay(name: str) -> None:
+def test_headers_that_adapters_read_are_kept(name: str) -> None:
     scrub = scrubber()
     assert {name: ["a"]} == scrub.headers({name: ["a"]})
     assert {} == scrub.counts
 
 
-def test_headers_that_an_adapter_declares_stay() -> None:
+def test_headers_that_an_adapter_declares_are_kept() -> None:
     scrub = Scrubber({}, {}, kept=frozenset({"anthropic-version"}))
     assert {"Anthropic-Version": ["1"]} == scrub.headers({"Anthropic-Version": ["1"], "x": ["2"]})
 
@@ -117,9 +117,7 @@ def test_headers_that_an_adapter_declares_stay() -> None:
         ("Basic YQ==", None),
     ],
 )
-def test_of_a_credential_the_scheme_stays_and_nothing_else(
-    value: str, scrubbed: str | None
-) -> None:
+def test_only_the_scheme_of_a_credential_is_kept(value: str, scrubbed: str | None) -> None:
     scrub = Scrubber({"sk-1": "<api-key>"}, {"sk-1": "the API key"})
     left = {} if scrubbed is None else {"authorization": [scrubbed]}
     assert left == scrub.headers({"authorization": [value]})
@@ -147,18 +145,18 @@ def test_a_compressed_body_is_stored_plain(encoding: str, compress: type) -> Non
         ("gzip", gzip.compress(bytes(17 * 2**20), mtime=0)),
     ],
 )
-def test_a_body_into_which_nobody_can_look_is_left_out(encoding: str, body: bytes) -> None:
+def test_body_that_cannot_be_decompressed_is_left_out(encoding: str, body: bytes) -> None:
     scrub = scrubber("key")
     headers = {"content-encoding": [encoding], "content-length": ["3"]}
     assert ({**headers, "content-length": ["0"]}, b"") == scrub.reply(headers, body)
     assert {"a body that cannot be decompressed": 1} == scrub.counts
 
 
-def test_a_reply_without_a_length_gets_none() -> None:
+def test_reply_without_length_gets_none() -> None:
     assert ({"date": ["x"]}, b"<0>") == scrubber("key").reply({"date": ["x"]}, b"key")
 
 
-def test_a_scrubber_does_not_show_what_it_scrubs() -> None:
+def test_repr_of_scrubber_has_no_values() -> None:
     assert "Scrubber(counts=Counter())" == repr(scrubber("key"))
 
 

@@ -16,7 +16,7 @@ from tests.hand import ENDPOINT, play_cancel, play_status, reply
 
 if TYPE_CHECKING:
     from jobcancel import HttpAdapter
-    from jobcancel.testing.given import Given
+    from jobcancel.testing.contract.inputs import Replies
 
 RUN = "455644833"
 STATEMENT = "00000000-0000-4000-8000-000000000001"
@@ -36,7 +36,7 @@ NO_RUN = [
     error("INVALID_PARAMETER_VALUE", message)
     for message in ("Run 455644833 does not exist.", "Run: 4 in job: 5 doesn't exist")
 ]
-REFUSALS: dict[Outcome, Given] = {
+REFUSALS: dict[Outcome, Replies] = {
     Outcome.UNAUTHORIZED: answer(401, error("UNAUTHENTICATED")),
     Outcome.FORBIDDEN: [answer(403, error("PERMISSION_DENIED")), answer(403, {"message": 7})],
     Outcome.RATE_LIMITED: [

@@ -18,11 +18,11 @@ from tests.hand import ENDPOINT, play_cancel, reply
 
 if TYPE_CHECKING:
     from jobcancel import HttpAdapter
-    from jobcancel.testing.given import Given
+    from jobcancel.testing.contract.inputs import Replies
 
 ID = "pjb-aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 
-REFUSALS: dict[Outcome, Given] = {
+REFUSALS: dict[Outcome, Replies] = {
     Outcome.UNAUTHORIZED: answer(401, {"detail": "Invalid API key"}),
     Outcome.FORBIDDEN: answer(403, {"detail": "Not your project"}),
     Outcome.RATE_LIMITED: answer(429, {"detail": "Too many requests"}),

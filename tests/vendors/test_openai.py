@@ -13,8 +13,8 @@ from jobcancel.vendors.openai import OPENAI_BATCH, OPENAI_FINETUNE, OPENAI_RESPO
 from tests.hand import ENDPOINT, LOST, play_cancel, reply
 
 if TYPE_CHECKING:
-    from jobcancel.adapter import HttpAdapter
-    from jobcancel.testing.given import Given
+    from jobcancel.adapter.http import HttpAdapter
+    from jobcancel.testing.contract.inputs import Replies
 
 JOB = Job("openai-batch", "batch_abc123")
 ODD = "a b/ü:1"
@@ -48,7 +48,7 @@ def over(status_code: int, status: str) -> steps.Step:
     return steps.reply(status_code, error(f"Cannot cancel a batch with status '{status}'."))
 
 
-BATCH_STATES: dict[JobState, Given] = {
+BATCH_STATES: dict[JobState, Replies] = {
     JobState.PENDING: batch("validating"),
     JobState.RUNNING: [batch("in_progress"), batch("finalizing")],
     JobState.CANCELLING: batch("cancelling"),

@@ -19,37 +19,37 @@ _AGAIN = {
     signal.SIGTERM: b"send SIGTERM again to quit now.\n",
 }
 _BY_SIGNAL = 128
-"""What shells add to a signal's number to make the exit status of what it ended."""
+"""Shells report 128 + the signal's number for a process that a signal ended."""
 
 
 @define
-class Stopping:
+class Interrupts:
     """The signals that a run received.
 
     Attributes:
-        times: how many there were.
-        exit_status: 130 for Ctrl-C, 143 for SIGTERM; 0 while there was none.
+        count: how many.
+        exit_status: 130 for Ctrl-C, 143 for SIGTERM; 0 if there was none.
     """
 
-    times: int = 0
+    count: int = 0
     exit_status: int = 0
 
     @contextmanager
-    def calling(
+    def handled(
         self, *reactions: Callable[[], object], signals: tuple[signal.Signals, ...] = _SIGNALS
     ) -> Iterator[None]:
         """Have the first signal call the first reaction, and so on.
 
         Raises:
-            KeyboardInterrupt: in the block, when there are more signals than reactions.
+            KeyboardInterrupt: in the block, if there are more signals than reactions.
         """
         left = list(reactions)
 
         def received(number: int, _frame: object) -> None:
-            self.times += 1
+            self.count += 1
             self.exit_status = self.exit_status or _BY_SIGNAL + number
-            if self.times == 1:
-                # Not by way of `sys.stderr`, in the middle of whose writing this may be.
+            if self.count == 1:
+                # Not through `sys.stderr`: the signal may have interrupted a write to it.
                 with suppress(OSError):
                     os.write(2, _FINISHING + _AGAIN[signal.Signals(number)])
             if not left:

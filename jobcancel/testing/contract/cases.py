@@ -1,4 +1,4 @@
-"""What a contract tries an adapter with: awkward ids, replies and situations; and what is a lie."""
+"""The test cases of a contract: awkward ids and replies, situations, and false claims."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from jobcancel.adapter import HttpAdapter, Request, Response
 from jobcancel.adapter.body import parse
 from jobcancel.models import CancelResult, JobState, Outcome
-from jobcancel.testing.vendor import LOST, UNREACHABLE, Fault, Vendor
+from jobcancel.testing.contract.vendor import LOST, UNREACHABLE, Fault, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from jobcancel.flow.call import Reply
 
 IDS = ("a b/ü:1", "%2e%2e", "a?b#c", "x/../y", "a%2Fb", "..;x", "a&b=c", "{id}", "q\\w'\"")
-"""Ids that are one piece of an address, or are refused."""
+"""Ids that must stay in one segment of the URL, or be refused."""
 
-NO_IDS = ("", " ", ".", "..", "a\nb", "\x00")
+INVALID_IDS = ("", " ", ".", "..", "a\nb", "\x00")
 """Ids that cannot be sent."""
 
-_WORD = "word-of-tomorrow"
+_UNKNOWN_WORD = "word-of-tomorrow"
 _ANOTHER = "another-job"
 
 
@@ -33,7 +33,7 @@ _ANOTHER = "another-job"
 
 
 def shape(request: Request) -> tuple[object, ...]:
-    """Return all of a request but what an id fills: it is the same for every id."""
+    """Return the parts of a request that must be the same for every id."""
     parts = urlsplit(request.url)
     fields = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
     body = parse(request.content) or {}
@@ -42,7 +42,7 @@ def shape(request: Request) -> tuple[object, ...]:
 
 
 def holds(request: Request, job_id: str) -> bool:
-    """Whether an id is in a request as it was given, in the path, the query or the body."""
+    """Whether a request has an id unchanged in its path, query or body."""
     parts = urlsplit(request.url)
     pieces = [unquote(segment) for segment in parts.path.split("/")]
     pieces += [value for _, value in parse_qsl(parts.query, keep_blank_values=True)]
@@ -54,12 +54,12 @@ def holds(request: Request, job_id: str) -> bool:
 
 
 def with_new_words(response: Response, job_id: str) -> Response:
-    """Return the reply with words that nobody knows, but with the job's id."""
-    return _changed(response, lambda text: text if _same(text, job_id) else _WORD)
+    """Return the reply with unknown words, but with the job's id."""
+    return _changed(response, lambda text: text if _same(text, job_id) else _UNKNOWN_WORD)
 
 
 def about_another(response: Response, job_id: str) -> Response:
-    """Return the reply as if it were about another job."""
+    """Return the reply with the id of another job."""
     return _changed(response, lambda text: _ANOTHER if _same(text, job_id) else text)
 
 
@@ -84,7 +84,7 @@ def _each_text(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401
 
 
 def garbage() -> Iterator[Response]:
-    """Give replies that no vendor means: bodies that are no object, or of other types."""
+    """Give invalid replies: bodies that are no object, or have fields of other types."""
     bodies = [
         b"",
         b"{}",
@@ -105,7 +105,7 @@ def garbage() -> Iterator[Response]:
 
 
 def refusal(adapter: Adapter, status_code: int) -> Response:
-    """Return an error with a message where the vendor has it."""
+    """Return an error with a message in the vendor's field."""
     path = adapter.message[0] if isinstance(adapter, HttpAdapter) else "message"
     body: object = "no"
     for name in reversed(path.split(".")):
@@ -121,10 +121,10 @@ class Situation:
     """What happens to a job and to the requests about it.
 
     Args:
-        name: what happens, in words.
-        state: the job's state at first.
-        faults: of the first cancel requests.
-        settles: whether reading the job tells what became of it.
+        name: a description.
+        state: the job's initial state.
+        faults: the faults of the first cancel requests.
+        settles: whether reading the status determines the outcome.
     """
 
     name: str
@@ -132,21 +132,21 @@ class Situation:
     faults: tuple[Fault, ...]
     settles: bool = True
 
-    def lies(self) -> Iterator[Response]:
-        """Give the replies to requests that were not carried out."""
+    def false_replies(self) -> Iterator[Response]:
+        """Give the replies to requests that were not applied."""
         for fault in self.faults:
             if isinstance(fault.answer, Response) and not fault.applied:
                 yield fault.answer
 
 
 def situations() -> Iterator[Situation]:
-    """Give every situation in which what is said of a job must be true."""
+    """Give every situation in which the result must be true."""
     running = JobState.RUNNING
     yield Situation("a running job", running, ())
     yield Situation("a finished job", JobState.SUCCEEDED, ())
     yield Situation("no connection at first", running, (Fault(answer=UNREACHABLE),))
     for name, answer in _answers():
-        # What says neither that it was applied nor that it may be sent again leaves a job running.
+        # A reply that neither confirms the cancel nor allows another one leaves the job running.
         conflict = isinstance(answer, Response) and answer.status_code in {302, 409}
         lost = Fault(answer=answer)
         yield Situation(f"{name}, not applied", running, (lost,), settles=not conflict)
@@ -169,24 +169,26 @@ def _answers() -> Iterator[tuple[str, Reply]]:
     yield "200 with other words", Response(status_code=200, content=b'{"message": "OK then"}')
 
 
-def lie(result: CancelResult, vendor: Vendor, situation: Situation, *, reads: bool) -> str | None:
-    """Return what is not so about a result, or None when all is true.
+def false_claim(
+    result: CancelResult, vendor: Vendor, situation: Situation, *, reads: bool
+) -> str | None:
+    """Return what is false about a result, or None.
 
     Args:
-        result: what was said of a job.
-        vendor: what knows the truth.
+        result: the result.
+        vendor: the vendor, which knows the job's state.
         situation: what happened.
-        reads: whether the vendor's jobs can be read to their end.
+        reads: whether the vendor reports the states of ended jobs.
     """
-    said, truth = result.outcome, vendor.state
+    outcome, state = result.outcome, vendor.state
     true = {Outcome.UNKNOWN}
-    if truth is JobState.CANCELLED:
+    if state is JobState.CANCELLED:
         true |= {Outcome.CANCELLED, Outcome.CANCELLING}
         true |= set() if reads else {Outcome.ALREADY_TERMINAL}
-    elif truth is JobState.SUCCEEDED:
+    elif state is JobState.SUCCEEDED:
         true |= {Outcome.ALREADY_TERMINAL}
-    if said not in true:
-        return f"it is said to be {said}, but the job is {truth}"
-    if said is Outcome.UNKNOWN and reads and situation.settles:
-        return f"it is said to be {said}, but its status says that it is {truth}"
+    if outcome not in true:
+        return f"the outcome is {outcome}, but the job is {state}"
+    if outcome is Outcome.UNKNOWN and reads and situation.settles:
+        return f"the outcome is {outcome}, but the job's status is {state}"
     return None

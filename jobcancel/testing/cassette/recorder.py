@@ -1,7 +1,7 @@
-"""Records how one job is cancelled, as a cassette that holds no secrets and replays the same.
+"""Records the cancel of one job as a cassette without secrets, and checks that it replays.
 
-`jobcancel record` records from a vendor with it, and so are the cassettes recorded that come
-with jobcancel. What is taken out is in `scrub`.
+`jobcancel record` uses it, and so do the cassettes that come with jobcancel. `scrub` removes the
+secrets.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from jobcancel.adapter import HttpAdapter
 from jobcancel.adapter.routes import names_in, parse
 from jobcancel.client import Canceller
 from jobcancel.models import CancelResult
+from jobcancel.testing.cassette import Recording
+from jobcancel.testing.cassette.replay import own_url, replaying
+from jobcancel.testing.cassette.scrub import KEY_PLACEHOLDER, SCRUBBED, Scrubber
 from jobcancel.testing.clocks import StillClock
-from jobcancel.testing.recordings import Recording
-from jobcancel.testing.replay import own_url, replaying
-from jobcancel.testing.scrub import KEY_PLACEHOLDER, SCRUBBED, Scrubber
 
 if TYPE_CHECKING:
     from jobcancel.adapter import Adapter
     from jobcancel.prepare import Call
 
 _API_KEY, _ADDRESS = "the API key", "the address"
-# Differ between recordings, or say something of the machine that recorded.
+# They differ between recordings, or identify the machine.
 _LEFT_OUT = frozenset({"user-agent", "host", "idempotency-key", "connection"})
-# More status reads than any call makes.
+# More status reads than any call needs.
 _MOST_READS = 100
 
 
 @define(eq=False)
 class _InMemory:
-    """Where vcrpy keeps a cassette that is no file yet."""
+    """A persister of vcrpy that keeps one cassette in memory."""
 
     requests: list[Any] = field(factory=list)
     replies: list[Any] = field(factory=list)
@@ -56,22 +56,22 @@ class _InMemory:
         return copy.deepcopy((self.requests, self.replies))
 
     def repeat_last(self) -> None:
-        """Hold the last exchange once more."""
+        """Repeat the last exchange."""
         self.requests.append(copy.deepcopy(self.requests[-1]))
         self.replies.append(copy.deepcopy(self.replies[-1]))
 
 
 @frozen(kw_only=True)
 class Recorded:
-    """What was recorded.
+    """A cassette, and the result of the recorded cancel.
 
     Args:
-        result: what became of the job.
-        replies: how many replies the cassette holds.
-        text: the cassette; empty when no reply came.
+        result: the result.
+        replies: the number of replies in the cassette.
+        text: the cassette; empty if there was no reply.
         replaced: what was replaced -> how often.
-        missed: numbers, from 1, of the values that were to be scrubbed and did not occur.
-        problem: why the cassette does not replay to the same outcome; None when it does.
+        missed: the numbers, from 1, of the values to scrub that did not occur.
+        problem: why the cassette does not replay to the same outcome; None if it does.
     """
 
     result: CancelResult
@@ -92,21 +92,21 @@ def record(
     recorded_from: str | None = None,
     recorded_on: str | None = None,
 ) -> Recorded:
-    """Cancel a job and record what was sent and answered.
+    """Cancel a job and record the requests and replies.
 
-    The addresses in the cassette are the vendor's own, wherever it was recorded.
+    The URLs in the cassette are the vendor's, wherever it was recorded.
 
     Args:
-        canceller: what cancels.
+        canceller: the client.
         provider: the provider.
         job_id: the job's id.
         options: keyword arguments of `cancel`, kept for the replay.
-        scrub: values to take out, besides the API key.
-        recorded_from: who answers; the host, by default.
-        recorded_on: the date, if the cassette is to tell it.
+        scrub: values to replace, besides the API key.
+        recorded_from: the name of the host; None for its real name.
+        recorded_on: the date to write into the cassette, if any.
 
     Raises:
-        JobCancelError: the job cannot be asked for.
+        JobCancelError: the call is invalid.
     """
     call = canceller.prepare(provider, job_id, params=options.get("params")).asked()
     scrubber = _scrubber(call, scrub)
@@ -114,13 +114,13 @@ def record(
     recorder = vcr.VCR(record_mode=vcr.mode.ALL)
     recorder.register_persister(memory)
     with recorder.use_cassette("recording"):
-        # The key that is scrubbed, if it is another one each time that it is asked for.
+        # Use the key that is scrubbed: a callable may return another one.
         key = cast("str", call.endpoint.key)
         result = canceller.cancel(provider, job_id, api_key=key, **options)
     for request, reply in zip(memory.requests, memory.replies, strict=True):
         _clean(request, reply, scrubber)
     missed = [n for n, _ in enumerate(scrub, 1) if not scrubber.counts[_named(n)]]
-    held = Recording(
+    recording = Recording(
         path=Path("recording"),
         provider=provider,
         job_id=scrubber.text(job_id),
@@ -129,16 +129,16 @@ def record(
     )
     host = host_of(call, _own_url(call, scrub))
     about = {
-        "provider": held.provider,
-        "job_id": held.job_id,
-        "outcome": str(held.outcome),
-        "options": held.options,
+        "provider": recording.provider,
+        "job_id": recording.job_id,
+        "outcome": str(recording.outcome),
+        "options": recording.options,
         "recorded_from": recorded_from or scrubber.text(host),
     }
     if recorded_on is not None:
         about["recorded_on"] = recorded_on
     replies = len(memory.requests)
-    problem = _problem(memory, held) if replies else "no reply came"
+    problem = _problem(memory, recording) if replies else "there was no reply"
     cassette = {"requests": memory.requests, "responses": memory.replies, "metadata": about}
     return Recorded(
         result=result,
@@ -157,7 +157,7 @@ def _named(number: int) -> str:
 def _scrubber(call: Call, scrub: Sequence[str]) -> Scrubber:
     values = {value: f"scrubbed-{number}" for number, value in enumerate(scrub, 1)}
     names = {value: _named(number) for number, value in enumerate(scrub, 1)}
-    # As httpx writes it; a proxy's address in it is nobody's business.
+    # As httpx writes it. It may be the private address of a proxy.
     address = str(httpx.URL(call.endpoint.base_url)).rstrip("/")
     if address != (own := _own_url(call, scrub)):
         values[address], names[address] = own, _ADDRESS
@@ -167,7 +167,7 @@ def _scrubber(call: Call, scrub: Sequence[str]) -> Scrubber:
 
 
 def _own_headers(adapter: Adapter) -> frozenset[str]:
-    """Return the headers that a vendor needs and that are the same whoever asks."""
+    """Return the vendor's headers that are the same for every customer."""
     headers = adapter.headers if isinstance(adapter, HttpAdapter) else {}
     fixed = {name for name, value in headers.items() if not names_in(parse(value))}
     own = {adapter.request_id_header} if isinstance(adapter, HttpAdapter) else set()
@@ -175,7 +175,7 @@ def _own_headers(adapter: Adapter) -> frozenset[str]:
 
 
 def _own_url(call: Call, scrub: Sequence[str]) -> str:
-    """Return the vendor's own address, without what is to be scrubbed."""
+    """Return the vendor's default base URL, without the values to scrub."""
     named = {value: f"scrubbed-{number}" for number, value in enumerate(scrub, 1)}
     hidden = Scrubber(named, dict.fromkeys(named, ""))
     params = {name: hidden.text(value) for name, value in call.job.params.items()}
@@ -187,7 +187,7 @@ def _clean(request: Any, reply: dict[str, Any], scrubber: Scrubber) -> None:  # 
     request.uri = scrubber.text(request.uri)
     request.headers = scrubber.headers(headers)
     request.body = scrubber.content(request.body)
-    # A server may quote the key in its own phrase, and Python 3.13 renamed some.
+    # A server's phrase may quote the key, and Python 3.13 renamed some standard ones.
     reply["status"]["message"] = httpx.codes.get_reason_phrase(reply["status"]["code"])
     reply["headers"], reply["body"]["string"] = scrubber.reply(
         reply["headers"], reply["body"]["string"]
@@ -195,7 +195,7 @@ def _clean(request: Any, reply: dict[str, Any], scrubber: Scrubber) -> None:  # 
 
 
 def host_of(call: Call, own: str) -> str:
-    """Return who answers: a host of the vendor's without the part that is a customer's."""
+    """Return the host that replied; of the vendor's hosts, without the part of the customer."""
     asked = urlsplit(call.endpoint.base_url)
     fixed = urlsplit(call.adapter.default_url).netloc.rpartition("}")[2]
     is_theirs = fixed and (asked.hostname or "").endswith(fixed)
@@ -203,40 +203,42 @@ def host_of(call: Call, own: str) -> str:
 
 
 def _cleaned(options: Mapping[str, Any], call: Call, scrubber: Scrubber) -> dict[str, Any]:
-    """Return the options as they are kept, without params for headers that are left out."""
+    """Return the options to keep, without params that are sent in omitted headers."""
     if "params" not in options:
         return dict(options)
     adapter = call.adapter
     headers = adapter.headers if isinstance(adapter, HttpAdapter) else {}
-    told = {
+    private = {
         name
         for header in headers
         if not scrubber.keeps(header)
         for name in names_in(parse(headers[header]))
     }
     params = {
-        name: SCRUBBED if name in told else scrubber.text(value)
+        name: SCRUBBED if name in private else scrubber.text(value)
         for name, value in options["params"].items()
     }
     return {**options, "params": params}
 
 
-def _problem(memory: _InMemory, held: Recording) -> str | None:
-    """Replay a recording, and say what is wrong when it does not end in the same outcome.
+def _problem(memory: _InMemory, recording: Recording) -> str | None:
+    """Replay a recording; return why it does not end in the same outcome, if so.
 
-    A replay takes no time, so a job may be read more often until the deadline than it was when
-    it was recorded: its last reply is then held as often as that needs.
+    A replay takes no time, so a call may read the status more often than in the recording. The
+    last reply is then repeated as often as needed.
     """
     for _ in range(_MOST_READS):
         try:
-            with replaying(held, memory), Canceller() as canceller:
+            with replaying(recording, memory), Canceller() as canceller:
                 canceller._clock = StillClock().clock  # noqa: SLF001 - what it is for
-                result = canceller.cancel(held.provider, held.job_id, **held.options)
+                result = canceller.cancel(recording.provider, recording.job_id, **recording.options)
         except CannotOverwriteExistingCassetteException as error:
             wanted, last = error.failed_request, memory.requests[-1]
             if (wanted.method, wanted.uri) != (last.method, last.uri):
-                return f"it holds no reply to {wanted.method} {wanted.path}; was one lost?"
+                return f"it has no reply to {wanted.method} {wanted.path}; was one lost?"
             memory.repeat_last()
         else:
-            return None if result.outcome is held.outcome else f"it replays to {result.outcome}"
-    return "it does not come to an end"
+            return (
+                None if result.outcome is recording.outcome else f"it replays to {result.outcome}"
+            )
+    return "the replay does not end"

@@ -1,7 +1,7 @@
-"""Recordings (vcrpy's cassettes): where they are, and what each holds.
+"""Cassettes, the recordings of vcrpy: where they are, and what each contains.
 
-Those that come with jobcancel are in `cassettes/` of its repository, and in a directory of that
-name beside this module once it is installed. How one is played is in `replay`.
+Those that come with jobcancel are in `cassettes/` of the repository; the wheel has them in
+`recorded/` beside this module. `replay` plays them, `recorder` makes new ones.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from jobcancel.errors import ConfigurationError
 from jobcancel.models import Outcome
 from jobcancel.testing.steps import Step, reply
 
-_INSTALLED = Path(__file__).with_name("cassettes")
-_IN_THE_REPOSITORY = Path(__file__).parents[2] / "cassettes"
+_INSTALLED = Path(__file__).with_name("recorded")
+_IN_THE_REPOSITORY = Path(__file__).parents[3] / "cassettes"
 
 
 @frozen(kw_only=True)
 class Recording:
-    """One job, and what a vendor answered about it.
+    """The cancel of one job, recorded.
 
     Args:
-        path: the cassette.
-        provider: the provider that was asked.
+        path: the cassette's path.
+        provider: the job's provider.
         job_id: the job's id.
-        outcome: what its cancel ended with.
-        options: the keyword arguments of `cancel` that it was recorded with, such as `verify`.
-        recorded_from: who answered.
+        outcome: the outcome of the cancel.
+        options: the keyword arguments of `cancel`, such as `verify`.
+        recorded_from: the host that replied.
     """
 
     path: Path
@@ -56,13 +56,13 @@ def cassettes() -> tuple[str, ...]:
 
 
 def recording(name: str | os.PathLike[str]) -> Recording:
-    """Return what a cassette holds.
+    """Return the description of a cassette.
 
     Args:
-        name: one of `cassettes()`, or the path of one of your own, which ends with `.yaml`.
+        name: one of `cassettes()`, or the path of your own cassette, which ends with `.yaml`.
 
     Raises:
-        ConfigurationError: there is no such cassette, or it does not say what it holds.
+        ConfigurationError: there is no such cassette, or it has no description.
     """
     path = Path(name)
     if path.suffix not in {".yaml", ".yml"}:
@@ -70,34 +70,33 @@ def recording(name: str | os.PathLike[str]) -> Recording:
     import yaml  # comes with vcrpy
 
     try:
-        held = yaml.safe_load(path.read_text(encoding="utf-8"))
-        said = held["metadata"]
+        described = yaml.safe_load(path.read_text(encoding="utf-8"))["metadata"]
         return Recording(
             path=path,
-            provider=said["provider"],
-            job_id=said["job_id"],
-            outcome=Outcome(said["outcome"]),
-            options=said["options"],
-            recorded_from=said["recorded_from"],
+            provider=described["provider"],
+            job_id=described["job_id"],
+            outcome=Outcome(described["outcome"]),
+            options=described["options"],
+            recorded_from=described["recorded_from"],
         )
     except OSError as error:
         raise ConfigurationError(f"no cassette {str(path)!r}: {error.strerror}") from None
     except (yaml.YAMLError, ValueError, KeyError, TypeError):
         raise ConfigurationError(
-            f"the cassette {str(path)!r} does not say which job it holds; record it with "
+            f"the cassette {str(path)!r} does not describe its job; record it with "
             "'jobcancel record'"
         ) from None
 
 
 def recorded(name: str | os.PathLike[str], number: int = 1) -> Step:
-    """Return one reply of a cassette, such as an adapter's contract takes.
+    """Return one reply of a cassette, for example for an adapter's contract.
 
     Args:
-        name: one of `cassettes()`, or the path of one of your own, which ends with `.yaml`.
-        number: of the request that it replies to, from 1.
+        name: one of `cassettes()`, or the path of your own cassette, which ends with `.yaml`.
+        number: the number of the reply, from 1.
 
     Raises:
-        ConfigurationError: there is no such cassette, or not so many replies in it.
+        ConfigurationError: there is no such cassette, or it has fewer replies.
 
     Example:
         >>> recorded("pulse/cancelled").status_code
@@ -106,12 +105,12 @@ def recorded(name: str | os.PathLike[str], number: int = 1) -> Step:
     import yaml  # comes with vcrpy
 
     path = recording(name).path
-    held = yaml.safe_load(path.read_text(encoding="utf-8"))["interactions"]
-    if not 1 <= number <= len(held):
+    exchanges = yaml.safe_load(path.read_text(encoding="utf-8"))["interactions"]
+    if not 1 <= number <= len(exchanges):
         raise ConfigurationError(
-            f"the cassette {str(path)!r} has {len(held)} replies, not {number}"
+            f"the cassette {str(path)!r} has {len(exchanges)} replies, not {number}"
         )
-    response = held[number - 1]["response"]
+    response = exchanges[number - 1]["response"]
     body = response["body"]["string"]
     return reply(
         response["status"]["code"],
@@ -124,8 +123,8 @@ def _folder() -> Path:
     return _INSTALLED if _INSTALLED.is_dir() else _IN_THE_REPOSITORY
 
 
-def _of(name: str, known: Sequence[str]) -> list[str]:
-    """Return those of the same provider as `name`."""
+def _same_provider(name: str, known: Sequence[str]) -> list[str]:
+    """Return the cassettes of the same provider as `name`."""
     provider = name.partition("/")[0]
     return [each for each in known if each.startswith(f"{provider}/")]
 
@@ -134,9 +133,9 @@ def _known(name: str) -> str:
     known = cassettes()
     if name in known:
         return name
-    own = _of(name, known)
+    own = _same_provider(name, known)
     near = difflib.get_close_matches(name, own or known, n=1, cutoff=0.8)
     suggestion = f"; did you mean {near[0]!r}?" if near else "."
-    alike = own or (_of(near[0], known) if near else [])
-    there = alike or sorted({each.partition("/")[0] + "/..." for each in known})
-    raise ConfigurationError(f"no cassette {name!r}{suggestion} There are: {', '.join(there)}")
+    similar = own or (_same_provider(near[0], known) if near else [])
+    shown = similar or sorted({each.partition("/")[0] + "/..." for each in known})
+    raise ConfigurationError(f"no cassette {name!r}{suggestion} Known: {', '.join(shown)}")

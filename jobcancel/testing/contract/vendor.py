@@ -1,7 +1,7 @@
-"""A vendor made of a contract's replies: one job, what happens to it, and what is said of it.
+"""A simulated vendor with one job, which replies as a contract says.
 
-It plays an adapter's flow by hand, without I/O or waiting, and knows what really became of the
-job, so that a claim about it can be held against the truth.
+It runs an adapter's flow without I/O or waiting. It knows the job's real state, so a result can be
+compared with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jobcancel.retry import Policy
 from jobcancel.testing.clocks import StillClock
 
 _EXCHANGE = 0.01
-"""Seconds that one takes here."""
+"""Seconds."""
 
 
 @frozen(kw_only=True)
@@ -27,8 +27,8 @@ class Fault:
     """What goes wrong with one cancel request.
 
     Args:
-        answer: what comes back in the place of the vendor's own reply; None for that.
-        applied: whether the job is cancelled all the same.
+        answer: what is returned instead of the vendor's reply; None for the vendor's reply.
+        applied: whether the job is cancelled anyway.
         ends: whether the job succeeds by itself before the request arrives.
     """
 
@@ -43,17 +43,17 @@ UNREACHABLE = NotSent("could not connect")
 
 @define(eq=False)
 class Vendor:
-    """One job at a vendor.
+    """A vendor with one job.
 
     Args:
-        adapter: what is tried.
+        adapter: the adapter under test.
         job: the job.
-        endpoint: where the vendor is.
-        replies: to a cancel, by what they mean.
-        statuses: replies to a status read, by the state they show.
-        state: the job's state in truth.
-        faults: of the first cancel requests; the last one lasts when `for_ever`.
-        for_ever: whether the vendor never recovers from the last fault.
+        endpoint: the vendor's base URL and key.
+        replies: replies to a cancel, by their meaning.
+        statuses: replies to a status read, by the job's state.
+        state: the job's real state.
+        faults: the faults of the first cancel requests.
+        forever: whether the last fault persists.
     """
 
     adapter: Adapter
@@ -63,12 +63,12 @@ class Vendor:
     statuses: Mapping[JobState, Response]
     state: JobState = JobState.RUNNING
     faults: list[Fault] = field(factory=list)
-    for_ever: bool = False
+    forever: bool = False
     sent: list[tuple[str, Request, JobState]] = field(init=False, factory=list)
     clock: StillClock = field(init=False, factory=StillClock)
 
     def cancel(self) -> CancelResult:
-        """Cancel the job by the adapter's flow."""
+        """Cancel the job with the adapter's flow."""
         steps = flow.cancel(self.adapter, self.job, Policy(), self.endpoint, clock=self.clock.clock)
         answer: Reply | None = None
         while True:
@@ -85,7 +85,7 @@ class Vendor:
         self.clock.now += _EXCHANGE
         self.sent.append((step.call, step.request, self.state))
         if step.call == "status":
-            return self._shown()
+            return self.statuses.get(self.state, LOST)
         fault = self._fault()
         if fault.ends:
             self.state = JobState.SUCCEEDED
@@ -99,18 +99,15 @@ class Vendor:
     def _fault(self) -> Fault:
         if not self.faults:
             return Fault(answer=None)
-        return self.faults[0] if self.for_ever and len(self.faults) == 1 else self.faults.pop(0)
+        return self.faults[0] if self.forever and len(self.faults) == 1 else self.faults.pop(0)
 
     def _own_reply(self, before: JobState) -> Response:
-        """Return what the vendor says to a cancel, or what nobody knows when that is unknown."""
+        """Return the vendor's reply to a cancel, or an unknown one if it is undocumented."""
         ended = [Outcome.ALREADY_TERMINAL]
         known = [Outcome.CANCELLED, Outcome.CANCELLING] if before.active else ended
         found = (self.replies[outcome] for outcome in known if outcome in self.replies)
         return next(found, _UNDOCUMENTED)
 
-    def _shown(self) -> Reply:
-        return self.statuses.get(self.state, LOST)
 
-
-# Unlike anything that is in a table: a status code that nobody uses.
+# A status code that no vendor uses, so that it is in no table.
 _UNDOCUMENTED = Response(status_code=499, content=b"")

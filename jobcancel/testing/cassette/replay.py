@@ -1,6 +1,6 @@
-"""Plays a recording instead of the network, whatever sends: httpx, aiohttp, or anything else.
+"""Replays a cassette in place of the network, for httpx, aiohttp or any other library.
 
-vcrpy stands in for the libraries that it knows; any other connection is refused.
+vcrpy patches the libraries that it supports; all other connections are blocked.
 """
 
 from __future__ import annotations
@@ -23,30 +23,29 @@ if TYPE_CHECKING:
     from vcr.cassette import Cassette
 
     from jobcancel.adapter import Adapter
-    from jobcancel.testing.recordings import Recording
+    from jobcancel.testing.cassette import Recording
 
 _KEY = "replayed-key"
 MATCHED = ("method", "scheme", "host", "port", "path", "query", "content")
-"""What two requests must have in common to be the same."""
+"""The parts in which a request must equal the recorded one."""
 
 
 class NetworkBlocked(RuntimeError):
-    """Something tried to use the network while a cassette is played.
+    """Code tried to use the network while a cassette is replayed.
 
-    It is no `OSError`, so that nothing takes it for a vendor that cannot be reached.
+    It is not an `OSError`, so it cannot be mistaken for an unreachable vendor.
     """
 
 
 def _same_content(sent: Any, held: Any) -> bool:  # noqa: ANN401 - vcrpy's requests
-    """Whether two bodies are the same; some vendors have the job's id in it."""
+    """Whether two bodies are equal; for some vendors the job's id is in the body."""
     return (sent.body or b"") == (held.body or b"")
 
 
 def own_url(adapter: Adapter, params: Mapping[str, str]) -> str:
-    """Return the vendor's own base URL, whatever the environment says.
+    """Return the vendor's default base URL, regardless of the environment.
 
-    A part of its host for which there is no param, for the address was given, is made up: it is
-    the param's name.
+    A part of its host that has no param is filled with the param's name.
 
     Example:
         >>> own_url(get_adapter("azure-openai-batch"), {})
@@ -58,11 +57,11 @@ def own_url(adapter: Adapter, params: Mapping[str, str]) -> str:
 
 @contextmanager
 def replaying(recording: Recording, persister: Any = FilesystemPersister) -> Iterator[Cassette]:  # noqa: ANN401 - vcrpy has no type for it
-    """Play a recording to all requests, with an API key that is made up.
+    """Replay a recording to all requests, with a fake API key.
 
     Args:
-        recording: what to play.
-        persister: what reads it.
+        recording: the recording.
+        persister: reads the cassette.
     """
     adapter = get_adapter(recording.provider)
     replies = vcr.VCR(record_mode=vcr.mode.NONE, match_on=MATCHED)
@@ -74,7 +73,7 @@ def replaying(recording: Recording, persister: Any = FilesystemPersister) -> Ite
     environment = {**unset, adapter.key_env: _KEY, adapter.url_env: url}
     with (
         mock.patch.dict(os.environ, environment),
-        no_network(f"while the cassette {name!r} is played"),
+        no_network(f"while the cassette {name!r} is replayed"),
         replies.use_cassette(str(recording.path)) as cassette,
     ):
         yield cassette
@@ -82,16 +81,16 @@ def replaying(recording: Recording, persister: Any = FilesystemPersister) -> Ite
 
 @contextmanager
 def no_network(when: str) -> Iterator[None]:
-    """Refuse to open connections and to look up hosts.
+    """Block connections and host name lookups.
 
-    Sockets of the local machine that have no address, such as an event loop's own, still work.
+    Sockets without a network address, such as those of an event loop, still work.
 
     Args:
-        when: what to say in the message, such as `"in this test"`.
+        when: the end of the message, such as `"in this test"`.
     """
 
     def refuse(what: object) -> NoReturn:
-        raise NetworkBlocked(f"no connection is opened {when}: {what}")
+        raise NetworkBlocked(f"the network is blocked {when}: {what}")
 
     def guarded(name: str) -> Any:  # noqa: ANN401 - any method of a socket
         real = getattr(socket.socket, name)

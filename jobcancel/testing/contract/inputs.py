@@ -1,4 +1,4 @@
-"""What a contract is given: the vendor's replies, and how they are spoken of."""
+"""The inputs of a contract: the vendor's replies, and their names in messages."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from jobcancel.testing.steps import Step
 
 T = TypeVar("T", Outcome, JobState)
 
-Given = Step | Iterable[Step]
+Replies = Step | Iterable[Step]
 
 SUCCESSFUL, REFUSALS = range(200, 300), range(400, 500)
 
 
-def none_of(problems: Iterable[str]) -> None:
-    """Fail with all problems, one on each line, if there are any."""
+def fail_on(problems: Iterable[str]) -> None:
+    """Fail if there are problems, with one per line."""
     found = list(problems)
     if found:
         raise AssertionError("\n".join(found))
 
 
-def each(given: Mapping[T, Given]) -> Iterator[tuple[T, Response]]:
-    """Give every reply with what it means.
+def responses(replies: Mapping[T, Replies]) -> Iterator[tuple[T, Response]]:
+    """Give every reply with its meaning.
 
     Raises:
-        WrongType: one of them is no reply but a fault.
+        WrongType: a step is a fault, not a reply.
     """
-    for meaning, steps in given.items():
+    for meaning, steps in replies.items():
         for step in [steps] if isinstance(steps, Step) else steps:
             if step.status_code is None:
                 raise WrongType(f"a reply to {meaning} must come from reply(), not {step}")
@@ -41,28 +41,28 @@ def each(given: Mapping[T, Given]) -> Iterator[tuple[T, Response]]:
             )
 
 
-def first(given: Mapping[T, Given]) -> dict[T, Response]:
+def first_responses(replies: Mapping[T, Replies]) -> dict[T, Response]:
     """Return the first reply of each meaning."""
-    return dict(reversed(list(each(given))))
+    return dict(reversed(list(responses(replies))))
 
 
 def claim_of(response: Response, outcome: Outcome | None) -> tuple[object, ...] | None:
-    """Return what of a reply has to be documented so that it may mean an outcome.
+    """Return the claim that a reply without a meaningful body makes, or None.
 
-    Of a success that is an empty body; of a refusal its status code is enough; a server error
-    is never documented well enough.
+    A success makes one if its body is empty, a refusal by its status code alone, a server error
+    never.
     """
     code = response.status_code
-    enough = response.content in {b"", b"{}"} if code in SUCCESSFUL else code in REFUSALS
-    return (outcome, code) if enough else None
+    is_claim = response.content in {b"", b"{}"} if code in SUCCESSFUL else code in REFUSALS
+    return (outcome, code) if is_claim else None
 
 
-def told(response: Response) -> str:
-    """Return how a reply is called in messages."""
-    body = "no whole body" if response.content is None else repr(response.content[:80])
+def describe(response: Response) -> str:
+    """Return the name of a reply in messages."""
+    body = "no complete body" if response.content is None else repr(response.content[:80])
     return f"{response.status_code} with {body}"
 
 
 def has_flag(response: Response) -> bool:
-    """Whether a body says true or false, which may be a verdict."""
+    """Whether a body has a Boolean, which may be the verdict."""
     return any(isinstance(value, bool) for value in (response.body or {}).values())

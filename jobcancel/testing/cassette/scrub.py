@@ -1,6 +1,6 @@
-"""Takes out of a recording what must not be shown: keys, cookies, accounts, and what one names.
+"""Removes private values from a recording: keys, cookies, accounts, and the user's values.
 
-It works on one request or reply at a time, and counts what it replaced.
+It processes one request or reply at a time, and counts its replacements.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ KEY_PLACEHOLDER = "<api-key>"
 SCRUBBED = "<scrubbed>"
 _LARGEST_BODY = 16 * 2**20
 
-# Headers that are kept; others may tell who asks, and what they are called is up to the vendor:
-# `openai-organization`, `x-goog-user-project`, `set-cookie`, `cf-ray`, ... These are what a reply
-# is read by, and what HTTP needs.
+# Headers that are kept: those that adapters read, and those that HTTP needs. Others may identify
+# the customer, under names that vary by vendor: `openai-organization`, `x-goog-user-project`,
+# `set-cookie`, `cf-ray`, ...
 _KEPT = frozenset(
     {
         "accept", "accept-encoding", "allow", "content-encoding", "content-length", "content-type",
         "date", "retry-after", "retry-after-ms", "x-request-id", "x-should-retry",
     }
 )  # fmt: skip
-# How much is left, and when there is more: `x-ratelimit-reset-requests`.
+# Quotas and when they reset, such as `x-ratelimit-reset-requests`.
 _LIMITS = re.compile(r"(?:[a-z]+-)?ratelimit(?:-[a-z]+){0,4}")
 
 
 @define
 class Scrubber:
-    """Replaces values by placeholders.
+    """Replaces values with placeholders.
 
     Args:
-        values: value -> what to write in its place.
-        names: value -> what it is called when it is told how often it was replaced.
-        kept: names of headers that are kept as well, in lower case.
+        values: value -> placeholder.
+        names: value -> its name in `counts`.
+        kept: names of further headers to keep, in lower case.
 
     Attributes:
         counts: what was replaced -> how often.
@@ -54,12 +54,12 @@ class Scrubber:
     _spellings: list[tuple[Spellings, str]] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        # Of two values one of which holds the other, the longer is to be found.
+        # If one value contains another, find the longer one first.
         longest = sorted(self.values, key=len, reverse=True)
         self._spellings = [(Spellings([value]), value) for value in longest]
 
     def text(self, text: str) -> str:
-        r"""Return a text without the values, however they are written in it.
+        r"""Return a text without the values, in whatever encoding.
 
         Example:
             >>> scrubber = Scrubber({"a/b": "<it>"}, {"a/b": "it"})
@@ -79,13 +79,13 @@ class Scrubber:
         return content
 
     def headers(self, headers: Headers) -> dict[str, list[str]]:
-        """Return the headers that are kept, without the values.
+        """Return the headers to keep, without the values.
 
-        Of a header that holds the key in a known way, such as `Bearer <api-key>`, that is left.
+        A header with the key is kept as a placeholder, such as `Bearer <api-key>`.
         """
         scrubbed = {}
-        for name, given in headers.items():
-            values = [self.text(value) for value in given]
+        for name, originals in headers.items():
+            values = [self.text(value) for value in originals]
             if self.keeps(name) or all(map(_is_placeholder, values)):
                 scrubbed[name] = values
             else:
@@ -93,14 +93,14 @@ class Scrubber:
         return scrubbed
 
     def keeps(self, header: str) -> bool:
-        """Return whether a header is kept, by its name."""
+        """Whether a header of this name is kept."""
         name = header.lower()
         return name in _KEPT or name in self.kept or _LIMITS.fullmatch(name) is not None
 
     def reply(self, headers: Headers, content: bytes) -> tuple[dict[str, list[str]], bytes]:
-        """Return a reply's headers and its body, decompressed, without what tells who asks.
+        """Return a reply's headers and its body, decompressed, without private values.
 
-        A body that cannot be decompressed is left out: nobody can tell what is in it.
+        A body that cannot be decompressed is left out, because it cannot be searched.
         """
         lower = {name.lower(): name for name in headers}
         kept = dict(headers)
