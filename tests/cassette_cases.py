@@ -16,11 +16,11 @@ from attrs import Factory, frozen
 from jobcancel import Canceller, HttpAdapter, JobState, Outcome, get_adapter
 from jobcancel.sandbox import SITUATIONS, CancelPolicy, Fault
 from jobcancel.sandbox.situations import MAINTENANCE, Planned
-from jobcancel.sandbox.vendors import VENDORS
+from jobcancel.sandbox.vendors.catalog import VENDORS
 from jobcancel.testing.clocks import StillClock
 
 if TYPE_CHECKING:
-    from jobcancel.sandbox.vendor import Vendor
+    from jobcancel.sandbox.vendors.declaration import Vendor
 
 CASSETTES = Path(__file__).parent.parent / "cassettes"
 

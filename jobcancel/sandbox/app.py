@@ -13,12 +13,12 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 
 from jobcancel.sandbox.control import Control
-from jobcancel.sandbox.declared import Declared
 from jobcancel.sandbox.journal import Received
 from jobcancel.sandbox.keys import KEYS
-from jobcancel.sandbox.pulse import Pulse
-from jobcancel.sandbox.talonic import Talonic
-from jobcancel.sandbox.vendors import VENDORS, relatives
+from jobcancel.sandbox.vendors.catalog import VENDORS, relatives
+from jobcancel.sandbox.vendors.player import Declared
+from jobcancel.sandbox.vendors.pulse import Pulse
+from jobcancel.sandbox.vendors.talonic import Talonic
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

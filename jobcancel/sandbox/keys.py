@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from jobcancel.sandbox.vendors import VENDORS
+from jobcancel.sandbox.vendors.catalog import VENDORS
 
 if TYPE_CHECKING:
-    from jobcancel.sandbox.vendor import Vendor
+    from jobcancel.sandbox.vendors.declaration import Vendor
 
 OWN, OTHER = "own", "other"
 """The two tenants: ours, and the one whose jobs we must not see."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from jobcancel.sandbox.journal import mask_query
 from jobcancel.sandbox.keys import KEYS, MAIN_KEYS
 from jobcancel.sandbox.seeds import SITUATIONS
-from jobcancel.sandbox.vendors import VENDORS
+from jobcancel.sandbox.vendors.catalog import VENDORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -19,7 +19,7 @@ from jobcancel.sandbox.connection import Connection
 from jobcancel.sandbox.jobs import AT_ONCE, CancelPolicy, SandboxJob
 from jobcancel.sandbox.keys import MAIN_KEYS
 from jobcancel.sandbox.page import environment
-from jobcancel.sandbox.vendors import VENDORS
+from jobcancel.sandbox.vendors.catalog import VENDORS
 from jobcancel.sandbox.world import World, check_vendor
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from jobcancel.models import JobState
-from jobcancel.sandbox.vendor import (
+from jobcancel.sandbox.vendors.declaration import (
     UUID,
     Address,
     Answer,

@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobcancel.models import JobState
-from jobcancel.sandbox.vendor import Address, Answer, Vendor, as_uuid, cancels, prefixed
+from jobcancel.sandbox.vendors.declaration import (
+    Address,
+    Answer,
+    Vendor,
+    as_uuid,
+    cancels,
+    prefixed,
+)
 
 if TYPE_CHECKING:
-    from jobcancel.sandbox.vendor import Template
+    from jobcancel.sandbox.vendors.declaration import Template
 
 
 def _anthropic(kind: str, message: str) -> Template:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from jobcancel.models import JobState
-from jobcancel.sandbox.vendor import UUID, Address, Answer, Vendor, as_uuid, cancels, prefixed
+from jobcancel.sandbox.vendors.declaration import (
+    UUID,
+    Address,
+    Answer,
+    Vendor,
+    as_uuid,
+    cancels,
+    prefixed,
+)
 
 
 def _replicate(status: int, title: str) -> Answer:

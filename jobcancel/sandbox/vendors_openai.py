@@ -5,7 +5,14 @@ from __future__ import annotations
 from attrs import evolve
 
 from jobcancel.models import JobState
-from jobcancel.sandbox.vendor import Address, Answer, Template, Vendor, cancels, prefixed
+from jobcancel.sandbox.vendors.declaration import (
+    Address,
+    Answer,
+    Template,
+    Vendor,
+    cancels,
+    prefixed,
+)
 
 
 def _openai(kind: str, message: str, param: str | None = None) -> Template:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jobcancel.errors import ConfigurationError
 from jobcancel.models import JobState
-from jobcancel.sandbox.vendors import VENDORS
+from jobcancel.sandbox.vendors.catalog import VENDORS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,8 +21,8 @@ from jobcancel.sandbox.keys import KEYS, MAIN_KEYS, SPENT_KEYS
 from jobcancel.sandbox.quota import Quota, Quotas
 from jobcancel.sandbox.recent import Recent
 from jobcancel.sandbox.seeds import SEEDS
-from jobcancel.sandbox.vendor import as_uuid
-from jobcancel.sandbox.vendors import VENDORS
+from jobcancel.sandbox.vendors.catalog import VENDORS
+from jobcancel.sandbox.vendors.declaration import as_uuid
 from jobcancel.sandbox.words import check_ending
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from jobcancel import HttpAdapter, JobState, Outcome, get_adapter
 from jobcancel.adapter import Response
 from jobcancel.sandbox import CancelPolicy, Fault, Sandbox
 from jobcancel.sandbox.keys import TALONIC_SPENT_KEY
-from jobcancel.sandbox.vendor import as_uuid
-from jobcancel.sandbox.vendors import VENDORS
+from jobcancel.sandbox.vendors.catalog import VENDORS
+from jobcancel.sandbox.vendors.declaration import as_uuid
 
 O = Outcome  # noqa: E741 - the table is read by columns
 Truth: TypeAlias = Mapping[str, set[Outcome]]

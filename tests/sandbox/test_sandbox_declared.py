@@ -11,7 +11,7 @@ import pytest
 from jobcancel import HttpAdapter, JobState, Outcome, cancel, get_adapter, status
 from jobcancel.registry import BUILT_IN
 from jobcancel.sandbox import CancelPolicy, Fault, Quota, Sandbox
-from jobcancel.sandbox.vendors import VENDORS
+from jobcancel.sandbox.vendors.catalog import VENDORS
 from tests.sandbox.conftest import NO_TLS
 
 if TYPE_CHECKING:

@@ -21,8 +21,15 @@ from jobcancel.sandbox.answers import Exchange, gone
 from jobcancel.sandbox.jobs import DAY, SandboxJob
 from jobcancel.sandbox.keys import KEYS, Key, Standing
 from jobcancel.sandbox.reading import parse_json
-from jobcancel.sandbox.talonic_bodies import TalonicError, iso, job_body, links, results_body, word
-from jobcancel.sandbox.vendor import UUID
+from jobcancel.sandbox.vendors.declaration import UUID
+from jobcancel.sandbox.vendors.talonic_bodies import (
+    TalonicError,
+    iso,
+    job_body,
+    links,
+    results_body,
+    word,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -17,14 +17,14 @@ from jobcancel.models import JobState
 from jobcancel.sandbox.answers import Exchange, gone
 from jobcancel.sandbox.keys import KEYS, Key, Standing
 from jobcancel.sandbox.reading import parse_json
-from jobcancel.sandbox.vendor import fill
+from jobcancel.sandbox.vendors.declaration import fill
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from jobcancel.sandbox.faults import On
     from jobcancel.sandbox.jobs import SandboxJob
-    from jobcancel.sandbox.vendor import Address, Answer, Vendor
+    from jobcancel.sandbox.vendors.declaration import Address, Answer, Vendor
     from jobcancel.sandbox.world import World
 
 
