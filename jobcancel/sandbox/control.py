@@ -12,12 +12,11 @@ from starlette.routing import Route
 
 from jobcancel.errors import ConfigurationError
 from jobcancel.models import JobState
-from jobcancel.sandbox.answers import gone
+from jobcancel.sandbox.answers import gone, is_json, parse_json
 from jobcancel.sandbox.checks import is_number, is_whole
 from jobcancel.sandbox.faults import Fault
 from jobcancel.sandbox.keys import KEYS
 from jobcancel.sandbox.page import render
-from jobcancel.sandbox.reading import is_json, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

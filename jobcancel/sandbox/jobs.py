@@ -12,7 +12,7 @@ from attrs import evolve, field, frozen
 
 from jobcancel.models import JobState
 from jobcancel.sandbox.checks import final, seconds
-from jobcancel.sandbox.recent import Recent
+from jobcancel.sandbox.journal import Recent
 
 KEPT = 10_000
 """How many submitted jobs are remembered."""

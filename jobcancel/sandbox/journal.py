@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
+from typing import TypeVar
 
 from attrs import evolve, field, frozen
 
-from jobcancel.sandbox.recent import Recent
+K = TypeVar("K")
+V = TypeVar("V")
 
 KEPT = 1000
 """How many requests are remembered."""
@@ -16,6 +19,23 @@ _HARMLESS = frozenset(
     | {"idempotency-key", "user-agent", "x-request-id"}
 )
 """Headers shown as they are; all others may carry a key, even where none belongs."""
+
+
+class Recent(OrderedDict[K, V]):
+    """A dict that forgets its oldest entry when it gets one too many; a new value adds no age.
+
+    Args:
+        most: how many entries it keeps.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def __setitem__(self, key: K, value: V) -> None:
+        super().__setitem__(key, value)
+        if len(self) > self._most:
+            self.popitem(last=False)
 
 
 def mask(headers: Mapping[str, str]) -> dict[str, str]:

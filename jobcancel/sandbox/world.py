@@ -16,10 +16,9 @@ from jobcancel.models import JobState
 from jobcancel.sandbox.checks import check_seconds, check_type
 from jobcancel.sandbox.faults import Fault, FaultQueue, On
 from jobcancel.sandbox.jobs import AT_ONCE, CancelPolicy, JobStore, SandboxJob
-from jobcancel.sandbox.journal import Journal
+from jobcancel.sandbox.journal import Journal, Recent
 from jobcancel.sandbox.keys import KEYS, MAIN_KEYS, SPENT_KEYS
 from jobcancel.sandbox.quota import Quota, Quotas
-from jobcancel.sandbox.recent import Recent
 from jobcancel.sandbox.seeds import SEEDS
 from jobcancel.sandbox.vendors.catalog import VENDORS
 from jobcancel.sandbox.vendors.declaration import as_uuid

@@ -14,9 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from jobcancel.models import JobState
-from jobcancel.sandbox.answers import Exchange, gone
+from jobcancel.sandbox.answers import Exchange, gone, parse_json
 from jobcancel.sandbox.keys import KEYS, Key, Standing
-from jobcancel.sandbox.reading import parse_json
 from jobcancel.sandbox.vendors.declaration import fill
 
 if TYPE_CHECKING:

@@ -15,9 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from jobcancel.models import JobState
-from jobcancel.sandbox.answers import Exchange, gone
+from jobcancel.sandbox.answers import Exchange, gone, is_json, parse_json
 from jobcancel.sandbox.keys import KEYS, Key, Standing
-from jobcancel.sandbox.reading import is_json, parse_json
 from jobcancel.sandbox.words import WORDS
 
 if TYPE_CHECKING:

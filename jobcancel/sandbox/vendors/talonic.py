@@ -17,10 +17,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from jobcancel.sandbox.answers import Exchange, gone
+from jobcancel.sandbox.answers import Exchange, gone, parse_json
 from jobcancel.sandbox.jobs import DAY, SandboxJob
 from jobcancel.sandbox.keys import KEYS, Key, Standing
-from jobcancel.sandbox.reading import parse_json
 from jobcancel.sandbox.vendors.declaration import UUID
 from jobcancel.sandbox.vendors.talonic_bodies import (
     TalonicError,

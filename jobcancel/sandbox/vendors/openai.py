@@ -1,4 +1,4 @@
-"""OpenAI, and the vendors of the same shape, declared from their documentation."""
+"""OpenAI: batches, responses and fine-tuning jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def _openai(kind: str, message: str, param: str | None = None) -> Template:
 
 _NO_BATCH = _openai("invalid_request_error", "No job found with id '{id}'")
 
-_OPENAI_BATCH = Vendor(
+
+OPENAI_BATCH = Vendor(
     name="openai-batch",
     family="openai",
     key_env="OPENAI_API_KEY",
@@ -61,8 +62,9 @@ _OPENAI_BATCH = Vendor(
     limit=Answer(429, _openai("requests", "Rate limit reached")),
 )
 
-_OPENAI_RESPONSE = evolve(
-    _OPENAI_BATCH,
+
+OPENAI_RESPONSE = evolve(
+    OPENAI_BATCH,
     name="openai-response",
     cancel=Address("POST", "/responses/{job_id}/cancel"),
     status=Address("GET", "/responses/{job_id}"),
@@ -88,8 +90,9 @@ _OPENAI_RESPONSE = evolve(
     ),
 )
 
-_OPENAI_FINETUNE = evolve(
-    _OPENAI_RESPONSE,
+
+OPENAI_FINETUNE = evolve(
+    OPENAI_RESPONSE,
     name="openai-finetune",
     cancel=Address("POST", "/fine_tuning/jobs/{job_id}/cancel"),
     status=Address("GET", "/fine_tuning/jobs/{job_id}"),
@@ -107,35 +110,4 @@ _OPENAI_FINETUNE = evolve(
         # Ours.
         Answer(400, _openai("invalid_request_error", "The job has already ended")),
     ),
-)
-
-_AZURE_OPENAI_BATCH = evolve(
-    _OPENAI_BATCH,
-    name="azure-openai-batch",
-    family="azure-openai",
-    key_env="AZURE_OPENAI_API_KEY",
-    url_env="AZURE_OPENAI_ENDPOINT",
-    base="",
-    header="api-key",
-    scheme="",
-    needs_query=("api-version",),
-    cancel=Address("POST", "/openai/batches/{job_id}/cancel"),
-    status=Address("GET", "/openai/batches/{job_id}"),
-    # Third parties report it.
-    incomplete=Answer(404, {"error": {"code": "404", "message": "Resource not found"}}),
-)
-
-_GROQ_BATCH = evolve(
-    _OPENAI_BATCH,
-    name="groq-batch",
-    family="groq",
-    key_env="GROQ_API_KEY",
-    url_env="GROQ_BASE_URL",
-    base="",
-    cancel=Address("POST", "/openai/v1/batches/{job_id}/cancel"),
-    status=Address("GET", "/openai/v1/batches/{job_id}"),
-)
-
-OPENAI_VENDORS = (
-    *(_OPENAI_BATCH, _OPENAI_RESPONSE, _OPENAI_FINETUNE, _AZURE_OPENAI_BATCH, _GROQ_BATCH),
 )

@@ -1,0 +1,41 @@
+"""Higgsfield: generation requests."""
+
+from __future__ import annotations
+
+from jobcancel.models import JobState
+from jobcancel.sandbox.vendors.declaration import (
+    Address,
+    Answer,
+    Vendor,
+    as_uuid,
+    cancels,
+)
+
+# It covers what runs and what has ended alike.
+_STARTED = Answer(400, {"detail": "The request has already started"}, stops=False)
+
+
+HIGGSFIELD = Vendor(
+    name="higgsfield",
+    family="higgsfield",
+    key_env="HF_KEY",
+    url_env="HIGGSFIELD_BASE_URL",
+    scheme="Key",
+    cancel=Address("POST", "/requests/{job_id}/cancel"),
+    status=Address("GET", "/requests/{job_id}/status"),
+    new_id=as_uuid,
+    words={
+        JobState.PENDING: "queued",
+        JobState.RUNNING: "in_progress",
+        JobState.CANCELLED: "canceled",
+        JobState.SUCCEEDED: "completed",
+        JobState.FAILED: "failed",
+    },
+    job={"request_id": "{id}", "status": "{word}"},
+    cancels=cancels(Answer(202), _STARTED, running=_STARTED),
+    unknown=Answer(404, {"detail": "Request not found"}),
+    foreign=Answer(404, {"detail": "Request not found"}),
+    wrong_key=Answer(401, {"detail": "Invalid credentials"}),
+    # Ours.
+    limit=Answer(429, {"detail": "Too many requests"}),
+)

@@ -1,0 +1,57 @@
+"""Reducto: document jobs."""
+
+from __future__ import annotations
+
+from jobcancel.models import JobState
+from jobcancel.sandbox.vendors.declaration import (
+    UUID,
+    Address,
+    Answer,
+    Vendor,
+    as_uuid,
+    cancels,
+)
+
+
+def _detail(status: int, text: str) -> Answer:
+    return Answer(status, {"detail": text})
+
+
+# The shape of the error is documented, what has it is ours.
+_NOT_A_UUID = Answer(
+    422,
+    {"detail": [{"loc": ["path", "job_id"], "msg": "Not a valid UUID", "type": "uuid_parsing"}]},
+)
+
+
+REDUCTO = Vendor(
+    name="reducto",
+    family="reducto",
+    key_env="REDUCTO_API_KEY",
+    url_env="REDUCTO_BASE_URL",
+    cancel=Address("POST", "/cancel/{job_id}"),
+    status=Address("GET", "/job/{job_id}"),
+    new_id=as_uuid,
+    # How a cancelled job reads is not documented.
+    words={
+        JobState.PENDING: "Pending",
+        JobState.RUNNING: "Pending",
+        JobState.CANCELLED: "Failed",
+        JobState.SUCCEEDED: "Completed",
+        JobState.FAILED: "Failed",
+    },
+    job={"status": "{word}"},
+    extra={
+        # Ours is that a cancelled job has it; the name is in the vendor's SDK.
+        JobState.CANCELLED: {"error": {"name": "JOB_CANCELLED", "message": "Cancelled"}},
+        JobState.FAILED: {"reason": "The document could not be read"},
+    },
+    # The vendor documents no more than 200 and 422: the rest is ours.
+    cancels=cancels(Answer(200, {}), _detail(400, "The job has ended")),
+    unknown=_detail(404, "Job not found"),
+    foreign=_detail(404, "Job not found"),
+    id_form=UUID,
+    malformed=_NOT_A_UUID,
+    wrong_key=_detail(401, "Invalid API key"),
+    limit=_detail(429, "Too many requests"),
+)

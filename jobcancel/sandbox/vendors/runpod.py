@@ -1,0 +1,40 @@
+"""RunPod: serverless requests."""
+
+from __future__ import annotations
+
+from jobcancel.models import JobState
+from jobcancel.sandbox.vendors.declaration import (
+    Address,
+    Answer,
+    Vendor,
+    as_uuid,
+    cancels,
+)
+
+RUNPOD = Vendor(
+    name="runpod",
+    family="runpod",
+    key_env="RUNPOD_API_KEY",
+    url_env="RUNPOD_ENDPOINT_BASE_URL",
+    base="/v2",
+    cancel=Address("POST", "/{endpoint}/cancel/{job_id}"),
+    status=Address("GET", "/{endpoint}/status/{job_id}"),
+    new_id=as_uuid,
+    words={
+        JobState.PENDING: "IN_QUEUE",
+        JobState.RUNNING: "IN_PROGRESS",
+        JobState.CANCELLED: "CANCELLED",
+        JobState.SUCCEEDED: "COMPLETED",
+        JobState.FAILED: "FAILED",
+        JobState.EXPIRED: "TIMED_OUT",
+    },
+    job={"id": "{id}", "status": "{word}"},
+    # Ours, with one of the status codes that are documented.
+    cancels=cancels(Answer(200, job=True), Answer(400, {"error": "job has already finished"})),
+    unknown=Answer(404, {"error": "job not found"}),
+    # Ours.
+    foreign=Answer(404, {"error": "job not found"}),
+    wrong_key=Answer(401, {"error": "unauthorized"}),
+    limit=Answer(429, {"error": "too many requests"}),
+    tells_wait=False,
+)

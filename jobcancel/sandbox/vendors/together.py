@@ -1,0 +1,42 @@
+"""Together: batches."""
+
+from __future__ import annotations
+
+from jobcancel.models import JobState
+from jobcancel.sandbox.vendors.declaration import (
+    Address,
+    Answer,
+    Vendor,
+    as_uuid,
+    cancels,
+)
+
+TOGETHER_BATCH = Vendor(
+    name="together-batch",
+    family="together",
+    key_env="TOGETHER_API_KEY",
+    url_env="TOGETHER_BASE_URL",
+    cancel=Address("POST", "/v1/batches/{job_id}/cancel"),
+    status=Address("GET", "/v1/batches/{job_id}"),
+    new_id=as_uuid,
+    words={
+        JobState.PENDING: "VALIDATING",
+        JobState.RUNNING: "IN_PROGRESS",
+        JobState.CANCELLED: "CANCELLED",
+        JobState.SUCCEEDED: "COMPLETED",
+        JobState.FAILED: "FAILED",
+        JobState.EXPIRED: "EXPIRED",
+    },
+    job={"id": "{id}", "status": "{word}"},
+    cancels=cancels(
+        Answer(200, job=True),
+        # Ours, with one of the status codes that are documented.
+        Answer(400, {"error": "the batch cannot be cancelled"}),
+    ),
+    unknown=Answer(404, {"error": "batch not found"}),
+    # Ours, likewise.
+    foreign=Answer(403, {"error": "forbidden"}),
+    wrong_key=Answer(401, {"error": "invalid api key"}),
+    # Ours.
+    limit=Answer(429, {"error": "rate limit exceeded"}),
+)

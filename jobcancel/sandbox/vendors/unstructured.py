@@ -1,0 +1,56 @@
+"""Unstructured: document jobs."""
+
+from __future__ import annotations
+
+from jobcancel.models import JobState
+from jobcancel.sandbox.vendors.declaration import (
+    UUID,
+    Address,
+    Answer,
+    Template,
+    Vendor,
+    as_uuid,
+    cancels,
+)
+
+_FLAT: Template = {"id": "{id}", "status": "{word}"}
+
+
+def _detail(status: int, text: str) -> Answer:
+    return Answer(status, {"detail": text})
+
+
+# The shape of the error is documented, what has it is ours.
+_NOT_A_UUID = Answer(
+    422,
+    {"detail": [{"loc": ["path", "job_id"], "msg": "Not a valid UUID", "type": "uuid_parsing"}]},
+)
+
+
+UNSTRUCTURED = Vendor(
+    name="unstructured",
+    family="unstructured",
+    key_env="UNSTRUCTURED_API_KEY",
+    url_env="UNSTRUCTURED_BASE_URL",
+    header="unstructured-api-key",
+    scheme="",
+    cancel=Address("POST", "/api/v1/jobs/{job_id}/cancel"),
+    status=Address("GET", "/api/v1/jobs/{job_id}"),
+    new_id=as_uuid,
+    words={
+        JobState.PENDING: "SCHEDULED",
+        JobState.RUNNING: "IN_PROGRESS",
+        JobState.CANCELLED: "STOPPED",
+        JobState.SUCCEEDED: "COMPLETED",
+        JobState.FAILED: "FAILED",
+    },
+    job=_FLAT,
+    # The vendor documents no more than 200 and 422: the rest is ours.
+    cancels=cancels(Answer(200, {}), _detail(400, "The job has ended")),
+    unknown=_detail(404, "Job not found"),
+    foreign=_detail(404, "Job not found"),
+    id_form=UUID,
+    malformed=_NOT_A_UUID,
+    wrong_key=_detail(401, "API key is invalid"),
+    limit=_detail(429, "Too many requests"),
+)
