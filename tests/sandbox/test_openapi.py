@@ -35,15 +35,15 @@ OF_A_JOB = [label for label in OPERATIONS if "{jobId}" in label]
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 
 ODD = {"lost-but-applied", "lost-not-applied", "lost-and-ended", "maintenance", "new-word"}
-ODD |= {"empty-reply"}
-"""Situations that are there to break the documentation."""
-NO_READING = {"wrong-key": 401, "expired-key": 401, "limited-key": 403, "foreign": 403}
-NO_READING |= {"unknown": 404}
+ODD |= {"empty-reply", "other-spelling", "finished-says-200"}
+"""Situations that break the documentation on purpose."""
+NO_READING = {"wrong-key": 401, "expired-key": 401, "foreign": 403, "unknown": 404}
+NO_READING |= {"spent-key": 429}
 NO_CANCEL = dict.fromkeys(("completed", "failed", "cancelled", "expired"), 500)
-NO_CANCEL |= dict.fromkeys(("error-but-applied", "older-spelling", "error-and-ended", "race"), 500)
-NO_CANCEL |= dict.fromkeys(("rate-limited-once", "rate-limited"), 429)
-"""Situations in which the documented reply is not 200; who may not read may not cancel either."""
-DOCUMENTED = [each for each in SITUATIONS if each.vendor == "pulse" and each.name not in ODD]
+NO_CANCEL |= dict.fromkeys(("error-but-applied", "error-and-ended", "race"), 500)
+NO_CANCEL |= dict.fromkeys(("rate-limited-once", "rate-limited"), 429) | {"limited-key": 403}
+"""Situations whose documented reply is not 200; a key that cannot read cannot cancel either."""
+DOCUMENTED = [each for each in SITUATIONS if each.provider == "pulse" and each.name not in ODD]
 
 
 def send(sandbox: Sandbox, case: schemathesis.Case[Any], key: str | None = None) -> int:

@@ -54,9 +54,9 @@ def test_a_policy_that_cannot_be_is_refused(arguments: dict[str, Any], problem: 
 
 
 @pytest.mark.parametrize(
-    ("vendor", "arguments", "problem"),
+    ("provider", "arguments", "problem"),
     [
-        ("nobody", {}, "no vendor 'nobody'"),
+        ("nobody", {}, "no provider 'nobody'"),
         ("pulse", {"ends_as": "cancelled"}, "ends_as='cancelled'"),
         ("pulse", {"key": "tlnc_sandbox_key"}, "no such key"),
         ("pulse", {"pending": -1}, "pending=-1"),
@@ -66,10 +66,10 @@ def test_a_policy_that_cannot_be_is_refused(arguments: dict[str, Any], problem: 
     ],
 )
 def test_a_submission_that_cannot_be_is_refused(
-    sandbox: Sandbox, vendor: str, arguments: dict[str, Any], problem: str
+    sandbox: Sandbox, provider: str, arguments: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=problem):
-        sandbox.submit(vendor, **arguments)
+        sandbox.submit(provider, **arguments)
 
 
 def test_an_expired_job_of_pulse_can_be_submitted(sandbox: Sandbox, pulse: httpx.Client) -> None:
@@ -105,11 +105,11 @@ CIRCLE["a"] = CIRCLE
     [
         ({"status": 99}, "status=99"),
         ({"status": 200.0}, "status=200.0"),
-        ({"status": 500, "drop": True}, "exclude"),
-        ({"body": "x"}, "need status"),
-        ({"headers": {"a": "b"}}, "need status"),
-        ({"chunks": list}, "need status"),
-        ({"status": 200, "body": "x", "chunks": list}, "exclude"),
+        ({"status": 500, "drop": True}, "mutually exclusive"),
+        ({"body": "x"}, "require status"),
+        ({"headers": {"a": "b"}}, "require status"),
+        ({"chunks": list}, "require status"),
+        ({"status": 200, "body": "x", "chunks": list}, "mutually exclusive"),
         ({"status": 204, "body": "x"}, "no body"),
         ({"status": 200, "body": [1]}, "expected a Mapping"),
         ({"status": 200, "body": {"a": object()}}, "as JSON"),
@@ -144,7 +144,7 @@ def test_a_body_nested_too_deeply_is_refused() -> None:
 @pytest.mark.parametrize(
     ("place", "plan", "problem"),
     [
-        (("nobody", "sandbox-pending"), {}, "no vendor 'nobody'"),
+        (("nobody", "sandbox-pending"), {}, "no provider 'nobody'"),
         (("pulse", "nowhere"), {}, "no job 'nowhere' to end"),
         (("pulse", "sandbox-pending"), {"on": "submit"}, "on='submit'"),
         (("pulse", "sandbox-pending"), {"times": 0}, "times=0"),

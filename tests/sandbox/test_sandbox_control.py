@@ -24,7 +24,7 @@ def state(sandbox: Sandbox) -> JobState:
 
 
 def plan_text(client: httpx.Client, fields: str) -> httpx.Response:
-    body = f'{{"vendor": "pulse", "job_id": "{JOB}", {fields}}}'
+    body = f'{{"provider": "pulse", "job_id": "{JOB}", {fields}}}'
     return client.post("/_sandbox/faults", content=body, headers=JSON)
 
 
@@ -32,7 +32,7 @@ def test_a_fault_can_be_planned_over_http(
     pulse: httpx.Client, outside: httpx.Client, sandbox: Sandbox
 ) -> None:
     fault = {"status": 500, "body": {"a": 1}, "apply": True, "finish_after": None, "stall": 0}
-    plan = {"vendor": "pulse", "job_id": JOB, "on": "cancel", "times": None, **fault}
+    plan = {"provider": "pulse", "job_id": JOB, "on": "cancel", "times": None, **fault}
     assert outside.post("/_sandbox/faults", json=plan).status_code == 204
     assert pulse.delete(PATH).json() == {"a": 1}
     assert state(sandbox) is JobState.CANCELLED
@@ -41,7 +41,7 @@ def test_a_fault_can_be_planned_over_http(
 def test_a_race_can_be_planned_over_http(
     pulse: httpx.Client, outside: httpx.Client, sandbox: Sandbox
 ) -> None:
-    outside.post("/_sandbox/faults", json={"vendor": "pulse", "job_id": JOB, "finish": "failed"})
+    outside.post("/_sandbox/faults", json={"provider": "pulse", "job_id": JOB, "finish": "failed"})
     pulse.delete(PATH)
     assert state(sandbox) is JobState.FAILED
 
@@ -49,8 +49,8 @@ def test_a_race_can_be_planned_over_http(
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"vendor": None}, "vendor must be a string"),
-        ({"vendor": "nobody", "finish": "failed"}, "no vendor 'nobody'"),
+        ({"provider": None}, "provider must be a string"),
+        ({"provider": "nobody", "finish": "failed"}, "no provider 'nobody'"),
         ({"raw": "x"}, "no field 'raw'"),
         ({"status": "500"}, "status must be a whole number"),
         ({"status": True}, "status must be a whole number"),
@@ -65,7 +65,7 @@ def test_a_race_can_be_planned_over_http(
 def test_a_bad_plan_over_http_is_explained(
     outside: httpx.Client, change: dict[str, Any], problem: str
 ) -> None:
-    plan = {"vendor": "pulse", "job_id": JOB, **change}
+    plan = {"provider": "pulse", "job_id": JOB, **change}
     reply = outside.post("/_sandbox/faults", json=plan)
     assert reply.status_code == 422
     assert problem in reply.json()["error"]
@@ -73,7 +73,7 @@ def test_a_bad_plan_over_http_is_explained(
 
 @pytest.mark.parametrize(
     ("body", "problem"),
-    [(b"{", "must be JSON"), (b"[]", "a JSON object"), (b"{}", "vendor is required")],
+    [(b"{", "must be JSON"), (b"[]", "a JSON object"), (b"{}", "provider is required")],
 )
 def test_a_plan_that_is_no_object_is_explained(
     outside: httpx.Client, body: bytes, problem: str
@@ -99,7 +99,7 @@ def test_a_plan_nested_too_deeply_is_no_json(outside: httpx.Client) -> None:
         ('"status": 200, "headers": {"x odd": "a"}', "cannot be sent"),
         ('"status": 200, "headers": {"": "a"}', "cannot be sent"),
         ('"status": 200, "headers": {"transfer-encoding": "gzip"}', "cannot be sent"),
-        ('"status": 200, "headers": {"a": "1", "A": "2"}', "twice"),
+        ('"status": 200, "headers": {"a": "1", "A": "2"}', "duplicate header"),
         ('"status": 200, "body": "x", "headers": {"Content-Length": "2"}', "content-length"),
         ('"status": 200, "headers": {"content-length": "1"}', "content-length"),
         ('"status": 200, "body": "\\ud800"', "surrogate"),
@@ -128,7 +128,7 @@ def test_a_right_content_length_and_odd_bytes_are_sent(
 
 @pytest.mark.parametrize("field", ["finish", "finish_after"])
 def test_talonic_has_no_word_for_expired(outside: httpx.Client, field: str) -> None:
-    plan = {"vendor": "talonic", "job_id": TALONIC, field: "expired"}
+    plan = {"provider": "talonic", "job_id": TALONIC, field: "expired"}
     reply = outside.post("/_sandbox/faults", json=plan)
     expected = f"{field}='expired': 'talonic' has no word for it: "
     assert reply.status_code == 422
@@ -161,7 +161,7 @@ def test_a_page_elsewhere_can_change_nothing(
     headers: dict[str, str],
 ) -> None:
     pulse.delete(PATH)
-    plan = {"vendor": "pulse", "job_id": "sandbox-pending", "status": 418}
+    plan = {"provider": "pulse", "job_id": "sandbox-pending", "status": 418}
     assert outside.post(path, json=plan, headers=headers).status_code == 403
     assert state(sandbox) is JobState.CANCELLED
     assert pulse.delete("/job/sandbox-pending").status_code == 200
@@ -192,7 +192,7 @@ def test_a_link_elsewhere_may_lead_to_the_page(outside: httpx.Client) -> None:
 def test_a_plan_must_be_called_json(
     pulse: httpx.Client, outside: httpx.Client, media_type: str
 ) -> None:
-    plan = f'{{"vendor": "pulse", "job_id": "{JOB}", "status": 418}}'
+    plan = f'{{"provider": "pulse", "job_id": "{JOB}", "status": 418}}'
     headers = {"content-type": media_type}
     reply = outside.post("/_sandbox/faults", content=plan, headers=headers)
     assert reply.status_code == 415
@@ -201,30 +201,30 @@ def test_a_plan_must_be_called_json(
 
 
 def test_a_plan_may_name_its_charset(outside: httpx.Client) -> None:
-    plan = f'{{"vendor": "pulse", "job_id": "{JOB}", "status": 418}}'
+    plan = f'{{"provider": "pulse", "job_id": "{JOB}", "status": 418}}'
     headers = {"content-type": "Application/JSON; charset=utf-8"}
     assert outside.post("/_sandbox/faults", content=plan, headers=headers).status_code == 204
 
 
 def test_a_job_can_be_submitted_over_http(outside: httpx.Client, sandbox: Sandbox) -> None:
-    wanted = {"vendor": "openai-batch", "pending": 0, "running": 60, "ends_as": "failed"}
+    wanted = {"provider": "openai-batch", "pending": 0, "running": 60, "ends_as": "failed"}
     made = outside.post("/_sandbox/jobs", json=wanted)
     assert made.status_code == 201
     assert JobState.RUNNING is sandbox.job("openai-batch", made.json()["job_id"]).state
-    named = outside.post("/_sandbox/jobs", json={"vendor": "fal", "job_id": "mine"}).json()
-    assert {"vendor": "fal", "job_id": "mine"} == named
+    named = outside.post("/_sandbox/jobs", json={"provider": "fal", "job_id": "mine"}).json()
+    assert {"provider": "fal", "job_id": "mine"} == named
 
 
 @pytest.mark.parametrize(
     ("wanted", "problem"),
     [
-        ({}, "vendor is required"),
-        ({"vendor": "nobody"}, "no vendor 'nobody'"),
-        ({"vendor": "fal", "job_id": 7}, "job_id must be a string"),
-        ({"vendor": "fal", "running": "long"}, "running must be seconds"),
-        ({"vendor": "fal", "ends_as": "gone"}, "expected succeeded or failed"),
-        ({"vendor": "fal", "key": "nobody's"}, "'fal' has no such key here"),
-        ({"vendor": "fal", "drop": True}, "no field 'drop': expected some of vendor, job_id"),
+        ({}, "provider is required"),
+        ({"provider": "nobody"}, "no provider 'nobody'"),
+        ({"provider": "fal", "job_id": 7}, "job_id must be a string"),
+        ({"provider": "fal", "running": "long"}, "running must be seconds"),
+        ({"provider": "fal", "ends_as": "gone"}, "expected succeeded or failed"),
+        ({"provider": "fal", "key": "nobody's"}, "'fal' has no such key here"),
+        ({"provider": "fal", "drop": True}, "no field 'drop': expected one of provider, job_id"),
     ],
 )
 def test_a_job_that_cannot_be_is_refused(

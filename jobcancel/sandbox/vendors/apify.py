@@ -9,6 +9,7 @@ from jobcancel.sandbox.vendors.declaration import (
     Vendor,
     cancels,
     prefixed,
+    states,
 )
 
 
@@ -24,15 +25,15 @@ APIFY = Vendor(
     cancel=Address("POST", "/v2/actor-runs/{job_id}/abort"),
     status=Address("GET", "/v2/actor-runs/{job_id}"),
     new_id=prefixed(""),
-    words={
-        JobState.PENDING: "READY",
-        JobState.RUNNING: "RUNNING",
-        JobState.CANCELLING: "ABORTING",
-        JobState.CANCELLED: "ABORTED",
-        JobState.SUCCEEDED: "SUCCEEDED",
-        JobState.FAILED: "FAILED",
-        JobState.EXPIRED: "TIMED-OUT",
-    },
+    words=states(
+        pending="READY",
+        running="RUNNING",
+        cancelling="ABORTING",
+        cancelled="ABORTED",
+        succeeded="SUCCEEDED",
+        failed="FAILED",
+        expired="TIMED-OUT",
+    ),
     job={"data": {"id": "{id}", "status": "{word}"}},
     # A finished run is left as it is.
     cancels=cancels(

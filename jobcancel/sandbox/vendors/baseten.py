@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from jobcancel.models import JobState
 from jobcancel.sandbox.vendors.declaration import (
     Address,
     Answer,
     Vendor,
     as_uuid,
     cancels,
+    states,
 )
 
 _NOT_QUEUED = Answer(
@@ -18,8 +18,10 @@ _NOT_QUEUED = Answer(
 )
 
 
-def _baseten(status: int, code: str, message: str) -> Answer:
-    return Answer(status, {"error": message, "error_code": code, "detail": None})
+def _baseten(status: int, code: str, message: str, *, documented: bool = True) -> Answer:
+    return Answer(
+        status, {"error": message, "error_code": code, "detail": None}, documented=documented
+    )
 
 
 BASETEN = Vendor(
@@ -30,14 +32,14 @@ BASETEN = Vendor(
     cancel=Address("DELETE", "/async_request/{job_id}"),
     status=Address("GET", "/async_request/{job_id}"),
     new_id=as_uuid,
-    words={
-        JobState.PENDING: "QUEUED",
-        JobState.RUNNING: "IN_PROGRESS",
-        JobState.CANCELLED: "CANCELED",
-        JobState.SUCCEEDED: "SUCCEEDED",
-        JobState.FAILED: "FAILED",
-        JobState.EXPIRED: "EXPIRED",
-    },
+    words=states(
+        pending="QUEUED",
+        running="IN_PROGRESS",
+        cancelled="CANCELED",
+        succeeded="SUCCEEDED",
+        failed="FAILED",
+        expired="EXPIRED",
+    ),
     job={"request_id": "{id}", "status": "{word}"},
     cancels=cancels(
         Answer(200, {"request_id": "{id}", "canceled": True, "message": "Canceled"}),
@@ -45,8 +47,8 @@ BASETEN = Vendor(
         running=_NOT_QUEUED,
     ),
     # Ours.
-    unknown=_baseten(404, "client_error", "no such request"),
-    foreign=_baseten(404, "client_error", "no such request"),
+    unknown=_baseten(404, "client_error", "no such request", documented=False),
+    foreign=_baseten(404, "client_error", "no such request", documented=False),
     wrong_key=_baseten(401, "unauthorized", "invalid API key"),
     limit=_baseten(429, "rate_limited", "too many requests"),
     tells_wait=False,

@@ -1,7 +1,10 @@
-"""All declared vendors by name; Pulse and Talonic, which can do more, have modules of their own."""
+"""All vendors that the sandbox plays, by name."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from jobcancel.errors import ConfigurationError
 from jobcancel.sandbox.vendors.anthropic import ANTHROPIC_BATCH
 from jobcancel.sandbox.vendors.apify import APIFY
 from jobcancel.sandbox.vendors.azure_openai import AZURE_OPENAI_BATCH
@@ -27,16 +30,22 @@ from jobcancel.sandbox.vendors.llamacloud import (
 )
 from jobcancel.sandbox.vendors.mistral import MISTRAL_BATCH
 from jobcancel.sandbox.vendors.openai import OPENAI_BATCH, OPENAI_FINETUNE, OPENAI_RESPONSE
+from jobcancel.sandbox.vendors.pulse import PULSE
 from jobcancel.sandbox.vendors.reducto import REDUCTO
 from jobcancel.sandbox.vendors.replicate import REPLICATE
 from jobcancel.sandbox.vendors.runpod import RUNPOD
 from jobcancel.sandbox.vendors.runway import RUNWAY
+from jobcancel.sandbox.vendors.talonic import TALONIC
 from jobcancel.sandbox.vendors.together import TOGETHER_BATCH
 from jobcancel.sandbox.vendors.unstructured import UNSTRUCTURED
+
+if TYPE_CHECKING:
+    from jobcancel.sandbox.vendors.declaration import Vendor
 
 VENDORS = {
     vendor.name: vendor
     for vendor in (
+        *(PULSE, TALONIC),
         *(OPENAI_BATCH, OPENAI_RESPONSE, OPENAI_FINETUNE, AZURE_OPENAI_BATCH, GROQ_BATCH),
         *(ANTHROPIC_BATCH, MISTRAL_BATCH, GEMINI_BATCH, COHERE_BATCH, TOGETHER_BATCH),
         *(LLAMACLOUD_PARSE, LLAMACLOUD_EXTRACT, LLAMACLOUD_BATCH),
@@ -46,15 +55,30 @@ VENDORS = {
         *(REPLICATE, FAL, HIGGSFIELD, RUNPOD, BASETEN, RUNWAY),
     )
 }
-"""Provider -> its declaration."""
+"""Name -> declaration."""
+
+PROVIDERS = {name: vendor for vendor in VENDORS.values() for name in vendor.providers}
+"""Provider -> the declaration of its jobs."""
 
 
-def relatives(name: str) -> list[str]:
-    """Return the vendors that the key of one is for, itself included.
+def vendor_of(provider: str) -> Vendor:
+    """Return the declaration of a provider's jobs.
+
+    Raises:
+        ConfigurationError: the sandbox has no such provider.
+    """
+    if provider not in PROVIDERS:
+        known = ", ".join(PROVIDERS)
+        raise ConfigurationError(f"no provider {provider!r} here: expected one of {known}")
+    return PROVIDERS[provider]
+
+
+def relatives(name: str) -> list[Vendor]:
+    """Return the vendors that share a key with one, itself included.
 
     Example:
-        >>> relatives("databricks-run")
+        >>> [vendor.name for vendor in relatives("databricks-run")]
         ['databricks-run', 'databricks-statement']
     """
     family = VENDORS[name].family
-    return [each.name for each in VENDORS.values() if each.family == family]
+    return [each for each in VENDORS.values() if each.family == family]

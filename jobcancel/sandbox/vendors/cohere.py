@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from jobcancel.models import JobState
 from jobcancel.sandbox.vendors.declaration import (
     Address,
     Answer,
     Vendor,
     as_uuid,
     cancels,
+    states,
 )
 
 COHERE_BATCH = Vendor(
@@ -19,14 +19,14 @@ COHERE_BATCH = Vendor(
     cancel=Address("POST", "/v2/batches/{job_id}:cancel"),
     status=Address("GET", "/v2/batches/{job_id}"),
     new_id=as_uuid,
-    words={
-        JobState.PENDING: "BATCH_STATUS_QUEUED",
-        JobState.RUNNING: "BATCH_STATUS_IN_PROGRESS",
-        JobState.CANCELLING: "BATCH_STATUS_CANCELING",
-        JobState.CANCELLED: "BATCH_STATUS_CANCELED",
-        JobState.SUCCEEDED: "BATCH_STATUS_COMPLETED",
-        JobState.FAILED: "BATCH_STATUS_FAILED",
-    },
+    words=states(
+        pending="BATCH_STATUS_QUEUED",
+        running="BATCH_STATUS_IN_PROGRESS",
+        cancelling="BATCH_STATUS_CANCELING",
+        cancelled="BATCH_STATUS_CANCELED",
+        succeeded="BATCH_STATUS_COMPLETED",
+        failed="BATCH_STATUS_FAILED",
+    ),
     job={"batch": {"id": "{id}", "status": "{word}"}},
     cancels=cancels(
         Answer(200, {}),

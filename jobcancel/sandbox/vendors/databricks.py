@@ -13,6 +13,7 @@ from jobcancel.sandbox.vendors.declaration import (
     as_number,
     as_uuid,
     cancels,
+    states,
 )
 
 
@@ -38,15 +39,15 @@ DATABRICKS_RUN = Vendor(
     cancel=Address("POST", "/api/2.2/jobs/runs/cancel", "body", "run_id"),
     status=Address("GET", "/api/2.2/jobs/runs/get", "query", "run_id"),
     new_id=as_number,
-    words={
-        JobState.PENDING: "PENDING",
-        JobState.RUNNING: "RUNNING",
-        JobState.CANCELLING: "TERMINATING",
-        JobState.CANCELLED: "CANCELED",
-        JobState.SUCCEEDED: "SUCCESS",
-        JobState.FAILED: "FAILED",
-        JobState.EXPIRED: "TIMEDOUT",
-    },
+    words=states(
+        pending="PENDING",
+        running="RUNNING",
+        cancelling="TERMINATING",
+        cancelled="CANCELED",
+        succeeded="SUCCESS",
+        failed="FAILED",
+        expired="TIMEDOUT",
+    ),
     job={"run_id": "{id}", **_run("{word}")},
     extra={
         JobState.CANCELLED: _run("TERMINATED", "{word}", "USER_CANCELED"),
@@ -70,13 +71,13 @@ DATABRICKS_STATEMENT = evolve(
     cancel=Address("POST", "/api/2.0/sql/statements/{job_id}/cancel"),
     status=Address("GET", "/api/2.0/sql/statements/{job_id}"),
     new_id=as_uuid,
-    words={
-        JobState.PENDING: "PENDING",
-        JobState.RUNNING: "RUNNING",
-        JobState.CANCELLED: "CANCELED",
-        JobState.SUCCEEDED: "SUCCEEDED",
-        JobState.FAILED: "FAILED",
-    },
+    words=states(
+        pending="PENDING",
+        running="RUNNING",
+        cancelled="CANCELED",
+        succeeded="SUCCEEDED",
+        failed="FAILED",
+    ),
     job={"statement_id": "{id}", "status": {"state": "{word}"}},
     extra={},
     cancels=cancels(

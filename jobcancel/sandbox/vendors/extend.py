@@ -12,15 +12,16 @@ from jobcancel.sandbox.vendors.declaration import (
     Vendor,
     cancels,
     prefixed,
+    states,
 )
 
-_UPPER = {
-    JobState.PENDING: "PENDING",
-    JobState.RUNNING: "RUNNING",
-    JobState.CANCELLED: "CANCELLED",
-    JobState.SUCCEEDED: "COMPLETED",
-    JobState.FAILED: "FAILED",
-}
+_UPPER = states(
+    pending="PENDING",
+    running="RUNNING",
+    cancelled="CANCELLED",
+    succeeded="COMPLETED",
+    failed="FAILED",
+)
 
 
 _FLAT: Template = {"id": "{id}", "status": "{word}"}

@@ -9,6 +9,7 @@ from jobcancel.sandbox.vendors.declaration import (
     Vendor,
     as_uuid,
     cancels,
+    states,
 )
 
 FAL = Vendor(
@@ -17,17 +18,18 @@ FAL = Vendor(
     key_env="FAL_KEY",
     url_env="FAL_BASE_URL",
     scheme="Key",
+    params={"app": "fal-ai/flux"},
     cancel=Address("PUT", "/{app:path}/requests/{job_id}/cancel"),
     status=Address("GET", "/{app:path}/requests/{job_id}/status"),
     new_id=as_uuid,
     # Ours is that a cancelled request is completed with that error: there is no cancelled state.
-    words={
-        JobState.PENDING: "IN_QUEUE",
-        JobState.RUNNING: "IN_PROGRESS",
-        JobState.CANCELLED: "COMPLETED",
-        JobState.SUCCEEDED: "COMPLETED",
-        JobState.FAILED: "COMPLETED",
-    },
+    words=states(
+        pending="IN_QUEUE",
+        running="IN_PROGRESS",
+        cancelled="COMPLETED",
+        succeeded="COMPLETED",
+        failed="COMPLETED",
+    ),
     job={"request_id": "{id}", "status": "{word}"},
     extra={
         JobState.CANCELLED: {

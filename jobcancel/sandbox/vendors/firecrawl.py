@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from jobcancel.models import JobState
 from jobcancel.sandbox.vendors.declaration import (
     UUID,
     Address,
@@ -12,6 +11,7 @@ from jobcancel.sandbox.vendors.declaration import (
     Vendor,
     as_uuid,
     cancels,
+    states,
 )
 
 FIRECRAWL_CRAWL = Vendor(
@@ -22,13 +22,13 @@ FIRECRAWL_CRAWL = Vendor(
     cancel=Address("DELETE", "/v2/crawl/{job_id}"),
     status=Address("GET", "/v2/crawl/{job_id}"),
     new_id=as_uuid,
-    words={
-        JobState.PENDING: "scraping",
-        JobState.RUNNING: "scraping",
-        JobState.CANCELLED: "cancelled",
-        JobState.SUCCEEDED: "completed",
-        JobState.FAILED: "failed",
-    },
+    words=states(
+        pending="scraping",
+        running="scraping",
+        cancelled="cancelled",
+        succeeded="completed",
+        failed="failed",
+    ),
     job={"success": True, "status": "{word}", "total": "{documents}", "completed": "{done}"},
     # Only a job that is completed is refused.
     cancels=cancels(

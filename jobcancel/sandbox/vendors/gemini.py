@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from jobcancel.models import JobState
 from jobcancel.sandbox.vendors.declaration import (
     Address,
     Answer,
     Vendor,
     cancels,
     prefixed,
+    states,
 )
 
 
@@ -27,14 +27,14 @@ GEMINI_BATCH = Vendor(
     status=Address("GET", "/v1beta/batches/{job_id}"),
     new_id=prefixed("batches/"),
     id_prefix="batches/",
-    words={
-        JobState.PENDING: "BATCH_STATE_PENDING",
-        JobState.RUNNING: "BATCH_STATE_RUNNING",
-        JobState.CANCELLED: "BATCH_STATE_CANCELLED",
-        JobState.SUCCEEDED: "BATCH_STATE_SUCCEEDED",
-        JobState.FAILED: "BATCH_STATE_FAILED",
-        JobState.EXPIRED: "BATCH_STATE_EXPIRED",
-    },
+    words=states(
+        pending="BATCH_STATE_PENDING",
+        running="BATCH_STATE_RUNNING",
+        cancelled="BATCH_STATE_CANCELLED",
+        succeeded="BATCH_STATE_SUCCEEDED",
+        failed="BATCH_STATE_FAILED",
+        expired="BATCH_STATE_EXPIRED",
+    ),
     job={"name": "{id}", "metadata": {"name": "{id}", "state": "{word}"}},
     cancels=cancels(
         Answer(200, {}),

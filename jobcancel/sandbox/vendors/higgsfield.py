@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from jobcancel.models import JobState
 from jobcancel.sandbox.vendors.declaration import (
     Address,
     Answer,
     Vendor,
     as_uuid,
     cancels,
+    states,
 )
 
 # It covers what runs and what has ended alike.
@@ -24,13 +24,13 @@ HIGGSFIELD = Vendor(
     cancel=Address("POST", "/requests/{job_id}/cancel"),
     status=Address("GET", "/requests/{job_id}/status"),
     new_id=as_uuid,
-    words={
-        JobState.PENDING: "queued",
-        JobState.RUNNING: "in_progress",
-        JobState.CANCELLED: "canceled",
-        JobState.SUCCEEDED: "completed",
-        JobState.FAILED: "failed",
-    },
+    words=states(
+        pending="queued",
+        running="in_progress",
+        cancelled="canceled",
+        succeeded="completed",
+        failed="failed",
+    ),
     job={"request_id": "{id}", "status": "{word}"},
     cancels=cancels(Answer(202), _STARTED, running=_STARTED),
     unknown=Answer(404, {"detail": "Request not found"}),

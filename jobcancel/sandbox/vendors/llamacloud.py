@@ -12,22 +12,23 @@ from jobcancel.sandbox.vendors.declaration import (
     Vendor,
     cancels,
     prefixed,
+    states,
 )
 
-_UPPER = {
-    JobState.PENDING: "PENDING",
-    JobState.RUNNING: "RUNNING",
-    JobState.CANCELLED: "CANCELLED",
-    JobState.SUCCEEDED: "COMPLETED",
-    JobState.FAILED: "FAILED",
-}
+_UPPER = states(
+    pending="PENDING",
+    running="RUNNING",
+    cancelled="CANCELLED",
+    succeeded="COMPLETED",
+    failed="FAILED",
+)
 
 
 _FLAT: Template = {"id": "{id}", "status": "{word}"}
 
 
-def _detail(status: int, text: str) -> Answer:
-    return Answer(status, {"detail": text})
+def _detail(status: int, text: str, *, documented: bool = True) -> Answer:
+    return Answer(status, {"detail": text}, documented=documented)
 
 
 LLAMACLOUD_EXTRACT = Vendor(
@@ -43,7 +44,7 @@ LLAMACLOUD_EXTRACT = Vendor(
     # "Cannot be cancelled" is documented, the status code is ours.
     cancels=cancels(Answer(200, job=True), _detail(400, "Job {id} cannot be cancelled")),
     # Ours.
-    unknown=_detail(404, "Job not found"),
+    unknown=_detail(404, "Job not found", documented=False),
     foreign=_detail(403, "The project is not yours"),
     wrong_key=_detail(401, "Invalid API key"),
     limit=_detail(429, "Rate limit exceeded"),

@@ -9,6 +9,7 @@ from jobcancel.sandbox.vendors.declaration import (
     Vendor,
     as_uuid,
     cancels,
+    states,
 )
 
 MISTRAL_BATCH = Vendor(
@@ -19,15 +20,15 @@ MISTRAL_BATCH = Vendor(
     cancel=Address("POST", "/v1/batch/jobs/{job_id}/cancel"),
     status=Address("GET", "/v1/batch/jobs/{job_id}"),
     new_id=as_uuid,
-    words={
-        JobState.PENDING: "QUEUED",
-        JobState.RUNNING: "RUNNING",
-        JobState.CANCELLING: "CANCELLATION_REQUESTED",
-        JobState.CANCELLED: "CANCELLED",
-        JobState.SUCCEEDED: "SUCCESS",
-        JobState.FAILED: "FAILED",
-        JobState.EXPIRED: "TIMEOUT_EXCEEDED",
-    },
+    words=states(
+        pending="QUEUED",
+        running="RUNNING",
+        cancelling="CANCELLATION_REQUESTED",
+        cancelled="CANCELLED",
+        succeeded="SUCCESS",
+        failed="FAILED",
+        expired="TIMEOUT_EXCEEDED",
+    ),
     job={
         "id": "{id}",
         "object": "batch",
@@ -40,8 +41,8 @@ MISTRAL_BATCH = Vendor(
         Answer(200, job=True, shows=JobState.CANCELLING),
         Answer(400, {"detail": "The job has ended"}),
     ),
-    unknown=Answer(404, {"detail": "Not found"}),
-    foreign=Answer(404, {"detail": "Not found"}),
+    unknown=Answer(404, {"detail": "Not found"}, documented=False),
+    foreign=Answer(404, {"detail": "Not found"}, documented=False),
     wrong_key=Answer(401, {"detail": "Unauthorized"}),
     limit=Answer(429, {"message": "Requests rate limit exceeded"}),
 )

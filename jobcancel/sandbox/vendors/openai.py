@@ -12,6 +12,7 @@ from jobcancel.sandbox.vendors.declaration import (
     Vendor,
     cancels,
     prefixed,
+    states,
 )
 
 
@@ -31,15 +32,15 @@ OPENAI_BATCH = Vendor(
     cancel=Address("POST", "/batches/{job_id}/cancel"),
     status=Address("GET", "/batches/{job_id}"),
     new_id=prefixed("batch_"),
-    words={
-        JobState.PENDING: "validating",
-        JobState.RUNNING: "in_progress",
-        JobState.CANCELLING: "cancelling",
-        JobState.CANCELLED: "cancelled",
-        JobState.SUCCEEDED: "completed",
-        JobState.FAILED: "failed",
-        JobState.EXPIRED: "expired",
-    },
+    words=states(
+        pending="validating",
+        running="in_progress",
+        cancelling="cancelling",
+        cancelled="cancelled",
+        succeeded="completed",
+        failed="failed",
+        expired="expired",
+    ),
     job={
         "id": "{id}",
         "object": "batch",
@@ -69,13 +70,13 @@ OPENAI_RESPONSE = evolve(
     cancel=Address("POST", "/responses/{job_id}/cancel"),
     status=Address("GET", "/responses/{job_id}"),
     new_id=prefixed("resp_"),
-    words={
-        JobState.PENDING: "queued",
-        JobState.RUNNING: "in_progress",
-        JobState.CANCELLED: "cancelled",
-        JobState.SUCCEEDED: "completed",
-        JobState.FAILED: "failed",
-    },
+    words=states(
+        pending="queued",
+        running="in_progress",
+        cancelled="cancelled",
+        succeeded="completed",
+        failed="failed",
+    ),
     job={"id": "{id}", "object": "response", "background": True, "status": "{word}"},
     cancels=cancels(
         Answer(200, job=True, shows=JobState.CANCELLED),
@@ -97,13 +98,13 @@ OPENAI_FINETUNE = evolve(
     cancel=Address("POST", "/fine_tuning/jobs/{job_id}/cancel"),
     status=Address("GET", "/fine_tuning/jobs/{job_id}"),
     new_id=prefixed("ftjob-"),
-    words={
-        JobState.PENDING: "validating_files",
-        JobState.RUNNING: "running",
-        JobState.CANCELLED: "cancelled",
-        JobState.SUCCEEDED: "succeeded",
-        JobState.FAILED: "failed",
-    },
+    words=states(
+        pending="validating_files",
+        running="running",
+        cancelled="cancelled",
+        succeeded="succeeded",
+        failed="failed",
+    ),
     job={"id": "{id}", "object": "fine_tuning.job", "status": "{word}"},
     cancels=cancels(
         Answer(200, job=True),

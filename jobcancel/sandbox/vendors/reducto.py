@@ -10,11 +10,12 @@ from jobcancel.sandbox.vendors.declaration import (
     Vendor,
     as_uuid,
     cancels,
+    states,
 )
 
 
-def _detail(status: int, text: str) -> Answer:
-    return Answer(status, {"detail": text})
+def _detail(status: int, text: str, *, documented: bool = True) -> Answer:
+    return Answer(status, {"detail": text}, documented=documented)
 
 
 # The shape of the error is documented, what has it is ours.
@@ -33,13 +34,13 @@ REDUCTO = Vendor(
     status=Address("GET", "/job/{job_id}"),
     new_id=as_uuid,
     # How a cancelled job reads is not documented.
-    words={
-        JobState.PENDING: "Pending",
-        JobState.RUNNING: "Pending",
-        JobState.CANCELLED: "Failed",
-        JobState.SUCCEEDED: "Completed",
-        JobState.FAILED: "Failed",
-    },
+    words=states(
+        pending="Pending",
+        running="Pending",
+        cancelled="Failed",
+        succeeded="Completed",
+        failed="Failed",
+    ),
     job={"status": "{word}"},
     extra={
         # Ours is that a cancelled job has it; the name is in the vendor's SDK.
@@ -48,8 +49,8 @@ REDUCTO = Vendor(
     },
     # The vendor documents no more than 200 and 422: the rest is ours.
     cancels=cancels(Answer(200, {}), _detail(400, "The job has ended")),
-    unknown=_detail(404, "Job not found"),
-    foreign=_detail(404, "Job not found"),
+    unknown=_detail(404, "Job not found", documented=False),
+    foreign=_detail(404, "Job not found", documented=False),
     id_form=UUID,
     malformed=_NOT_A_UUID,
     wrong_key=_detail(401, "Invalid API key"),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from jobcancel.models import JobState
 from jobcancel.sandbox.vendors.declaration import (
     Address,
     Answer,
     Vendor,
     cancels,
     prefixed,
+    states,
 )
 
 
-def _replicate(status: int, title: str) -> Answer:
-    return Answer(status, {"title": title, "detail": f"{title}.", "status": status})
+def _replicate(status: int, title: str, *, documented: bool = True) -> Answer:
+    return Answer(
+        status, {"title": title, "detail": f"{title}.", "status": status}, documented=documented
+    )
 
 
 REPLICATE = Vendor(
@@ -24,20 +26,20 @@ REPLICATE = Vendor(
     cancel=Address("POST", "/v1/predictions/{job_id}/cancel"),
     status=Address("GET", "/v1/predictions/{job_id}"),
     new_id=prefixed(""),
-    words={
-        JobState.PENDING: "starting",
-        JobState.RUNNING: "processing",
-        JobState.CANCELLED: "canceled",
-        JobState.SUCCEEDED: "succeeded",
-        JobState.FAILED: "failed",
-        JobState.EXPIRED: "aborted",
-    },
+    words=states(
+        pending="starting",
+        running="processing",
+        cancelled="canceled",
+        succeeded="succeeded",
+        failed="failed",
+        expired="aborted",
+    ),
     job={"id": "{id}", "status": "{word}", "created_at": "{created}", "error": None},
     # A third party's client has seen a finished prediction come back unchanged.
     cancels=cancels(Answer(200, job=True), Answer(200, job=True)),
     # Ours.
-    unknown=_replicate(404, "Not found"),
-    foreign=_replicate(404, "Not found"),
+    unknown=_replicate(404, "Not found", documented=False),
+    foreign=_replicate(404, "Not found", documented=False),
     wrong_key=_replicate(401, "Unauthenticated"),
-    limit=Answer(429, {"detail": "Request was throttled. Your rate limit resets in ~30s."}),
+    limit=Answer(429, {"detail": "Request was throttled. Your rate limit resets in ~{wait}s."}),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from jobcancel.models import JobState
 from jobcancel.sandbox.vendors.declaration import (
     Address,
     Answer,
     Vendor,
     as_uuid,
     cancels,
+    states,
 )
 
 RUNPOD = Vendor(
@@ -17,17 +17,18 @@ RUNPOD = Vendor(
     key_env="RUNPOD_API_KEY",
     url_env="RUNPOD_ENDPOINT_BASE_URL",
     base="/v2",
+    params={"endpoint": "abc"},
     cancel=Address("POST", "/{endpoint}/cancel/{job_id}"),
     status=Address("GET", "/{endpoint}/status/{job_id}"),
     new_id=as_uuid,
-    words={
-        JobState.PENDING: "IN_QUEUE",
-        JobState.RUNNING: "IN_PROGRESS",
-        JobState.CANCELLED: "CANCELLED",
-        JobState.SUCCEEDED: "COMPLETED",
-        JobState.FAILED: "FAILED",
-        JobState.EXPIRED: "TIMED_OUT",
-    },
+    words=states(
+        pending="IN_QUEUE",
+        running="IN_PROGRESS",
+        cancelled="CANCELLED",
+        succeeded="COMPLETED",
+        failed="FAILED",
+        expired="TIMED_OUT",
+    ),
     job={"id": "{id}", "status": "{word}"},
     # Ours, with one of the status codes that are documented.
     cancels=cancels(Answer(200, job=True), Answer(400, {"error": "job has already finished"})),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from jobcancel.models import JobState
 from jobcancel.sandbox.vendors.declaration import (
     UUID,
     Address,
@@ -10,6 +9,7 @@ from jobcancel.sandbox.vendors.declaration import (
     Vendor,
     as_uuid,
     cancels,
+    states,
 )
 
 RUNWAY = Vendor(
@@ -21,13 +21,13 @@ RUNWAY = Vendor(
     cancel=Address("DELETE", "/v1/tasks/{job_id}"),
     status=Address("GET", "/v1/tasks/{job_id}"),
     new_id=as_uuid,
-    words={
-        JobState.PENDING: "PENDING",
-        JobState.RUNNING: "RUNNING",
-        JobState.CANCELLED: "CANCELLED",
-        JobState.SUCCEEDED: "SUCCEEDED",
-        JobState.FAILED: "FAILED",
-    },
+    words=states(
+        pending="PENDING",
+        running="RUNNING",
+        cancelled="CANCELLED",
+        succeeded="SUCCEEDED",
+        failed="FAILED",
+    ),
     job={"id": "{id}", "status": "{word}", "createdAt": "{created}"},
     cancels=cancels(Answer(204), Answer(204)),
     deletes_finished=True,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from jobcancel.models import JobState
 from jobcancel.sandbox.vendors.declaration import (
     Address,
     Answer,
     Vendor,
     as_uuid,
     cancels,
+    states,
 )
 
 TOGETHER_BATCH = Vendor(
@@ -19,14 +19,14 @@ TOGETHER_BATCH = Vendor(
     cancel=Address("POST", "/v1/batches/{job_id}/cancel"),
     status=Address("GET", "/v1/batches/{job_id}"),
     new_id=as_uuid,
-    words={
-        JobState.PENDING: "VALIDATING",
-        JobState.RUNNING: "IN_PROGRESS",
-        JobState.CANCELLED: "CANCELLED",
-        JobState.SUCCEEDED: "COMPLETED",
-        JobState.FAILED: "FAILED",
-        JobState.EXPIRED: "EXPIRED",
-    },
+    words=states(
+        pending="VALIDATING",
+        running="IN_PROGRESS",
+        cancelled="CANCELLED",
+        succeeded="COMPLETED",
+        failed="FAILED",
+        expired="EXPIRED",
+    ),
     job={"id": "{id}", "status": "{word}"},
     cancels=cancels(
         Answer(200, job=True),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from jobcancel.models import JobState
 from jobcancel.sandbox.vendors.declaration import (
     UUID,
     Address,
@@ -11,13 +10,14 @@ from jobcancel.sandbox.vendors.declaration import (
     Vendor,
     as_uuid,
     cancels,
+    states,
 )
 
 _FLAT: Template = {"id": "{id}", "status": "{word}"}
 
 
-def _detail(status: int, text: str) -> Answer:
-    return Answer(status, {"detail": text})
+def _detail(status: int, text: str, *, documented: bool = True) -> Answer:
+    return Answer(status, {"detail": text}, documented=documented)
 
 
 # The shape of the error is documented, what has it is ours.
@@ -37,18 +37,18 @@ UNSTRUCTURED = Vendor(
     cancel=Address("POST", "/api/v1/jobs/{job_id}/cancel"),
     status=Address("GET", "/api/v1/jobs/{job_id}"),
     new_id=as_uuid,
-    words={
-        JobState.PENDING: "SCHEDULED",
-        JobState.RUNNING: "IN_PROGRESS",
-        JobState.CANCELLED: "STOPPED",
-        JobState.SUCCEEDED: "COMPLETED",
-        JobState.FAILED: "FAILED",
-    },
+    words=states(
+        pending="SCHEDULED",
+        running="IN_PROGRESS",
+        cancelled="STOPPED",
+        succeeded="COMPLETED",
+        failed="FAILED",
+    ),
     job=_FLAT,
     # The vendor documents no more than 200 and 422: the rest is ours.
     cancels=cancels(Answer(200, {}), _detail(400, "The job has ended")),
-    unknown=_detail(404, "Job not found"),
-    foreign=_detail(404, "Job not found"),
+    unknown=_detail(404, "Job not found", documented=False),
+    foreign=_detail(404, "Job not found", documented=False),
     id_form=UUID,
     malformed=_NOT_A_UUID,
     wrong_key=_detail(401, "API key is invalid"),
