@@ -113,6 +113,7 @@ class Seed:
 PENDING = SeededJob(pending=DAY)
 PROCESSING = SeededJob(age=DAY / 4)
 SUCCEEDED = SeededJob(age=600.0, running=60.0)
+FAILED = evolve(SUCCEEDED, ends_as=JobState.FAILED)
 
 
 def cancellable(vendor: Vendor) -> SeededJob:
@@ -290,12 +291,7 @@ ROWS = (
         job=PROCESSING,
     ),
     Row("completed", "The job has succeeded.", {O.ALREADY_TERMINAL}, job=SUCCEEDED),
-    Row(
-        "failed",
-        "The job has failed.",
-        {O.ALREADY_TERMINAL},
-        job=evolve(SUCCEEDED, ends_as=JobState.FAILED),
-    ),
+    Row("failed", "The job has failed.", {O.ALREADY_TERMINAL}, job=FAILED),
     Row(
         "cancelled",
         "The job was cancelled before.",

@@ -1,4 +1,4 @@
-"""Pulse's part of the sandbox keeps to an OpenAPI document, and serves the vendor's own SDK."""
+"""The sandbox's Pulse conforms to an OpenAPI document and serves the vendor's own SDK."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_the_official_sdk_reads_a_result_and_an_error(sdk: Pulse) -> None:
     assert isinstance(sdk.jobs.get_job(job_id="sandbox-failed").error, str)
 
 
-def test_the_official_sdk_is_told_when_the_key_is_wrong(
+def test_the_official_sdk_raises_when_the_key_is_wrong(
     sandbox: Sandbox, client: httpx.Client
 ) -> None:
     url, key = sandbox.base_urls["pulse"], "sandbox-pulse-wrong-key"

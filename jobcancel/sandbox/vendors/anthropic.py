@@ -30,7 +30,6 @@ _ANTHROPIC_ENDS = {
     JobState.EXPIRED: "expired",
 }
 
-
 _COUNTERS = ("processing", "succeeded", "errored", "canceled", "expired")
 
 
@@ -72,11 +71,11 @@ ANTHROPIC_BATCH = Vendor(
     },
     cancels=cancels(
         Answer(200, job=True, shows=JobState.CANCELLING),
-        # Ours.
+        # Not documented.
         Answer(400, _anthropic("invalid_request_error", "The batch has ended")),
     ),
     unknown=Answer(404, _anthropic("not_found_error", "There is no batch {id}")),
-    # Ours.
+    # Not documented.
     foreign=Answer(404, _anthropic("not_found_error", "There is no batch {id}")),
     denied=Answer(403, _anthropic("permission_error", "The API key may not use this resource")),
     wrong_key=Answer(401, _anthropic("authentication_error", "invalid x-api-key")),

@@ -35,14 +35,14 @@ APIFY = Vendor(
         expired="TIMED-OUT",
     ),
     job={"data": {"id": "{id}", "status": "{word}"}},
-    # A finished run is left as it is.
+    # A finished run is not changed.
     cancels=cancels(
         Answer(200, job=True, shows=JobState.CANCELLING),
         Answer(200, job=True),
     ),
     unknown=_apify(404, "record-not-found", "Actor run was not found"),
     foreign=_apify(403, "insufficient-permissions", "Insufficient permissions"),
-    # Ours is what makes an id malformed.
+    # Which ids are malformed is not documented.
     id_form=r"[A-Za-z0-9]+",
     malformed=_apify(400, "invalid-input", "The run id has characters that no id has"),
     wrong_key=_apify(401, "invalid-token", "The token is not valid"),

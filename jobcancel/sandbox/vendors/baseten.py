@@ -46,7 +46,7 @@ BASETEN = Vendor(
         _NOT_QUEUED,
         running=_NOT_QUEUED,
     ),
-    # Ours.
+    # Not documented.
     unknown=_baseten(404, "client_error", "no such request", documented=False),
     foreign=_baseten(404, "client_error", "no such request", documented=False),
     wrong_key=_baseten(401, "unauthorized", "invalid API key"),

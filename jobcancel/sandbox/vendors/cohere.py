@@ -30,12 +30,12 @@ COHERE_BATCH = Vendor(
     job={"batch": {"id": "{id}", "status": "{word}"}},
     cancels=cancels(
         Answer(200, {}),
-        # Ours, with one of the status codes that are documented.
+        # The vendor documents the status code, but not when it is used.
         Answer(400, {"message": "the batch is finished"}),
     ),
     unknown=Answer(404, {"message": "batch not found"}),
     foreign=Answer(403, {"message": "access to the batch is denied"}),
     wrong_key=Answer(401, {"message": "invalid api token"}),
-    # Ours.
+    # Not documented.
     limit=Answer(429, {"message": "too many requests"}),
 )

@@ -55,15 +55,14 @@ DATABRICKS_RUN = Vendor(
         JobState.FAILED: _run("TERMINATED", "{word}", "RUN_EXECUTION_ERROR"),
         JobState.EXPIRED: _run("TERMINATED", "{word}", "CANCELED"),
     },
-    # A receipt, and the same one for a finished run, of which nothing is changed.
+    # The same receipt for a finished run, which is not changed.
     cancels=cancels(Answer(200, {}), Answer(200, {})),
     unknown=_databricks(400, "INVALID_PARAMETER_VALUE", "Run {id} does not exist."),
     foreign=_databricks(403, "PERMISSION_DENIED", "No permission on run {id}"),
-    # In logs that users have published.
+    # From logs that users published.
     wrong_key=Answer(403, {"error_code": 403, "message": "Invalid access token."}),
     limit=_databricks(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests"),
 )
-
 
 DATABRICKS_STATEMENT = evolve(
     DATABRICKS_RUN,
@@ -82,7 +81,7 @@ DATABRICKS_STATEMENT = evolve(
     extra={},
     cancels=cancels(
         Answer(200, {}),
-        # Ours.
+        # Not documented.
         _databricks(400, "INVALID_STATE", "The statement has ended"),
     ),
     unknown=_databricks(404, "RESOURCE_DOES_NOT_EXIST", "There is no statement {id}"),

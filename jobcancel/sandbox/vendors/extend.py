@@ -23,7 +23,6 @@ _UPPER = states(
     failed="FAILED",
 )
 
-
 _FLAT: Template = {"id": "{id}", "status": "{word}"}
 
 
@@ -32,9 +31,8 @@ def _extend(status: int, code: str, message: str, *, stops: bool = True) -> Answ
     return Answer(status, body, stops=stops)
 
 
-# That it is refused is documented, the status code is ours.
+# The refusal is documented, its status code is not.
 _NOT_PROCESSING = _extend(400, "INVALID_REQUEST", "The run is not PROCESSING", stops=False)
-
 
 EXTEND_EXTRACT = Vendor(
     name="extend-extract",
@@ -49,7 +47,7 @@ EXTEND_EXTRACT = Vendor(
     job={"object": "extract_run", **_FLAT},
     cancels=cancels(Answer(200, job=True), _NOT_PROCESSING, pending=_NOT_PROCESSING),
     unknown=_extend(404, "NOT_FOUND", "No run {id}"),
-    # Ours.
+    # Not documented.
     foreign=_extend(404, "NOT_FOUND", "No run {id}"),
     denied=_extend(403, "FORBIDDEN", "The API key may not do this"),
     wrong_key=_extend(401, "UNAUTHORIZED", "The API key is not valid"),
@@ -75,14 +73,13 @@ def _extend_runs(kind: str, prefix: str) -> Vendor:
 
 EXTEND_PARSE = evolve(
     _extend_runs("parse", "pr_"),
-    # How a cancelled run reads is not documented: ours is that it has what the other kinds had.
+    # How a cancelled run reads is not documented; here it has what other kinds of runs had.
     words={**EXTEND_EXTRACT.words, JobState.CANCELLED: "FAILED"},
     extra={
         JobState.CANCELLED: {"failureReason": "ABORTED", "failureMessage": "Aborted"},
         JobState.FAILED: {"failureReason": "CORRUPT_FILE", "failureMessage": "Corrupt"},
     },
 )
-
 
 EXTEND_WORKFLOW = evolve(
     _extend_runs("workflow", "workflow_run_"),

@@ -22,7 +22,7 @@ FAL = Vendor(
     cancel=Address("PUT", "/{app:path}/requests/{job_id}/cancel"),
     status=Address("GET", "/{app:path}/requests/{job_id}/status"),
     new_id=as_uuid,
-    # Ours is that a cancelled request is completed with that error: there is no cancelled state.
+    # There is no state for cancelled; that it is completed with this error is not documented.
     words=states(
         pending="IN_QUEUE",
         running="IN_PROGRESS",
@@ -46,7 +46,7 @@ FAL = Vendor(
         running=Answer(202, {"status": "CANCELLATION_REQUESTED"}),
     ),
     unknown=Answer(404, {"status": "NOT_FOUND"}),
-    # Ours, but for the status codes.
+    # Not documented, except for the status codes.
     foreign=Answer(404, {"status": "NOT_FOUND"}),
     wrong_key=Answer(401, {"detail": "Cannot access the application: invalid key"}),
     limit=Answer(429, {"detail": "Too many requests"}),

@@ -30,21 +30,20 @@ FIRECRAWL_CRAWL = Vendor(
         failed="failed",
     ),
     job={"success": True, "status": "{word}", "total": "{documents}", "completed": "{done}"},
-    # Only a job that is completed is refused.
+    # The vendor refuses only a completed job.
     cancels=cancels(
         Answer(200, {"status": "cancelled"}),
         Answer(200, {"status": "cancelled"}),
         succeeded=Answer(409, {"success": False, "error": "The job has ended"}),
     ),
     unknown=Answer(404, {"success": False, "error": "Job not found"}),
-    # As it was in 2025; servers of 2026 answer as of an unknown job.
+    # As of 2025; servers of 2026 answer as for an unknown job.
     foreign=Answer(403, {"success": False, "error": "Unauthorized"}),
     id_form=UUID,
     malformed=Answer(400, {"success": False, "error": "The job id is not a UUID"}),
     wrong_key=Answer(401, {"success": False, "error": "Unauthorized: Invalid token"}),
     limit=Answer(429, {"success": False, "error": "Rate limit exceeded"}),
 )
-
 
 FIRECRAWL_BATCH = evolve(
     FIRECRAWL_CRAWL,

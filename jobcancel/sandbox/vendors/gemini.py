@@ -38,7 +38,7 @@ GEMINI_BATCH = Vendor(
     job={"name": "{id}", "metadata": {"name": "{id}", "state": "{word}"}},
     cancels=cancels(
         Answer(200, {}),
-        # Ours.
+        # Not documented.
         _google(400, "FAILED_PRECONDITION", "The batch has ended"),
     ),
     unknown=_google(404, "NOT_FOUND", "Requested entity was not found."),
@@ -50,7 +50,7 @@ GEMINI_BATCH = Vendor(
         "API key not valid. Please pass a valid API key.",
         details=[{"reason": "API_KEY_INVALID", "domain": "googleapis.com"}],
     ),
-    # Third parties have seen the wait here, and no header.
+    # Third parties have seen the wait here, and no Retry-After.
     limit=_google(
         429,
         "RESOURCE_EXHAUSTED",

@@ -11,9 +11,8 @@ from jobcancel.sandbox.vendors.declaration import (
     states,
 )
 
-# It covers what runs and what has ended alike.
+# The same answer for a running and a finished request.
 _STARTED = Answer(400, {"detail": "The request has already started"}, stops=False)
-
 
 HIGGSFIELD = Vendor(
     name="higgsfield",
@@ -36,6 +35,6 @@ HIGGSFIELD = Vendor(
     unknown=Answer(404, {"detail": "Request not found"}),
     foreign=Answer(404, {"detail": "Request not found"}),
     wrong_key=Answer(401, {"detail": "Invalid credentials"}),
-    # Ours.
+    # Not documented.
     limit=Answer(429, {"detail": "Too many requests"}),
 )

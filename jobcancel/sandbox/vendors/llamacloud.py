@@ -23,7 +23,6 @@ _UPPER = states(
     failed="FAILED",
 )
 
-
 _FLAT: Template = {"id": "{id}", "status": "{word}"}
 
 
@@ -41,9 +40,9 @@ LLAMACLOUD_EXTRACT = Vendor(
     new_id=prefixed("ext-"),
     words=_UPPER,
     job=_FLAT,
-    # "Cannot be cancelled" is documented, the status code is ours.
+    # "Cannot be cancelled" is documented, its status code is not.
     cancels=cancels(Answer(200, job=True), _detail(400, "Job {id} cannot be cancelled")),
-    # Ours.
+    # Not documented.
     unknown=_detail(404, "Job not found", documented=False),
     foreign=_detail(403, "The project is not yours"),
     wrong_key=_detail(401, "Invalid API key"),
@@ -51,18 +50,16 @@ LLAMACLOUD_EXTRACT = Vendor(
     tells_wait=False,
 )
 
-
 LLAMACLOUD_PARSE = evolve(
     LLAMACLOUD_EXTRACT,
     name="llamacloud-parse",
     cancel=Address("POST", "/api/v2/parse/{job_id}/cancel"),
     status=Address("GET", "/api/v2/parse/{job_id}"),
     new_id=prefixed("pjb-"),
-    # A status read has the job within an object; the reply to a cancel is the job itself.
+    # A status read wraps the job in an object; a cancel returns the job itself.
     job={"job": _FLAT},
     cancels=cancels(Answer(200, _FLAT), _detail(400, "Job {id} cannot be cancelled")),
 )
-
 
 LLAMACLOUD_BATCH = evolve(
     LLAMACLOUD_EXTRACT,

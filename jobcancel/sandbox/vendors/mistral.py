@@ -36,7 +36,7 @@ MISTRAL_BATCH = Vendor(
         "total_requests": "{documents}",
         "completed_requests": "{done}",
     },
-    # The vendor documents no error: all of them are ours.
+    # The vendor documents no errors.
     cancels=cancels(
         Answer(200, job=True, shows=JobState.CANCELLING),
         Answer(400, {"detail": "The job has ended"}),

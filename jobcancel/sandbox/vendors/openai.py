@@ -22,7 +22,6 @@ def _openai(kind: str, message: str, param: str | None = None) -> Template:
 
 _NO_BATCH = _openai("invalid_request_error", "No job found with id '{id}'")
 
-
 OPENAI_BATCH = Vendor(
     name="openai-batch",
     family="openai",
@@ -49,20 +48,19 @@ OPENAI_BATCH = Vendor(
     },
     cancels=cancels(
         Answer(200, job=True, shows=JobState.CANCELLING),
-        # Third parties report it of the first; neither it nor its imitators document it.
+        # Third parties report it of OpenAI; neither OpenAI nor its imitators document it.
         Answer(
             409,
             _openai("invalid_request_error", "Cannot cancel a batch with status '{word}'."),
         ),
     ),
     unknown=Answer(404, _NO_BATCH),
-    # Ours: neither what a job of another organisation nor what a limited key answers is documented.
+    # Not documented: the answers about another organization's job and to a limited key.
     foreign=Answer(404, _NO_BATCH),
     denied=Answer(403, _openai("insufficient_permissions", "The key lacks a permission")),
     wrong_key=Answer(401, _openai("invalid_request_error", "Incorrect API key provided")),
     limit=Answer(429, _openai("requests", "Rate limit reached")),
 )
-
 
 OPENAI_RESPONSE = evolve(
     OPENAI_BATCH,
@@ -91,7 +89,6 @@ OPENAI_RESPONSE = evolve(
     ),
 )
 
-
 OPENAI_FINETUNE = evolve(
     OPENAI_RESPONSE,
     name="openai-finetune",
@@ -108,7 +105,7 @@ OPENAI_FINETUNE = evolve(
     job={"id": "{id}", "object": "fine_tuning.job", "status": "{word}"},
     cancels=cancels(
         Answer(200, job=True),
-        # Ours.
+        # Not documented.
         Answer(400, _openai("invalid_request_error", "The job has already ended")),
     ),
 )

@@ -101,7 +101,7 @@ PULSE = Vendor(
             {"job_id": "{id}", "message": "Job cancelled successfully"},
             means=Outcome.CANCELLED,
         ),
-        # Ours: how a finished job answers is not documented.
+        # Not documented.
         _error(500, "JOB_002", "Job could not be cancelled"),
     ),
     unknown=_error(404, "JOB_001", "Job not found"),

@@ -18,12 +18,11 @@ def _detail(status: int, text: str, *, documented: bool = True) -> Answer:
     return Answer(status, {"detail": text}, documented=documented)
 
 
-# The shape of the error is documented, what has it is ours.
+# The error's shape is documented, but not when it is used.
 _NOT_A_UUID = Answer(
     422,
     {"detail": [{"loc": ["path", "job_id"], "msg": "Not a valid UUID", "type": "uuid_parsing"}]},
 )
-
 
 REDUCTO = Vendor(
     name="reducto",
@@ -43,11 +42,11 @@ REDUCTO = Vendor(
     ),
     job={"status": "{word}"},
     extra={
-        # Ours is that a cancelled job has it; the name is in the vendor's SDK.
+        # The name is in the vendor's SDK; that a cancelled job has it is not documented.
         JobState.CANCELLED: {"error": {"name": "JOB_CANCELLED", "message": "Cancelled"}},
         JobState.FAILED: {"reason": "The document could not be read"},
     },
-    # The vendor documents no more than 200 and 422: the rest is ours.
+    # The vendor documents only 200 and 422.
     cancels=cancels(Answer(200, {}), _detail(400, "The job has ended")),
     unknown=_detail(404, "Job not found", documented=False),
     foreign=_detail(404, "Job not found", documented=False),

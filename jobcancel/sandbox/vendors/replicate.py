@@ -35,9 +35,9 @@ REPLICATE = Vendor(
         expired="aborted",
     ),
     job={"id": "{id}", "status": "{word}", "created_at": "{created}", "error": None},
-    # A third party's client has seen a finished prediction come back unchanged.
+    # A third party's client has seen that a finished prediction is returned unchanged.
     cancels=cancels(Answer(200, job=True), Answer(200, job=True)),
-    # Ours.
+    # Not documented.
     unknown=_replicate(404, "Not found", documented=False),
     foreign=_replicate(404, "Not found", documented=False),
     wrong_key=_replicate(401, "Unauthenticated"),

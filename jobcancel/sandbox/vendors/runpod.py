@@ -30,10 +30,10 @@ RUNPOD = Vendor(
         expired="TIMED_OUT",
     ),
     job={"id": "{id}", "status": "{word}"},
-    # Ours, with one of the status codes that are documented.
+    # The vendor documents the status code, but not when it is used.
     cancels=cancels(Answer(200, job=True), Answer(400, {"error": "job has already finished"})),
     unknown=Answer(404, {"error": "job not found"}),
-    # Ours.
+    # Not documented.
     foreign=Answer(404, {"error": "job not found"}),
     wrong_key=Answer(401, {"error": "unauthorized"}),
     limit=Answer(429, {"error": "too many requests"}),

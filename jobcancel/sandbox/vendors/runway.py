@@ -33,7 +33,7 @@ RUNWAY = Vendor(
     deletes_finished=True,
     hides_cancelled=True,
     unknown=Answer(404, {"error": "Task not found"}),
-    # Ours.
+    # Not documented.
     foreign=Answer(404, {"error": "Task not found"}),
     id_form=UUID,
     malformed=Answer(400, {"error": "The task id is not a UUID"}),

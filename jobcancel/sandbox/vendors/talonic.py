@@ -95,7 +95,7 @@ TALONIC = Vendor(
         failed="failed",
         cancelled="failed",
     ),
-    # The first in the vendor's Node SDK, the second in its examples.
+    # In the vendor's Node SDK, and in its examples.
     other_words=states(cancelled="cancelled", succeeded="completed"),
     job={
         "id": "{id}",

@@ -30,13 +30,13 @@ TOGETHER_BATCH = Vendor(
     job={"id": "{id}", "status": "{word}"},
     cancels=cancels(
         Answer(200, job=True),
-        # Ours, with one of the status codes that are documented.
+        # The vendor documents the status code, but not when it is used.
         Answer(400, {"error": "the batch cannot be cancelled"}),
     ),
     unknown=Answer(404, {"error": "batch not found"}),
-    # Ours, likewise.
+    # Likewise.
     foreign=Answer(403, {"error": "forbidden"}),
     wrong_key=Answer(401, {"error": "invalid api key"}),
-    # Ours.
+    # Not documented.
     limit=Answer(429, {"error": "rate limit exceeded"}),
 )

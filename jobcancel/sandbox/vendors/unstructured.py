@@ -20,12 +20,11 @@ def _detail(status: int, text: str, *, documented: bool = True) -> Answer:
     return Answer(status, {"detail": text}, documented=documented)
 
 
-# The shape of the error is documented, what has it is ours.
+# The error's shape is documented, but not when it is used.
 _NOT_A_UUID = Answer(
     422,
     {"detail": [{"loc": ["path", "job_id"], "msg": "Not a valid UUID", "type": "uuid_parsing"}]},
 )
-
 
 UNSTRUCTURED = Vendor(
     name="unstructured",
@@ -45,7 +44,7 @@ UNSTRUCTURED = Vendor(
         failed="FAILED",
     ),
     job=_FLAT,
-    # The vendor documents no more than 200 and 422: the rest is ours.
+    # The vendor documents only 200 and 422.
     cancels=cancels(Answer(200, {}), _detail(400, "The job has ended")),
     unknown=_detail(404, "Job not found", documented=False),
     foreign=_detail(404, "Job not found", documented=False),
