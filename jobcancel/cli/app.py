@@ -309,7 +309,7 @@ def sandbox(
         typer.Option(metavar="N", help="Requests per day that Talonic accepts."),
     ] = None,
 ) -> None:
-    """Run a local mock of the vendors; Pulse and Talonic have a job for every scenario."""
+    """Run a local mock of the vendors, with a job for every scenario."""
     if pulse_burst is not None and pulse_rate is None:
         raise typer.BadParameter("it needs --pulse-rate", param_hint="--pulse-burst")
     require("sandbox", "'jobcancel sandbox'")

@@ -1,7 +1,7 @@
-"""A local stand-in for the vendors: no keys, no network, and faults on demand.
+"""A local mock of the vendors: no keys, no network, and faults on demand.
 
-Written from the vendors' documentation, not from this package's adapters, so that it can prove them
-wrong. Start with `Sandbox` in `server`; only that needs the extra `sandbox` to be installed.
+It is written from the vendors' documentation, not from this package's adapters, so that it can
+prove them wrong. Start with `Sandbox` in `server`, which needs the extra `sandbox`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from jobcancel.sandbox.jobs import CancelPolicy, SandboxJob
 from jobcancel.sandbox.journal import Received
 from jobcancel.sandbox.page import startup_text
 from jobcancel.sandbox.quota import Quota
-from jobcancel.sandbox.seeds import SITUATIONS
-from jobcancel.sandbox.situations import Situation
+from jobcancel.sandbox.situations import SITUATIONS, Situation
 
 if TYPE_CHECKING:
     from jobcancel.sandbox.server import Sandbox
@@ -33,7 +32,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> type[Sandbox]:
-    """Import the server when it is asked for."""
+    """Import the server on first use."""
     if name != "Sandbox":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -1,4 +1,4 @@
-"""How requests about a job are answered: by the vendor, or by the fault that waits for them."""
+"""Answers requests about a job: with the vendor's answer, or with a fault."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 class Silence(Response):
-    """No answer: the connection is closed without a byte."""
+    """No answer: the connection is closed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """Close the connection that the request came on."""
+        """Close the connection of the request."""
         await connection_of(scope).drop()
 
 
 class RawBytes(Response):
-    """Bytes written to the connection in place of an HTTP response.
+    """Bytes written to the connection instead of an HTTP response.
 
     Args:
-        pieces: what to write; may be endless.
+        pieces: the bytes; may be endless.
         interval: seconds to wait before each piece.
     """
 
@@ -42,7 +42,7 @@ class RawBytes(Response):
         self._interval = interval
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """Write the pieces until there are no more, or nobody to read them."""
+        """Write the pieces until the last one, or until the client disconnects."""
         connection = connection_of(scope)
         for piece in self._pieces:
             if not await connection.pause(self._interval):
@@ -52,7 +52,7 @@ class RawBytes(Response):
 
 
 class Streamed(StreamingResponse):
-    """An HTTP response whose body ends when its pieces do, or when its reader has gone."""
+    """An HTTP response whose body ends with its pieces, or when the client disconnects."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         """Send headers and pieces; `paced` watches the connection."""
@@ -60,14 +60,14 @@ class Streamed(StreamingResponse):
 
 
 async def gone(_: Request, __: Exception) -> Response:
-    """Answer a client that went away before its request was complete: there is nobody to tell."""
+    """Drop the connection of a client that disconnected before its request was complete."""
     return Silence()
 
 
 async def paced(
     connection: Connection, pieces: Iterable[bytes], interval: float
 ) -> AsyncIterator[bytes]:
-    """Yield each piece after `interval` seconds, as long as the connection is there."""
+    """Yield each piece after `interval` seconds, while the connection is open."""
     for piece in pieces:
         if not await connection.pause(interval):
             return
@@ -81,25 +81,25 @@ class Exchange:
     Args:
         world: the sandbox's memory.
         request: the request.
-        vendor: whom it asks.
+        provider: the vendor's name.
         job_id: the job's id, decoded.
-        on: what it asks for.
+        on: the kind of request.
     """
 
     world: World
     request: Request
-    vendor: str
+    provider: str
     job_id: str
     on: On
 
     async def answer(self, act: Callable[[], Response]) -> Response:
-        """Return the answer that `act` gives, or what a waiting fault makes of it.
+        """Return the vendor's answer, or that of the next fault.
 
         Args:
-            act: what the vendor does when all goes well; called at most once.
+            act: carries out the request and returns the vendor's answer; called at most once.
         """
         with self.world.lock:
-            fault = self.world.faults.take(self.vendor, self.job_id, self.on)
+            fault = self.world.faults.take(self.provider, self.job_id, self.on)
             if fault is None:
                 return act()
             self._end(fault.finish)
@@ -112,7 +112,7 @@ class Exchange:
         return answer
 
     def _end(self, state: JobState | None) -> None:
-        job = self.world.jobs.find(self.vendor, self.job_id)
+        job = self.world.jobs.find(self.provider, self.job_id)
         if state is not None and job is not None:
             self.world.jobs.end(job, state)
 

@@ -1,4 +1,4 @@
-"""The sandbox as one ASGI application: who is asked, what is remembered, where it goes."""
+"""The sandbox as one ASGI application: routes each request and adds it to the journal."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 
 from jobcancel.sandbox.control import Control
-from jobcancel.sandbox.declared import Declared
 from jobcancel.sandbox.journal import Received
 from jobcancel.sandbox.keys import KEYS
-from jobcancel.sandbox.pulse import Pulse
-from jobcancel.sandbox.talonic import Talonic
-from jobcancel.sandbox.vendors import VENDORS, relatives
+from jobcancel.sandbox.vendors.catalog import VENDORS, relatives
+from jobcancel.sandbox.vendors.player import Player
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,15 +24,15 @@ if TYPE_CHECKING:
     from jobcancel.sandbox.world import World
 
 _CONTROL = ("", "_sandbox", "favicon.ico")
-"""First path segments of requests that are about the sandbox, and so are not remembered."""
+"""First path segments of requests about the sandbox itself; the journal leaves them out."""
 
-_REFUSAL = "Ask for the sandbox by a loopback name, and not from a page elsewhere.\n"
+_REFUSAL = "Use a loopback host name, and not from a page of another site.\n"
 _READING = frozenset({"GET", "HEAD"})
 _PORT = re.compile(r":\d+$", re.ASCII)
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host, as in a URL but without its port, is this computer alone."""
+    """Return whether a host, as in a URL without its port, is a loopback address."""
     name = host.strip("[]").lower()
     try:
         return ipaddress.ip_address(name).is_loopback
@@ -43,10 +41,10 @@ def is_loopback(host: str) -> bool:
 
 
 class App:
-    """Remembers each request and passes it on with its path as sent.
+    """Adds each request to the journal and routes it by its path as sent.
 
-    The path stays percent-encoded until an endpoint decodes its one segment: an id with an encoded
-    slash is one id.
+    The path stays percent-encoded until an endpoint decodes one segment of it, so an id may contain
+    an encoded slash.
 
     Args:
         world: the sandbox's memory.
@@ -56,13 +54,8 @@ class App:
         self._world = world
         self._router: ASGIApp = Starlette(
             routes=[
-                Mount("/pulse", Pulse(world).app()),
-                Mount("/talonic", Talonic(world).app()),
-                # One base URL is for all that one key is for, wherever it points.
-                *(
-                    Mount(f"/{name}", Declared(world, map(VENDORS.__getitem__, kin)).app())
-                    for name, kin in ((name, relatives(name)) for name in VENDORS)
-                ),
+                # Vendors that share a key share a base URL, so each path serves all of them.
+                *(Mount(f"/{name}", Player(world, relatives(name)).app()) for name in VENDORS),
                 Mount("/", Control(world).app()),
             ]
         )
@@ -72,22 +65,22 @@ class App:
         path: str = scope["raw_path"].decode("ascii")
         first, _, rest = path.removeprefix("/").partition("/")
         scope = {**scope, "path": path}
-        if first not in KEYS and not _from_here(scope):
+        if first not in KEYS and not _is_from_here(scope):
             refusal = PlainTextResponse(_REFUSAL, 403)
             await refusal(scope, receive, send)
         elif first in _CONTROL:
             await self._router(scope, receive, send)
         else:
-            await self._remembered(scope, receive, send, vendor=first, vendor_path=f"/{rest}")
+            await self._record(scope, receive, send, provider=first, vendor_path=f"/{rest}")
 
-    async def _remembered(
-        self, scope: Scope, receive: Receive, send: Send, *, vendor: str, vendor_path: str
+    async def _record(
+        self, scope: Scope, receive: Receive, send: Send, *, provider: str, vendor_path: str
     ) -> None:
         query: str = scope["query_string"].decode("ascii")
         received = Received(
             method=scope["method"],
             path=scope["path"] + (f"?{query}" if query else ""),
-            vendor=vendor if vendor in KEYS else None,
+            provider=provider if provider in KEYS else None,
             status=None,
             time=self._world.now(),
             headers=dict(Headers(scope=scope)),
@@ -110,11 +103,11 @@ class App:
         await self._router(scope, receive, answer)
 
 
-def _from_here(scope: Scope) -> bool:
-    """Return whether a request is one of this computer: a page elsewhere may not steer us.
+def _is_from_here(scope: Scope) -> bool:
+    """Return whether a request comes from this computer and not from a page of another site.
 
-    Host tells where a name was made to point here (DNS rebinding); what changes something may not
-    come from another site either (Fetch, "Origin"; Fetch Metadata, "Sec-Fetch-Site").
+    The Host header shows DNS rebinding; Origin and Sec-Fetch-Site (Fetch, Fetch Metadata) show
+    another site, which may not change anything.
     """
     headers = Headers(scope=scope)
     if not is_loopback(_PORT.sub("", headers.get("host", ""))):

@@ -1,7 +1,8 @@
-"""What values may be: the checks that the sandbox's arguments share."""
+"""Checks of values that the sandbox receives."""
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -10,18 +11,19 @@ from jobcancel.models import JobState
 
 if TYPE_CHECKING:
     from attrs import Attribute
+    from starlette.requests import Request
 
 LARGEST = sys.float_info.max
-"""The largest number to count with: compared with it, even an int of 400 digits is in order."""
+"""The largest number accepted; comparing with it is safe even for an int of 400 digits."""
 
 
 def is_whole(value: object) -> TypeGuard[int]:
-    """Return whether `value` is a whole number; True and False are none."""
+    """Return whether `value` is a whole number; True and False are not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Return whether `value` is a number; True and False are none."""
+    """Return whether `value` is a number; True and False are not."""
     return is_whole(value) or isinstance(value, float)
 
 
@@ -29,7 +31,7 @@ def check_seconds(name: str, value: float) -> float:
     """Return `value` if it is a number of seconds.
 
     Raises:
-        ConfigurationError: it is negative, not finite or no number.
+        ConfigurationError: it is negative, not finite or not a number.
     """
     if not (is_number(value) and 0 <= value <= LARGEST):
         raise ConfigurationError(f"{name}={value!r}: expected seconds, 0 or more")
@@ -37,10 +39,10 @@ def check_seconds(name: str, value: float) -> float:
 
 
 def check_type(name: str, value: object, kind: type) -> None:
-    """Let only an instance of `kind` pass.
+    """Accept only an instance of `kind`.
 
     Raises:
-        WrongType: `value` is none.
+        WrongType: `value` is not one.
     """
     if not isinstance(value, kind):
         raise WrongType(f"{name}={value!r}: expected a {kind.__name__}")
@@ -52,8 +54,29 @@ def seconds(_: object, attribute: Attribute[float], value: float) -> None:
 
 
 def final(_: object, attribute: Attribute[JobState], value: JobState) -> None:
-    """Validate an attribute: a state in which a job has ended."""
+    """Validate an attribute: a final state."""
     if not (isinstance(value, JobState) and value.final):
         raise ConfigurationError(
             f"{attribute.name}={value!r}: expected a final state, such as JobState.CANCELLED"
         )
+
+
+def is_json(request: Request) -> bool:
+    """Return whether the content type is JSON, in any case (RFC 9110, 8.3.1).
+
+    A page of another site can send it only after a preflight request, which the sandbox refuses.
+    """
+    media_type, _, _ = request.headers.get("content-type", "").partition(";")
+    return media_type.strip().lower() == "application/json"
+
+
+def parse_json(body: bytes) -> object:
+    """Parse a JSON body.
+
+    Raises:
+        ValueError: it is not JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None

@@ -1,4 +1,4 @@
-"""The sandbox's own pages: the overview for people, and control over HTTP for other programs."""
+"""The sandbox's overview page, and its control over HTTP for other programs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from starlette.routing import Route
 from jobcancel.errors import ConfigurationError
 from jobcancel.models import JobState
 from jobcancel.sandbox.answers import gone
-from jobcancel.sandbox.checks import is_number, is_whole
+from jobcancel.sandbox.checks import is_json, is_number, is_whole, parse_json
 from jobcancel.sandbox.faults import Fault
 from jobcancel.sandbox.keys import KEYS
 from jobcancel.sandbox.page import render
-from jobcancel.sandbox.reading import is_json, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from jobcancel.sandbox.jobs import SandboxJob
     from jobcancel.sandbox.world import World
 
-_ELSEWHERE = "Nothing here: each vendor is under its name, as in /pulse, the overview at /.\n"
+_NOT_FOUND = "Not found. Each vendor has a path, such as /pulse; the overview is at /.\n"
 
 
 _ENDINGS = tuple(state for state in JobState if state.final)
@@ -40,10 +39,10 @@ def _is_headers(value: object) -> bool:
 
 
 _CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
-    "vendor": (lambda value: isinstance(value, str), "a string"),
+    "provider": (lambda value: isinstance(value, str), "a string"),
     "job_id": (lambda value: isinstance(value, str), "a string"),
     "on": (lambda value: isinstance(value, str), "a string"),
-    "times": (_is_times, "a whole number, 1 or more, or null for ever"),
+    "times": (_is_times, "a whole number, 1 or more, or null for all"),
     "status": (lambda value: value is None or is_whole(value), "a whole number, or null"),
     "body": (lambda value: isinstance(value, str | dict | None), "a string, an object or null"),
     "headers": (_is_headers, "an object of strings"),
@@ -53,25 +52,25 @@ _CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "finish_after": (lambda value: value in (None, *_ENDINGS), f"{', '.join(_ENDINGS)} or null"),
     "stall": (is_number, "seconds"),
 }
-"""Field of a fault in JSON -> whether a value will do, and what will."""
+"""Field of a fault in JSON -> the check of its value, and what is expected."""
 
 _JOB_CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
-    "vendor": _CHECKS["vendor"],
+    "provider": _CHECKS["provider"],
     "job_id": _CHECKS["job_id"],
     "pending": (is_number, "seconds"),
     "running": (is_number, "seconds"),
     "ends_as": (lambda value: isinstance(value, str), "a string"),
     "key": (lambda value: isinstance(value, str), "a string"),
 }
-"""The same for a job to submit."""
+"""The same for a job."""
 
-_PLACE = ("vendor", "job_id")
+_PLACE = ("provider", "job_id")
 _STATES = ("finish", "finish_after")
-_PLANNING = (*_PLACE, "on", "times")
+_NOT_OF_THE_FAULT = (*_PLACE, "on", "times")
 
 
 class Control:
-    """The overview page and what is under `/_sandbox`.
+    """The overview page and the paths under `/_sandbox`.
 
     Args:
         world: the sandbox's memory.
@@ -81,7 +80,7 @@ class Control:
         self._world = world
 
     def app(self) -> Starlette:
-        """Return the application to mount at the root, after the vendors."""
+        """Return the application to mount at `/`, after the vendors."""
         return Starlette(
             routes=[
                 Route("/", self._page),
@@ -91,7 +90,7 @@ class Control:
                 Route("/_sandbox/jobs", self._jobs),
                 Route("/_sandbox/requests", self._requests),
             ],
-            exception_handlers={HTTPException: _elsewhere, ClientDisconnect: gone},
+            exception_handlers={HTTPException: _not_found, ClientDisconnect: gone},
         )
 
     async def _page(self, request: Request) -> Response:
@@ -102,11 +101,11 @@ class Control:
         if not is_json(request):
             return _NOT_JSON
         try:
-            sent = _checked(await request.body(), _JOB_CHECKS, required=("vendor",))
+            sent = _checked(await request.body(), _JOB_CHECKS, required=("provider",))
             job = self._world.submit(**sent)
         except ConfigurationError as error:
             return JSONResponse({"error": str(error)}, status_code=422)
-        return JSONResponse({"vendor": job.vendor, "job_id": job.job_id}, status_code=201)
+        return JSONResponse({"provider": job.provider, "job_id": job.job_id}, status_code=201)
 
     async def _fault(self, request: Request) -> Response:
         if not is_json(request):
@@ -116,10 +115,10 @@ class Control:
             made: dict[str, Any] = {
                 name: JobState(value) if name in _STATES and value is not None else value
                 for name, value in sent.items()
-                if name not in _PLANNING
+                if name not in _NOT_OF_THE_FAULT
             }
-            self._world.plan(
-                sent["vendor"],
+            self._world.inject_fault(
+                sent["provider"],
                 sent["job_id"],
                 Fault(**made),
                 on=sent.get("on", "cancel"),
@@ -135,7 +134,7 @@ class Control:
 
     async def _jobs(self, _: Request) -> Response:
         with self._world.lock:
-            jobs = [_job(job) for vendor in KEYS for job in self._world.jobs.of(vendor)]
+            jobs = [_job(job) for provider in KEYS for job in self._world.jobs.of(provider)]
         return JSONResponse({"jobs": jobs})
 
     async def _requests(self, _: Request) -> Response:
@@ -163,7 +162,7 @@ def _checked(
             raise ConfigurationError(f"{name} is required")
     for name, value in sent.items():
         if name not in checks:
-            raise ConfigurationError(f"no field {name!r}: expected some of {', '.join(checks)}")
+            raise ConfigurationError(f"no field {name!r}: expected one of {', '.join(checks)}")
         fits, expected = checks[name]
         if not fits(value):
             raise ConfigurationError(f"{name} must be {expected}")
@@ -172,7 +171,7 @@ def _checked(
 
 def _job(job: SandboxJob) -> dict[str, object]:
     return {
-        "vendor": job.vendor,
+        "provider": job.provider,
         "job_id": job.job_id,
         "state": job.state,
         "created": job.created,
@@ -180,5 +179,5 @@ def _job(job: SandboxJob) -> dict[str, object]:
     }
 
 
-async def _elsewhere(_: Request, error: Exception) -> Response:
-    return PlainTextResponse(_ELSEWHERE, cast("HTTPException", error).status_code)
+async def _not_found(_: Request, error: Exception) -> Response:
+    return PlainTextResponse(_NOT_FOUND, cast("HTTPException", error).status_code)

@@ -1,6 +1,6 @@
-"""Faults: what goes wrong on the way to a vendor or back, planned per job and request.
+"""Faults: what goes wrong with the requests about a job.
 
-This module holds what is planned; `answers` carries it out.
+This module queues them; `answers` carries them out.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from jobcancel.models import JobState
 from jobcancel.sandbox.checks import check_type, final, is_whole, seconds
 
 On = Literal["cancel", "status"]
-"""The request that a fault waits for."""
+"""The kind of request that meets a fault."""
 Pieces = Callable[[], Iterable[bytes]]
-"""Makes the pieces of an answer."""
+"""Returns the pieces of an answer."""
 
 _BODILESS = (204, 304)
 
@@ -32,7 +32,7 @@ def _http_status(_: object, attribute: Attribute[int | None], value: int | None)
 
 
 def _sendable(_: object, attribute: Attribute[Mapping[str, str]], value: Mapping[str, str]) -> None:
-    """Let only headers pass that the server will send (RFC 9110, 5.1 and 5.5)."""
+    """Accept only headers that the server can send (RFC 9110, 5.1 and 5.5)."""
     check_type(attribute.name, value, Mapping)
     for name, text in value.items():
         try:
@@ -43,16 +43,16 @@ def _sendable(_: object, attribute: Attribute[Mapping[str, str]], value: Mapping
                 f"the header {name!r} with the value {text!r} cannot be sent"
             ) from error
     if len({name.lower() for name in value}) < len(value):
-        raise ConfigurationError("a header is there twice, but for upper and lower case")
+        raise ConfigurationError("duplicate header (names are case-insensitive)")
 
 
 def _makes_pieces(_: object, attribute: Attribute[Pieces | None], value: Pieces | None) -> None:
     if value is not None and not callable(value):
-        raise WrongType(f"{attribute.name}={value!r}: expected a function that makes the pieces")
+        raise WrongType(f"{attribute.name}={value!r}: expected a function that returns the pieces")
 
 
 def _content(body: str | bytes | Mapping[str, object] | None) -> bytes | None:
-    """Return the body as it is sent; JSON is written without spaces."""
+    """Return the body as bytes; JSON is written without spaces."""
     if body is None or isinstance(body, bytes):
         return body
     if not isinstance(body, str):
@@ -64,35 +64,35 @@ def _content(body: str | bytes | Mapping[str, object] | None) -> bytes | None:
         return text.encode()
     except UnicodeEncodeError as error:
         raise ConfigurationError(
-            "body: it has half a surrogate pair, so it has no UTF-8"
+            "body: contains a lone surrogate; not encodable as UTF-8"
         ) from error
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"body: it cannot be sent as JSON: {error}") from error
+        raise ConfigurationError(f"body: not serializable as JSON: {error}") from error
 
 
 @frozen(kw_only=True)
 class Fault:
-    """One thing that goes wrong; without an answer of its own, the real one is sent.
+    """What goes wrong with one request. Without an answer of its own, the real one is sent.
 
     Args:
         status: HTTP status code of the faulty answer.
-        body: body of the faulty answer; a mapping is sent as JSON.
-        headers: further headers of the faulty answer.
-        apply: the vendor really does what was asked, before the faulty answer.
-        finish: the job ends by itself as this before the request is looked at: a race.
-        drop: the connection is closed without a byte of answer.
-        stall: seconds to wait before the request is looked at, or, with `apply`, answered.
-            A request whose client went away meanwhile is not looked at any more.
-        finish_after: the job ends by itself as this right after the answer.
-        chunks: makes the pieces of the body, which may be endless; in place of `body`.
-        raw: makes the bytes to write to the connection, in place of an HTTP response.
+        body: its body; a mapping is sent as JSON.
+        headers: its further headers.
+        apply: the vendor carries out the request before the faulty answer.
+        finish: the job ends by itself in this state before the request is processed: a race.
+        drop: the connection is closed without an answer.
+        stall: seconds to wait before the request is processed, or, with `apply`, answered. If the
+            client disconnects first, the request is ignored.
+        finish_after: the job ends by itself in this state right after the answer.
+        chunks: returns the pieces of the body, which may be endless; instead of `body`.
+        raw: returns the bytes to write to the connection instead of an HTTP response.
         interval: seconds to wait before each piece of `chunks` or `raw`.
 
     Attributes:
-        content: `body` as it is sent.
+        content: `body` as bytes.
 
     Raises:
-        ConfigurationError: the arguments contradict each other or cannot be right.
+        ConfigurationError: an argument is invalid, or two contradict each other.
     """
 
     status: int | None = field(default=None, validator=_http_status)
@@ -116,27 +116,27 @@ class Fault:
     def __attrs_post_init__(self) -> None:
         answers = (self.status is not None, self.drop, self.raw is not None)
         problems = (
-            (sum(answers) > 1, "status, drop and raw exclude each other"),
+            (sum(answers) > 1, "status, drop and raw are mutually exclusive"),
             (
                 self.body is not None and self.chunks is not None,
-                "body and chunks exclude each other",
+                "body and chunks are mutually exclusive",
             ),
-            (self.status is None and self._needs_status, "body, chunks and headers need status"),
+            (self.status is None and self._needs_status, "body, chunks and headers require status"),
             (self.status in _BODILESS and self._has_body, f"status {self.status} has no body"),
-            (self._misstates_length, "content-length is not the length of the body"),
+            (self._misstates_length, "content-length differs from the length of the body"),
         )
         for wrong, problem in problems:
             if wrong:
-                raise ConfigurationError(f"this fault cannot be: {problem}")
+                raise ConfigurationError(f"invalid fault: {problem}")
 
     @property
     def answers(self) -> bool:
-        """Whether the fault brings an answer, or a silence, of its own."""
+        """Whether the fault replaces the vendor's answer."""
         return self.status is not None or self.drop or self.raw is not None
 
     @property
     def media_type(self) -> str | None:
-        """The media type of the body, where the headers name none."""
+        """The media type of the body, unless the headers have one."""
         if self.body is None or isinstance(self.body, bytes):
             return None
         return "text/plain" if isinstance(self.body, str) else "application/json"
@@ -156,26 +156,26 @@ class Fault:
 
 
 class FaultQueue:
-    """The faults that wait for requests; each request takes the oldest that fits."""
+    """The faults in order; each request takes the first one for its job and kind."""
 
     def __init__(self) -> None:
         self._waiting: dict[tuple[str, str, str], deque[tuple[Fault, int | None]]] = {}
 
-    def add(self, vendor: str, job_id: str, fault: Fault, *, on: On, times: int | None) -> None:
-        """Plan `fault` for the next `times` requests (None: for all that come).
+    def add(self, provider: str, job_id: str, fault: Fault, *, on: On, times: int | None) -> None:
+        """Add `fault` for the next `times` requests (None: for all).
 
         Raises:
-            ConfigurationError: `on` or `times` cannot be right.
+            ConfigurationError: `on` or `times` is invalid.
         """
         if on not in get_args(On):
             raise ConfigurationError(f"on={on!r}: expected one of {', '.join(get_args(On))}")
         if times is not None and not (is_whole(times) and times >= 1):
-            raise ConfigurationError(f"times={times!r}: expected 1 or more, or None for ever")
-        self._waiting.setdefault((vendor, job_id, on), deque()).append((fault, times))
+            raise ConfigurationError(f"times={times!r}: expected 1 or more, or None for all")
+        self._waiting.setdefault((provider, job_id, on), deque()).append((fault, times))
 
-    def take(self, vendor: str, job_id: str, on: On) -> Fault | None:
-        """Return the fault that this request meets, or None; count it as met."""
-        queue = self._waiting.get((vendor, job_id, on))
+    def take(self, provider: str, job_id: str, on: On) -> Fault | None:
+        """Return the fault of this request, or None, and count it."""
+        queue = self._waiting.get((provider, job_id, on))
         if queue is None:
             return None
         fault, times = queue.popleft()
@@ -183,9 +183,9 @@ class FaultQueue:
         if left != 0:
             queue.appendleft((fault, left))
         elif not queue:
-            del self._waiting[vendor, job_id, on]
+            del self._waiting[provider, job_id, on]
         return fault
 
     def clear(self) -> None:
-        """Forget every fault."""
+        """Delete every fault."""
         self._waiting.clear()

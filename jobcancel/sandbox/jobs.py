@@ -1,6 +1,6 @@
 """A vendor-neutral job whose state follows from the clock, and the store that holds the jobs.
 
-What a vendor calls the states, and what it answers, is left to `pulse`, `talonic` and `declared`.
+A vendor's words for the states and its answers are in `vendors`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,16 @@ from attrs import evolve, field, frozen
 
 from jobcancel.models import JobState
 from jobcancel.sandbox.checks import final, seconds
-from jobcancel.sandbox.recent import Recent
+from jobcancel.sandbox.journal import Recent
 
 KEPT = 10_000
-"""How many submitted jobs are remembered."""
+"""How many submitted jobs the sandbox remembers."""
+
+DOCUMENTS = 12
+"""How many documents a submitted job processes by default."""
 
 DAY = 86_400.0
-"""Seconds; what a seeded job takes that is to be still running when somebody looks."""
+"""Seconds; how long a seeded job takes that must still be running when it is cancelled."""
 
 
 class Ending(NamedTuple):
@@ -33,12 +36,12 @@ class CancelPolicy:
     """What an accepted cancel does to a job.
 
     Args:
-        ends_as: how the job ends once its cancel was accepted. `cancelled` is what was asked for;
-            `succeeded` is the job that outran the cancel, as best effort allows.
+        ends_as: how the job ends after its cancel was accepted: as `cancelled`, or as `succeeded`
+            if it finishes first, since cancelling is best effort.
         after: seconds between the acceptance and that end.
 
     Raises:
-        ConfigurationError: `ends_as` is no final state, or `after` no number of seconds.
+        ConfigurationError: `ends_as` is not a final state, or `after` is not seconds.
     """
 
     ends_as: JobState = field(default=JobState.CANCELLED, validator=final)
@@ -53,22 +56,22 @@ class SandboxJob:
     """One job as the vendor knows it, at the moment `seen`.
 
     Attributes:
-        vendor: `"pulse"`, `"talonic"` or the name of another provider.
-        job_id: the id, not percent-encoded.
+        provider: the provider's name; `"pulse"` for `"pulse-legacy"`, too: they have the same jobs.
+        job_id: the id, decoded.
         owner: the tenant whose keys may see the job.
         created: when the job was submitted, in seconds since the epoch.
-        pending: seconds that it waits before it runs.
-        running: seconds that it then runs.
-        ends_as: how it ends if nothing stops it.
-        on_cancel: what an accepted cancel does to it.
-        documents: how many documents it has to work through.
-        words: the vendor's words for states, where this job departs from the usual ones.
-        seeded: whether the job comes with the sandbox.
-        cut: the end that a cancel or a fault gave the job, if there was one.
-        seen: the moment that `state` and `done` speak of.
+        pending: seconds before it starts to run.
+        running: seconds it then runs.
+        ends_as: how it ends if it is not cancelled.
+        on_cancel: the effect of an accepted cancel.
+        documents: how many documents it processes.
+        words: words for states that differ from the vendor's usual ones.
+        seeded: whether it is one of the sandbox's own jobs.
+        forced_ending: the ending that a cancel or a fault set; None without one.
+        seen: the moment for which `state` and `done` are computed.
     """
 
-    vendor: str
+    provider: str
     job_id: str
     owner: str
     created: float
@@ -76,10 +79,10 @@ class SandboxJob:
     running: float = 4.0
     ends_as: JobState = JobState.SUCCEEDED
     on_cancel: CancelPolicy = AT_ONCE
-    documents: int = 12
+    documents: int = DOCUMENTS
     words: Mapping[JobState, str] = field(factory=dict, hash=False)
     seeded: bool = False
-    cut: Ending | None = None
+    forced_ending: Ending | None = None
     seen: float = 0.0
 
     @property
@@ -89,13 +92,14 @@ class SandboxJob:
 
     @property
     def ending(self) -> Ending:
-        """The job's end: its natural one, or the one it was given if that comes first."""
+        """The job's own ending, or the forced one if that comes first."""
         natural = Ending(self.started + self.running, self.ends_as)
-        return natural if self.cut is None or natural.at <= self.cut.at else self.cut
+        forced = self.forced_ending
+        return natural if forced is None or natural.at <= forced.at else forced
 
     @property
     def state(self) -> JobState:
-        """Where the job is at the moment `seen`."""
+        """The job's state at the moment `seen`."""
         if self.ending.at <= self.seen:
             return self.ending.state
         return JobState.PENDING if self.seen < self.started else JobState.RUNNING
@@ -111,19 +115,19 @@ class SandboxJob:
 
     @property
     def changed(self) -> float:
-        """When the job last changed its state, in seconds since the epoch."""
+        """When the state last changed, in seconds since the epoch."""
         moments = (self.created, self.started, self.ending.at)
         return max(moment for moment in moments if moment <= self.seen)
 
-    def word(self, usual: Mapping[JobState, str]) -> str:
-        """Return the vendor's word for the state: the job's own one, else the usual one."""
-        return self.words.get(self.state, usual[self.state])
+    def word(self, usual: Mapping[JobState, str], state: JobState) -> str:
+        """Return the word for a state: the job's own one, else the vendor's usual one."""
+        return self.words.get(state, usual[state])
 
 
 class JobStore:
-    """The jobs of all vendors, in the order of their submission.
+    """The jobs of all vendors, in order of submission.
 
-    The seeded jobs stay; of the submitted ones the oldest is forgotten when there are too many.
+    It forgets the oldest submitted job when there are too many; the seeded ones stay.
 
     Args:
         now: the clock, in seconds since the epoch.
@@ -135,39 +139,43 @@ class JobStore:
         self._submitted = Recent[tuple[str, str], SandboxJob](KEPT)
 
     def add(self, job: SandboxJob) -> None:
-        """Keep `job`, replacing one with the same id at the same vendor."""
+        """Store `job`; replace one with the same provider and id."""
+        if not job.seeded:
+            self._seeded.pop((job.provider, job.job_id), None)
         jobs = self._seeded if job.seeded else self._submitted
-        jobs[job.vendor, job.job_id] = job
+        jobs[job.provider, job.job_id] = job
 
-    def find(self, vendor: str, job_id: str) -> SandboxJob | None:
-        """Return the job as it is now, or None if the vendor has no such job."""
-        place = (vendor, job_id)
+    def find(self, provider: str, job_id: str) -> SandboxJob | None:
+        """Return the job as it is now, or None if there is none."""
+        place = (provider, job_id)
         job = self._seeded.get(place) or self._submitted.get(place)
         return None if job is None else evolve(job, seen=self._now())
 
-    def of(self, vendor: str) -> Iterator[SandboxJob]:
-        """Yield the vendor's jobs as they are now, oldest first."""
+    def of(self, provider: str) -> Iterator[SandboxJob]:
+        """Yield the provider's jobs as they are now, oldest first."""
         now = self._now()
         for job in (*self._seeded.values(), *self._submitted.values()):
-            if job.vendor == vendor:
+            if job.provider == provider:
                 yield evolve(job, seen=now)
 
     def end(self, job: SandboxJob, state: JobState, *, after: float = 0.0) -> SandboxJob:
-        """Let `job` end as `state` in `after` seconds; one that has ended stays as it is.
+        """End `job` as `state` in `after` seconds, unless it has ended.
 
         Returns:
             The job as it is now.
         """
         if not job.state.final:
-            job = evolve(job, cut=Ending(job.seen + after, state))
+            job = evolve(job, forced_ending=Ending(job.seen + after, state))
             self.add(job)
         return job
 
     def remove(self, job: SandboxJob) -> None:
-        """Forget `job`, which was submitted."""
-        self._submitted.pop((job.vendor, job.job_id), None)
+        """Delete `job`."""
+        place = (job.provider, job.job_id)
+        self._seeded.pop(place, None)
+        self._submitted.pop(place, None)
 
     def clear(self) -> None:
-        """Forget every job."""
+        """Delete every job."""
         self._seeded.clear()
         self._submitted.clear()

@@ -1,4 +1,4 @@
-"""The sandbox's overview: as a page for `GET /`, and as text for a terminal."""
+"""The sandbox's overview: a page for `GET /`, and text for a terminal."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from jobcancel.sandbox.journal import mask_query
-from jobcancel.sandbox.keys import KEYS, MAIN_KEYS
-from jobcancel.sandbox.seeds import SITUATIONS
-from jobcancel.sandbox.vendors import VENDORS
+from jobcancel.sandbox.situations import SITUATIONS
+from jobcancel.sandbox.vendors.catalog import VENDORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,9 +24,12 @@ if TYPE_CHECKING:
 _SHOWN = 50
 """How many requests the page shows."""
 _LISTED = 100
-"""How many submitted jobs it shows."""
+"""How many submitted jobs the page shows."""
 _COLUMNS = 100
-"""How wide the text may be."""
+"""Width from which a job takes one line."""
+
+_SHOWN_FIRST = "pulse"
+"""The provider whose jobs the terminal lists and the page unfolds."""
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881;
@@ -49,6 +51,7 @@ td.word { white-space: nowrap }
 td.text { min-width: 18rem; overflow-wrap: anywhere }
 button { font: inherit; padding: .35rem .9rem; border-radius: 6px; background: none;
   border: 1px solid var(--accent); color: var(--accent); cursor: pointer }
+summary { cursor: pointer; padding: .3rem 0 }
 header { display: flex; justify-content: space-between; align-items: start; gap: 1rem }
 """
 
@@ -56,23 +59,20 @@ header { display: flex; justify-content: space-between; align-items: start; gap:
 def environment(url: str) -> dict[str, str]:
     """Return the environment variables that point jobcancel at the sandbox at `url`."""
     found = {}
-    for vendor in ("pulse", "talonic"):
-        found[f"{vendor.upper()}_API_KEY"] = MAIN_KEYS[vendor]
-        found[f"{vendor.upper()}_BASE_URL"] = f"{url}/{vendor}"
     for name, each in VENDORS.items():
-        found[each.key_env] = each.key
-        # The first of a family answers for the others, too.
+        found[each.key_env] = each.key()
+        # Its path serves all vendors that share the key.
         found.setdefault(each.url_env, f"{url}/{name}{each.base}")
     return found
 
 
 def render(world: World, url: str) -> str:
     """Return the page; the caller holds the world's lock."""
-    jobs = [job for vendor in KEYS for job in world.jobs.of(vendor)]
+    jobs = [job for provider in VENDORS for job in world.jobs.of(provider)]
     submitted = sorted((job for job in jobs if not job.seeded), key=attrgetter("created"))
     received = world.journal.entries()[-_SHOWN:]
     exports = "\n".join(f"export {name}={value}" for name, value in environment(url).items())
-    states = {(job.vendor, job.job_id): job.state.value for job in jobs}
+    states = {(job.provider, job.job_id): job.state.value for job in jobs}
     return f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -81,12 +81,12 @@ def render(world: World, url: str) -> str:
 <link rel="icon" href="data:,">
 <style>{_STYLE}</style>
 <header><div><h1>jobcancel sandbox</h1>
-<p>A local stand-in for the vendors. Nothing leaves this computer.</p></div>
+<p>A local mock of the vendors. Nothing leaves this computer.</p></div>
 <form method="post" action="/_sandbox/reset"><button>Reset</button></form></header>
 <h2>Point jobcancel at it</h2>
 <pre>{escape(exports)}</pre>
 <h2>Seeded jobs</h2>
-{_table(_SEEDED, (_situation_row(each, states) for each in SITUATIONS))}
+{"".join(_seeded(provider, states) for provider in VENDORS)}
 <h2>Submitted jobs</h2>
 {_table(_SUBMITTED, map(_job_row, reversed(submitted[-_LISTED:])))}
 <h2>Requests received</h2>
@@ -95,8 +95,8 @@ def render(world: World, url: str) -> str:
 """
 
 
-_SEEDED = ("Vendor", "Job id", "State", "Expect", "What is the matter")
-_SUBMITTED = ("Vendor", "Job id", "State", "Submitted")
+_SEEDED = ("Job id", "State", "Expect", "Scenario")
+_SUBMITTED = ("Provider", "Job id", "State", "Submitted")
 _REQUESTS = ("Time (UTC)", "Method", "Path", "Status")
 
 
@@ -108,32 +108,42 @@ def _table(head: Iterable[str], rows: Iterable[str]) -> str:
     return f'<div class="wide"><table><tr>{names}</tr>\n{body}\n</table></div>'
 
 
-def _row(vendor: str, code: str, *words: str) -> str:
-    cells = (escape(vendor), f"<code>{escape(code)}</code>", *map(escape, words))
-    return "<tr>" + "".join(f'<td class="word">{cell}</td>' for cell in cells)
+def _cells(*words: str) -> str:
+    return "".join(f'<td class="word">{escape(word)}</td>' for word in words)
+
+
+def _code(text: str) -> str:
+    return f'<td class="word"><code>{escape(text)}</code></td>'
+
+
+def _seeded(provider: str, states: dict[tuple[str, str], str]) -> str:
+    rows = (_situation_row(each, states) for each in SITUATIONS if each.provider == provider)
+    opened = " open" if provider == _SHOWN_FIRST else ""
+    table = _table(_SEEDED, rows)
+    return f"<details{opened}><summary>{escape(provider)}</summary>\n{table}\n</details>\n"
 
 
 def _situation_row(situation: Situation, states: dict[tuple[str, str], str]) -> str:
-    state = states.get((situation.vendor, situation.job_id), "no job")
-    row = _row(situation.vendor, situation.job_id, state, situation.outcome)
-    about = escape(situation.about)
+    state = states.get((situation.provider, situation.job_id), "no job")
+    text = escape(situation.description)
     if situation.key is not None:
-        about += f" Use the key <code>{escape(situation.key)}</code>."
-    if situation.verified_outcome is not None:
-        about += f" With <code>verify=True</code>: {escape(situation.verified_outcome)}."
-    return f'{row}<td class="text">{about}</td></tr>'
+        text += f" Use key <code>{escape(situation.key)}</code>."
+    if situation.verified is not None:
+        text += f" With <code>verify=True</code>: {escape(situation.verified)}."
+    cells = _code(situation.job_id) + _cells(state, situation.expected)
+    return f'<tr>{cells}<td class="text">{text}</td></tr>'
 
 
 def _job_row(job: SandboxJob) -> str:
-    return _row(job.vendor, job.job_id, job.state, _clock(job.created)) + "</tr>"
+    id_ = _code(job.job_id)
+    return f"<tr>{_cells(job.provider)}{id_}{_cells(job.state, _clock(job.created))}</tr>"
 
 
 def _request_row(received: Received) -> str:
     status = "no answer" if received.status is None else str(received.status)
-    cells = (_clock(received.time), received.method)
-    words = "".join(f'<td class="word">{escape(cell)}</td>' for cell in cells)
+    words = _cells(_clock(received.time), received.method)
     path = f'<td class="text"><code>{escape(mask_query(received.path))}</code></td>'
-    return f'<tr>{words}{path}<td class="word">{status}</td></tr>'
+    return f"<tr>{words}{path}{_cells(status)}</tr>"
 
 
 def _clock(moment: float) -> str:
@@ -141,36 +151,33 @@ def _clock(moment: float) -> str:
 
 
 def startup_text(sandbox: Sandbox, columns: int = 100) -> str:
-    """Return what a terminal shows when the sandbox has started: the jobs, then the variables.
+    """Return the text for a terminal when the sandbox has started: jobs, then variables.
 
     Args:
         sandbox: a running sandbox.
         columns: the terminal's width in characters; below 100, a job takes two lines.
     """
-    lines = [f"jobcancel sandbox at {sandbox.url}"]
-    seeded = list(dict.fromkeys(each.vendor for each in SITUATIONS))
-    for vendor in seeded:
-        chosen = [each for each in SITUATIONS if each.vendor == vendor]
-        ids = max(len(each.job_id) for each in chosen)
-        outcomes = max(len(each.outcome) for each in chosen)
-        lines += ["", f"{vendor}: job id, what cancelling it must report, and why"]
-        for each in chosen:
-            start = f"  {each.job_id:{ids}}  {each.outcome:{outcomes}}  "
-            about = f"{each.about} (key {each.key})" if each.key else each.about
-            if each.verified_outcome is not None:
-                about += f" With --verify: {each.verified_outcome}."
-            if columns < _COLUMNS:
-                lines.append(start.rstrip())
-                start = "    "
-            rest = " " * len(start)
-            lines += wrap(about, columns, initial_indent=start, subsequent_indent=rest)
-    # Last, so that what is to be pasted has not scrolled away.
+    chosen = [each for each in SITUATIONS if each.provider == _SHOWN_FIRST]
+    ids = max(len(each.job_id) for each in chosen)
+    outcomes = max(len(each.expected) for each in chosen)
+    lines = [f"jobcancel sandbox at {sandbox.url}", ""]
+    lines.append(f"{_SHOWN_FIRST}: job ids, the outcome to expect, and the scenario")
+    for each in chosen:
+        start = f"  {each.job_id:{ids}}  {each.expected:{outcomes}}  "
+        text = f"{each.description} (key {each.key})" if each.key else each.description
+        if each.verified is not None:
+            text += f" With --verify: {each.verified}."
+        if columns < _COLUMNS:
+            lines.append(start.rstrip())
+            start = "    "
+        lines += wrap(text, columns, initial_indent=start, subsequent_indent=" " * len(start))
+    # Last, so that the lines to paste stay visible.
     lines.append("")
     lines += [
         f"export {name}={value}"
         for name, value in sandbox.environ.items()
-        if name.partition("_")[0].lower() in seeded
+        if name.startswith(("PULSE_", "TALONIC_"))
     ]
-    lines.append(f"# {len(VENDORS)} more providers: their variables are on the page,")
-    lines.append("# and jobs for them are made by POST /_sandbox/jobs")
+    lines.append(f"# {len(VENDORS) - 1} more providers have the same jobs: their ids and")
+    lines.append("# variables are on the page")
     return "\n".join(lines) + "\n"

@@ -1,6 +1,6 @@
 """How many requests a key may send: a token bucket and a daily allowance.
 
-What a vendor answers when the quota is spent is left to `pulse` and `talonic`.
+A vendor's answer to a request over the quota is in its declaration.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ def _allowance(_: object, attribute: Attribute[int | None], value: int | None) -
 
 @frozen(kw_only=True)
 class Quota:
-    """What one key may use.
+    """How many requests one key may send.
 
     Args:
-        per_second: requests per second in the long run; None for no such limit.
-        burst: requests that may come at once; at least 1.
-        per_day: requests per calendar day (UTC); None for no such limit.
+        per_second: average requests per second; None for no limit.
+        burst: requests at once; 1 or more.
+        per_day: requests per calendar day (UTC); None for no limit.
 
     Raises:
-        ConfigurationError: a number is out of its range.
+        ConfigurationError: a number is out of range.
     """
 
     per_second: float | None = field(default=None, validator=_rate)
@@ -54,14 +54,14 @@ class Quota:
 
 @frozen
 class Allowance:
-    """What the quota says to one request.
+    """The quota's verdict on one request.
 
     Attributes:
-        wait: seconds until a request may pass; 0 if this one passes.
-        limit: requests per day, or None when days are not counted.
+        wait: seconds until the next request is allowed; 0 if this one is.
+        limit: requests per day; None without a daily limit.
         remaining: requests left today.
         reset: when the next day begins, in seconds since the epoch.
-        daily: whether it is the day's allowance that refuses.
+        daily: whether the daily limit is what refuses the request.
     """
 
     wait: float
@@ -80,10 +80,10 @@ class _Usage:
 
 
 class Quotas:
-    """The quotas of all keys, and how much of them is used.
+    """The quotas of all keys, and their usage.
 
     Args:
-        quotas: key -> quota; a key that is missing has none.
+        quotas: key -> quota; other keys have none.
         now: the clock, in seconds since the epoch.
     """
 
@@ -93,7 +93,7 @@ class Quotas:
         self._used: dict[str, _Usage] = {}
 
     def use(self, key: str) -> Allowance | None:
-        """Count one request of `key`; return what its quota says, or None without a quota."""
+        """Count one request of `key`; return the verdict, or None without a quota."""
         quota = self._quotas.get(key)
         if quota is None:
             return None
@@ -121,5 +121,5 @@ class Quotas:
         return usage
 
     def clear(self) -> None:
-        """Forget what was used; the quotas stay."""
+        """Reset the usage; the quotas stay."""
         self._used.clear()

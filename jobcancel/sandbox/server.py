@@ -1,4 +1,4 @@
-"""`Sandbox`: the server on loopback, in a thread of its own, and its controls for Python."""
+"""`Sandbox`: the server, which runs in a thread and listens on loopback, and its Python API."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ from jobcancel.sandbox.app import App, is_loopback
 from jobcancel.sandbox.checks import is_whole
 from jobcancel.sandbox.connection import Connection
 from jobcancel.sandbox.jobs import AT_ONCE, CancelPolicy, SandboxJob
-from jobcancel.sandbox.keys import MAIN_KEYS
 from jobcancel.sandbox.page import environment
-from jobcancel.sandbox.vendors import VENDORS
-from jobcancel.sandbox.world import World, check_vendor
+from jobcancel.sandbox.vendors.catalog import PROVIDERS, vendor_of
+from jobcancel.sandbox.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,14 +31,9 @@ if TYPE_CHECKING:
     from jobcancel.sandbox.journal import Received
     from jobcancel.sandbox.quota import Quota
 
-_VENDOR = {"pulse": "pulse", "pulse-legacy": "pulse", "talonic": "talonic"} | {
-    name: name for name in VENDORS
-}
-"""Provider -> the vendor that answers for it."""
-
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that says when it is ready and closes all connections when it stops."""
+    """A uvicorn server that reports when it is ready and closes all connections when it stops."""
 
     def __init__(self, app: ASGIApp, ready: threading.Event) -> None:
         super().__init__(
@@ -56,8 +50,8 @@ class _Server(uvicorn.Server):
         )
         self._ready = ready
 
-    def run_and_tell(self, listener: socket.socket) -> None:
-        """Serve until the end, and say that it is not ready when it never will be."""
+    def run_and_report(self, listener: socket.socket) -> None:
+        """Serve until stopped; set `ready` also when the start failed."""
         try:
             self.run([listener])
         finally:
@@ -76,21 +70,20 @@ class _Server(uvicorn.Server):
 class Sandbox:
     """A stateful local stand-in for the vendors.
 
-    Used as a context manager it serves from a thread and stops when the block is left. It
-    remembers the last 10,000 submitted jobs, 10,000 answers to replay and 1,000 requests, and
-    forgets older ones; the seeded jobs stay. Its page shows the last 100 submitted jobs.
+    As a context manager it serves from a thread and stops at the end of the block. It starts with
+    a job for every situation (`SITUATIONS`) at every provider. It keeps the last 10,000 submitted
+    jobs, 10,000 answers to repeat and 1,000 requests. Its page shows the last 100 submitted jobs.
 
     Args:
-        host: a loopback address; any other is refused, for the sandbox guards nothing.
-        port: the port to listen on; 0 for any free one.
-        pending: seconds that a submitted job waits before it runs.
-        running: seconds that it then runs.
-        quotas: API key -> what it may use; keys that are missing may use any amount.
-        now: the clock that the jobs and quotas go by, in seconds since the epoch.
+        host: a loopback address; the sandbox has no security and refuses any other.
+        port: the port; 0 for any free one.
+        pending: default seconds before a submitted job starts to run.
+        running: default seconds it then runs.
+        quotas: API key -> its quota; other keys have none.
+        now: the clock for jobs and quotas, in seconds since the epoch.
 
     Raises:
-        ConfigurationError: the host is not a loopback address, the port is no port, or another
-            argument cannot be right.
+        ConfigurationError: the host is not a loopback address, or another argument is invalid.
 
     Example:
         >>> with Sandbox() as sandbox:
@@ -127,7 +120,7 @@ class Sandbox:
         """Serve from a thread; return when requests are accepted.
 
         Raises:
-            ConfigurationError: the port cannot be had, or the sandbox runs already.
+            ConfigurationError: the port is not available, or the sandbox is already running.
         """
         if self._server is not None:
             raise ConfigurationError(f"this sandbox is already running at {self.url}")
@@ -137,7 +130,7 @@ class Sandbox:
         ready = threading.Event()
         self._server = _Server(App(self._world), ready)
         self._thread = threading.Thread(
-            target=self._server.run_and_tell,
+            target=self._server.run_and_report,
             args=(listener,),
             name="jobcancel-sandbox",
             daemon=True,
@@ -147,7 +140,7 @@ class Sandbox:
         if not self._server.started:
             self.__exit__(None, None, None)
             listener.close()
-            raise ConfigurationError("the sandbox's server did not start; why is on stderr")
+            raise ConfigurationError("the sandbox server failed to start; see stderr")
         return self
 
     def __exit__(
@@ -167,7 +160,7 @@ class Sandbox:
         try:
             return socket.create_server((self._host, self._port), family=family, backlog=1024)
         except OSError as error:
-            advice = "; stop what listens there, or choose another port (0 for any free one)"
+            advice = "; stop the program there, or choose another port (0 for any free one)"
             raise ConfigurationError(
                 f"cannot listen on port {self._port} of {self._host}: {error}"
                 f"{advice if error.errno == errno.EADDRINUSE else ''}"
@@ -175,7 +168,7 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """The address at which the sandbox listens, with its port.
+        """The sandbox's URL, with its port.
 
         Raises:
             ConfigurationError: it is not running.
@@ -186,17 +179,16 @@ class Sandbox:
 
     @property
     def base_urls(self) -> dict[str, str]:
-        """Provider -> base URL, as a client takes them."""
-        ends = {name: vendor.base for name, vendor in VENDORS.items()}
+        """Provider -> base URL, for a client's `base_urls`."""
         return {
-            provider: f"{self.url}/{vendor}{ends.get(provider, '')}"
-            for provider, vendor in _VENDOR.items()
+            provider: f"{self.url}/{vendor.name}{vendor.base}"
+            for provider, vendor in PROVIDERS.items()
         }
 
     @property
     def api_keys(self) -> dict[str, str]:
-        """Provider -> API key, as a client takes them."""
-        return {provider: MAIN_KEYS[vendor] for provider, vendor in _VENDOR.items()}
+        """Provider -> API key, for a client's `api_keys`."""
+        return {provider: vendor.key() for provider, vendor in PROVIDERS.items()}
 
     @property
     def environ(self) -> dict[str, str]:
@@ -205,7 +197,7 @@ class Sandbox:
 
     def submit(
         self,
-        vendor: str,
+        provider: str,
         *,
         pending: float | None = None,
         running: float | None = None,
@@ -214,25 +206,25 @@ class Sandbox:
         on_cancel: CancelPolicy = AT_ONCE,
         job_id: str | None = None,
     ) -> str:
-        """Submit a job without a request.
+        """Submit a job, without an HTTP request.
 
         Args:
-            vendor: such as `"pulse"`.
-            pending: seconds that it waits; the sandbox's own number by default.
-            running: seconds that it then runs; the sandbox's own number by default.
+            provider: a provider's name, such as `"pulse"`.
+            pending: seconds before it starts to run; default: the sandbox's.
+            running: seconds it then runs; default: the sandbox's.
             ends_as: `"succeeded"` or `"failed"`.
-            key: the key of its owner; the main one by default.
-            on_cancel: what an accepted cancel does to it.
-            job_id: its id; a new one by default.
+            key: its owner's API key; default: the one in `api_keys`.
+            on_cancel: the effect of an accepted cancel.
+            job_id: its id; default: a new one.
 
         Returns:
             The job's id.
 
         Raises:
-            ConfigurationError: an argument cannot be right.
+            ConfigurationError: an argument is invalid.
         """
         job = self._world.submit(
-            vendor,
+            provider,
             pending=pending,
             running=running,
             ends_as=ends_as,
@@ -242,47 +234,47 @@ class Sandbox:
         )
         return job.job_id
 
-    def job(self, vendor: str, job_id: str) -> SandboxJob:
-        """Return the job as the vendor knows it now, whatever it may have answered.
+    def job(self, provider: str, job_id: str) -> SandboxJob:
+        """Return the job as it really is now, whatever the sandbox answered.
 
         Raises:
-            ConfigurationError: there is no such vendor or job.
+            ConfigurationError: there is no such provider or job.
         """
         with self._world.lock:
-            job = self._world.jobs.find(check_vendor(vendor), job_id)
+            job = self._world.jobs.find(vendor_of(provider).name, job_id)
         if job is None:
-            raise ConfigurationError(f"the sandbox's {vendor!r} has no job {job_id!r}")
+            raise ConfigurationError(f"the sandbox's {provider!r} has no job {job_id!r}")
         return job
 
     def fault(
-        self, vendor: str, job_id: str, fault: Fault, *, on: On = "cancel", times: int | None = 1
+        self, provider: str, job_id: str, fault: Fault, *, on: On = "cancel", times: int | None = 1
     ) -> None:
-        """Let coming requests about a job, which need not exist, meet a fault.
+        """Inject a fault into future requests about a job.
 
         Args:
-            vendor: such as `"pulse"`.
-            job_id: the job's id.
-            fault: what goes wrong.
-            on: the request that meets it, `"cancel"` or `"status"`.
-            times: how many requests meet it; None for all.
+            provider: a provider's name, such as `"pulse"`.
+            job_id: the job's id; the job need not exist.
+            fault: the fault.
+            on: the kind of request, `"cancel"` or `"status"`.
+            times: the number of requests; None for all.
 
         Raises:
-            ConfigurationError: an argument cannot be right.
+            ConfigurationError: an argument is invalid.
         """
-        self._world.plan(vendor, job_id, fault, on=on, times=times)
+        self._world.inject_fault(provider, job_id, fault, on=on, times=times)
 
     @property
     def requests(self) -> list[Received]:
-        """The last 1,000 requests, oldest first; those for the sandbox's own pages are left out."""
+        """The last 1,000 requests to vendors, oldest first."""
         with self._world.lock:
             return self._world.journal.entries()
 
     def reset(self) -> None:
-        """Begin anew: seeded jobs and faults in place, all else forgotten (quotas are full)."""
+        """Restore the initial state: seeded jobs and faults, full quotas, nothing else."""
         self._world.reset()
 
     def serve_forever(self) -> None:
-        """Serve until interrupted (Ctrl-C), starting first if need be."""
+        """Serve until interrupted (Ctrl-C); start first if not running."""
         if self._server is None:
             with self:
                 self._wait()

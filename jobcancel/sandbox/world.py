@@ -1,7 +1,7 @@
-"""Everything the sandbox remembers, and the lock that guards it.
+"""The sandbox's memory, and the lock that guards it.
 
-The server's thread and the test's thread both come here; what they may do is in `server`, `pulse`,
-`talonic` and `declared`.
+The server's thread and the caller's thread both use it, through `vendors.player`, `control` and
+`server`.
 """
 
 from __future__ import annotations
@@ -15,47 +15,31 @@ from jobcancel.errors import ConfigurationError
 from jobcancel.models import JobState
 from jobcancel.sandbox.checks import check_seconds, check_type
 from jobcancel.sandbox.faults import Fault, FaultQueue, On
-from jobcancel.sandbox.jobs import AT_ONCE, CancelPolicy, JobStore, SandboxJob
-from jobcancel.sandbox.journal import Journal
-from jobcancel.sandbox.keys import KEYS, MAIN_KEYS, SPENT_KEYS
+from jobcancel.sandbox.jobs import AT_ONCE, DOCUMENTS, CancelPolicy, JobStore, SandboxJob
+from jobcancel.sandbox.journal import Journal, Recent
+from jobcancel.sandbox.keys import KEYS, tenant_of
 from jobcancel.sandbox.quota import Quota, Quotas
-from jobcancel.sandbox.recent import Recent
-from jobcancel.sandbox.seeds import SEEDS
-from jobcancel.sandbox.vendor import as_uuid
-from jobcancel.sandbox.vendors import VENDORS
-from jobcancel.sandbox.words import check_ending
+from jobcancel.sandbox.situations import SEEDS, Seed
+from jobcancel.sandbox.vendors.catalog import vendor_of
+from jobcancel.sandbox.vendors.declaration import KeyStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from starlette.responses import Response
 
-
-def _pulse_id(number: int) -> str:
-    digits = f"{number % 16**18:018x}"
-    return "-".join((digits[:6], digits[6:12], digits[12:]))
+    from jobcancel.sandbox.vendors.declaration import Vendor
 
 
-_NEW_ID: dict[str, Callable[[int], str]] = {
-    "pulse": _pulse_id,
-    "talonic": as_uuid,
-    **{name: vendor.new_id for name, vendor in VENDORS.items()},
+_SPENT = {
+    key: Quota(per_day=0)
+    for keys in KEYS.values()
+    for key, status in keys.items()
+    if status is KeyStatus.SPENT
 }
-_SPENT = dict.fromkeys(SPENT_KEYS, Quota(per_day=0))
 _ENDS = (JobState.SUCCEEDED, JobState.FAILED)
 REPLAYS = 10_000
-"""How many answers are remembered to be replayed."""
-
-
-def check_vendor(vendor: str) -> str:
-    """Return `vendor` if the sandbox plays it.
-
-    Raises:
-        ConfigurationError: it does not.
-    """
-    if vendor not in KEYS:
-        raise ConfigurationError(f"no vendor {vendor!r} here: expected one of {', '.join(KEYS)}")
-    return vendor
+"""How many answers are kept to be repeated."""
 
 
 def _checked(quotas: Mapping[str, Quota]) -> Mapping[str, Quota]:
@@ -64,7 +48,7 @@ def _checked(quotas: Mapping[str, Quota]) -> Mapping[str, Quota]:
         if key not in known:
             near = difflib.get_close_matches(key, known, n=3, cutoff=0.0)
             raise ConfigurationError(
-                f"quotas: no such key {key!r} here: expected such as {', '.join(near)}"
+                f"quotas: no such key {key!r} here: expected one of, for example, {', '.join(near)}"
             )
         check_type(f"quotas[{key!r}]", quota, Quota)
     return quotas
@@ -75,12 +59,12 @@ class World:
 
     Args:
         now: the clock, in seconds since the epoch.
-        pending: seconds that a submitted job waits, unless its submission says otherwise.
-        running: seconds that it then runs.
+        pending: default seconds before a submitted job starts to run.
+        running: default seconds it then runs.
         quotas: key -> quota.
 
     Raises:
-        ConfigurationError: an argument cannot be right.
+        ConfigurationError: an argument is invalid.
     """
 
     def __init__(
@@ -103,47 +87,50 @@ class World:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything that happened and put the seeded jobs and faults in place."""
+        """Delete everything, then put the seeded jobs and faults in place."""
         with self.lock:
             for memory in (self.jobs, self.faults, self.journal, self.quotas, self.replays):
                 memory.clear()
             for seed in SEEDS:
-                vendor, job_id = seed.situation.vendor, seed.situation.job_id
-                if seed.job is not None:
-                    self.jobs.add(seed.job.build(vendor, job_id, self.now()))
-                for planned in seed.faults:
-                    self.faults.add(
-                        vendor, job_id, planned.fault, on=planned.on, times=planned.times
-                    )
+                self.add(seed)
+
+    def add(self, seed: Seed) -> None:
+        """Add a situation's job and faults."""
+        provider, job_id = seed.situation.provider, seed.situation.job_id
+        if seed.job is not None:
+            self.jobs.add(seed.job.build(provider, job_id, self.now()))
+        for each in seed.faults:
+            self.faults.add(provider, job_id, each.fault, on=each.on, times=each.times)
 
     def submit(
         self,
-        vendor: str,
+        provider: str,
         *,
         pending: float | None = None,
         running: float | None = None,
         ends_as: JobState | str = JobState.SUCCEEDED,
         key: str | None = None,
         on_cancel: CancelPolicy = AT_ONCE,
-        documents: int = 12,
+        documents: int = DOCUMENTS,
         job_id: str | None = None,
     ) -> SandboxJob:
         """Create a job; see `Sandbox.submit`."""
-        keys = KEYS[check_vendor(vendor)]
-        key = MAIN_KEYS[vendor] if key is None else key
-        if key not in keys:
-            raise ConfigurationError(
-                f"{vendor!r} has no such key here: expected one of {', '.join(keys)}"
-            )
+        vendor = vendor_of(provider)
+        key = vendor.key() if key is None else key
+        if key not in vendor.keys:
+            known = ", ".join(vendor.keys)
+            raise ConfigurationError(f"{provider!r} has no such key here: expected one of {known}")
         if ends_as not in _ENDS:
             raise ConfigurationError(f"ends_as={str(ends_as)!r}: expected succeeded or failed")
         check_type("on_cancel", on_cancel, CancelPolicy)
-        check_ending(vendor, "on_cancel.ends_as", on_cancel.ends_as)
+        _check_ending(vendor, "on_cancel.ends_as", on_cancel.ends_as)
+        now = self.now()
         job = SandboxJob(
-            vendor=vendor,
-            job_id=_NEW_ID[vendor](secrets.randbits(128)) if job_id is None else job_id,
-            owner=keys[key].tenant,
-            created=self.now(),
+            provider=vendor.name,
+            job_id=vendor.new_id(secrets.randbits(128)) if job_id is None else job_id,
+            owner=tenant_of(vendor.keys[key]),
+            created=now,
+            seen=now,
             pending=self._pending if pending is None else check_seconds("pending", pending),
             running=self._running if running is None else check_seconds("running", running),
             ends_as=JobState(ends_as),
@@ -154,16 +141,25 @@ class World:
             self.jobs.add(job)
         return job
 
-    def plan(
-        self, vendor: str, job_id: str, fault: Fault, *, on: On = "cancel", times: int | None = 1
+    def inject_fault(
+        self, provider: str, job_id: str, fault: Fault, *, on: On = "cancel", times: int | None = 1
     ) -> None:
-        """Let a coming request meet `fault`; see `Sandbox.fault`."""
-        check_vendor(vendor)
+        """Inject `fault` into future requests; see `Sandbox.fault`."""
+        vendor = vendor_of(provider)
         check_type("fault", fault, Fault)
-        check_ending(vendor, "finish", fault.finish)
-        check_ending(vendor, "finish_after", fault.finish_after)
+        _check_ending(vendor, "finish", fault.finish)
+        _check_ending(vendor, "finish_after", fault.finish_after)
         ends_job = fault.finish is not None or fault.finish_after is not None
         with self.lock:
-            if ends_job and self.jobs.find(vendor, job_id) is None:
-                raise ConfigurationError(f"the sandbox's {vendor!r} has no job {job_id!r} to end")
-            self.faults.add(vendor, job_id, fault, on=on, times=times)
+            if ends_job and self.jobs.find(vendor.name, job_id) is None:
+                raise ConfigurationError(f"the sandbox's {provider!r} has no job {job_id!r} to end")
+            self.faults.add(vendor.name, job_id, fault, on=on, times=times)
+
+
+def _check_ending(vendor: Vendor, name: str, state: JobState | None) -> None:
+    """Accept only a state that the vendor can show, or None."""
+    if state is not None and state not in vendor.words:
+        known = ", ".join(each for each in vendor.words if each.final)
+        raise ConfigurationError(
+            f"{name}={state.value!r}: {vendor.name!r} has no word for it: expected one of {known}"
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -11,62 +10,24 @@ import pytest
 from attrs import Factory, define
 
 from jobcancel import Outcome
-from jobcancel.retry import Clock
 from jobcancel.sandbox import Sandbox
-from tests.faults.situations import POSSIBLE, PROVIDERS, SEEDED, SITUATIONS
+from tests.faults.situations import CASES, CLOCK, FIRST, POSSIBLE
 from tests.pages import DOCS, generated, with_generated
-from tests.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+OTHERS = sorted({provider for provider, _ in POSSIBLE} - {*FIRST})
+
 FEW = 5
 """How many providers are named rather than counted."""
 
 
-@define
-class SkippingClock:
-    """Real time, but for waits: they are skipped, at the vendors as well."""
-
-    skipped: float = 0.0
-
-    def wall(self) -> float:
-        return time.time() + self.skipped
-
-    @property
-    def clock(self) -> Clock:
-        return Clock(
-            monotonic=lambda: time.monotonic() + self.skipped,
-            wall=self.wall,
-            random=lambda: 0.5,
-            sleep=self._skip,
-            asleep=self._askip,
-        )
-
-    def _skip(self, seconds: float) -> None:
-        self.skipped += seconds
-
-    async def _askip(self, seconds: float) -> None:
-        self.skipped += seconds
-
-
 @pytest.fixture(scope="session")
-def skipping() -> SkippingClock:
-    return SkippingClock()
-
-
-@pytest.fixture(scope="session")
-def vendors(skipping: SkippingClock) -> Iterator[Sandbox]:
-    with Sandbox(now=skipping.wall) as sandbox:
+def vendors() -> Iterator[Sandbox]:
+    with Sandbox(now=CLOCK.wall) as sandbox:
         yield sandbox
-
-
-@pytest.fixture(scope="session")
-def elsewhere() -> Iterator[Wire]:
-    """A second server, which must never be asked anything."""
-    with Wire([]) as wire:
-        yield wire
 
 
 @define
@@ -82,18 +43,18 @@ class Seen:
     def table(self) -> str:
         """The matrix as the documentation shows it."""
         rows = [
-            f"| {situation.name} | " + " | ".join(self.cell(p, situation.name) for p in SEEDED)
-            for situation in SITUATIONS
+            f"| {situation.name} | " + " | ".join(self.cell(p, situation.name) for p in FIRST)
+            for situation in CASES
         ]
-        head = f"| situation | {' | '.join(f'`{p}`' for p in SEEDED)} |\n|---|---|---|---|\n"
+        head = f"| situation | {' | '.join(f'`{p}`' for p in FIRST)} |\n|---|---|---|---|\n"
         return head + "".join(f"{row} |\n" for row in rows)
 
     def others(self) -> str:
         """What the other providers end with: how many, and which where they are few."""
         rows = []
-        for situation in SITUATIONS:
+        for situation in CASES:
             ended = defaultdict(list)
-            for provider in PROVIDERS[len(SEEDED) :]:
+            for provider in OTHERS:
                 ended[self.cell(provider, situation.name)].append(f"`{provider}`")
             ended.pop("-", None)
             told = [

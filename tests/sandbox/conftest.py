@@ -1,4 +1,4 @@
-"""One running sandbox for all tests of a module, fresh for each test, and a clock to turn."""
+"""A shared sandbox, reset for each test, and a clock to advance."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BEGIN = 1_700_000_000.0
 
 
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Saves each client the time to read certificates that loopback does not need."""
+"""Saves the time to load certificates, which loopback does not need."""
 
 
 @define

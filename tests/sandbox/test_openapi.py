@@ -1,4 +1,4 @@
-"""Pulse's part of the sandbox keeps to an OpenAPI document, and serves the vendor's own SDK."""
+"""The sandbox's Pulse conforms to an OpenAPI document and serves the vendor's own SDK."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ OPERATIONS = [
 OF_A_JOB = [label for label in OPERATIONS if "{jobId}" in label]
 
 ODD = {"lost-but-applied", "lost-not-applied", "lost-and-ended", "maintenance", "new-word"}
-ODD |= {"empty-reply"}
-"""Situations that are there to break the documentation."""
-NO_READING = {"wrong-key": 401, "expired-key": 401, "limited-key": 403, "foreign": 403}
-NO_READING |= {"unknown": 404}
+ODD |= {"empty-reply", "other-spelling", "finished-says-200"}
+"""Situations that break the documentation on purpose."""
+NO_READING = {"wrong-key": 401, "expired-key": 401, "foreign": 403, "unknown": 404}
+NO_READING |= {"spent-key": 429}
 NO_CANCEL = dict.fromkeys(("completed", "failed", "cancelled", "expired"), 500)
-NO_CANCEL |= dict.fromkeys(("error-but-applied", "older-spelling", "error-and-ended", "race"), 500)
-NO_CANCEL |= dict.fromkeys(("rate-limited-once", "rate-limited"), 429)
-"""Situations in which the documented reply is not 200; who may not read may not cancel either."""
-DOCUMENTED = [each for each in SITUATIONS if each.vendor == "pulse" and each.name not in ODD]
+NO_CANCEL |= dict.fromkeys(("error-but-applied", "error-and-ended", "race"), 500)
+NO_CANCEL |= dict.fromkeys(("rate-limited-once", "rate-limited"), 429) | {"limited-key": 403}
+"""Situations whose documented reply is not 200; a key that cannot read cannot cancel either."""
+DOCUMENTED = [each for each in SITUATIONS if each.provider == "pulse" and each.name not in ODD]
 
 
 # What takes seconds to import is imported by the tests, of which the others need nothing.
@@ -143,7 +143,7 @@ def test_the_official_sdk_reads_a_result_and_an_error(sdk: Pulse) -> None:
     assert isinstance(sdk.jobs.get_job(job_id="sandbox-failed").error, str)
 
 
-def test_the_official_sdk_is_told_when_the_key_is_wrong(
+def test_the_official_sdk_raises_when_the_key_is_wrong(
     sandbox: Sandbox, client: httpx.Client
 ) -> None:
     from pulse import Pulse

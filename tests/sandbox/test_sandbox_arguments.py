@@ -1,4 +1,4 @@
-"""Arguments that cannot be right are refused where they are given, not where they are met."""
+"""Invalid arguments are refused immediately, not when they are used."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HUGE = 10**400
         ({"quotas": {"tlnc_sandbox_key": 5}}, "expected a Quota"),
     ],
 )
-def test_a_sandbox_that_cannot_be_is_refused(arguments: dict[str, Any], problem: str) -> None:
+def test_invalid_sandbox_arguments_are_refused(arguments: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         Sandbox(**arguments)
 
@@ -48,15 +48,15 @@ def test_a_sandbox_that_cannot_be_is_refused(arguments: dict[str, Any], problem:
         ({"after": True}, "after=True"),
     ],
 )
-def test_a_policy_that_cannot_be_is_refused(arguments: dict[str, Any], problem: str) -> None:
+def test_invalid_cancel_policies_are_refused(arguments: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         CancelPolicy(**arguments)
 
 
 @pytest.mark.parametrize(
-    ("vendor", "arguments", "problem"),
+    ("provider", "arguments", "problem"),
     [
-        ("nobody", {}, "no vendor 'nobody'"),
+        ("nobody", {}, "no provider 'nobody'"),
         ("pulse", {"ends_as": "cancelled"}, "ends_as='cancelled'"),
         ("pulse", {"key": "tlnc_sandbox_key"}, "no such key"),
         ("pulse", {"pending": -1}, "pending=-1"),
@@ -65,11 +65,11 @@ def test_a_policy_that_cannot_be_is_refused(arguments: dict[str, Any], problem: 
         ("talonic", {"on_cancel": CancelPolicy(JobState.EXPIRED)}, "'talonic' has no word for it"),
     ],
 )
-def test_a_submission_that_cannot_be_is_refused(
-    sandbox: Sandbox, vendor: str, arguments: dict[str, Any], problem: str
+def test_invalid_submissions_are_refused(
+    sandbox: Sandbox, provider: str, arguments: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=problem):
-        sandbox.submit(vendor, **arguments)
+        sandbox.submit(provider, **arguments)
 
 
 def test_an_expired_job_of_pulse_can_be_submitted(sandbox: Sandbox, pulse: httpx.Client) -> None:
@@ -91,7 +91,7 @@ def test_an_expired_job_of_pulse_can_be_submitted(sandbox: Sandbox, pulse: httpx
         {"per_day": NAN},
     ],
 )
-def test_a_quota_that_cannot_be_is_refused(arguments: dict[str, Any]) -> None:
+def test_invalid_quotas_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(arguments))):
         Quota(**arguments)
 
@@ -105,11 +105,11 @@ CIRCLE["a"] = CIRCLE
     [
         ({"status": 99}, "status=99"),
         ({"status": 200.0}, "status=200.0"),
-        ({"status": 500, "drop": True}, "exclude"),
-        ({"body": "x"}, "need status"),
-        ({"headers": {"a": "b"}}, "need status"),
-        ({"chunks": list}, "need status"),
-        ({"status": 200, "body": "x", "chunks": list}, "exclude"),
+        ({"status": 500, "drop": True}, "mutually exclusive"),
+        ({"body": "x"}, "require status"),
+        ({"headers": {"a": "b"}}, "require status"),
+        ({"chunks": list}, "require status"),
+        ({"status": 200, "body": "x", "chunks": list}, "mutually exclusive"),
         ({"status": 204, "body": "x"}, "no body"),
         ({"status": 200, "body": [1]}, "expected a Mapping"),
         ({"status": 200, "body": {"a": object()}}, "as JSON"),
@@ -128,7 +128,7 @@ CIRCLE["a"] = CIRCLE
         ({"interval": NAN}, "interval=nan"),
     ],
 )
-def test_a_fault_that_cannot_be_is_refused(arguments: dict[str, Any], problem: str) -> None:
+def test_invalid_faults_are_refused(arguments: dict[str, Any], problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         Fault(**arguments)
 
@@ -142,9 +142,9 @@ def test_a_body_nested_too_deeply_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "plan", "problem"),
+    ("target", "options", "problem"),
     [
-        (("nobody", "sandbox-pending"), {}, "no vendor 'nobody'"),
+        (("nobody", "sandbox-pending"), {}, "no provider 'nobody'"),
         (("pulse", "nowhere"), {}, "no job 'nowhere' to end"),
         (("pulse", "sandbox-pending"), {"on": "submit"}, "on='submit'"),
         (("pulse", "sandbox-pending"), {"times": 0}, "times=0"),
@@ -152,14 +152,14 @@ def test_a_body_nested_too_deeply_is_refused() -> None:
         (("pulse", "sandbox-pending"), {"times": "1"}, "times='1'"),
     ],
 )
-def test_a_plan_that_cannot_be_is_refused(
-    sandbox: Sandbox, place: tuple[str, str], plan: dict[str, Any], problem: str
+def test_faults_with_invalid_targets_are_refused(
+    sandbox: Sandbox, target: tuple[str, str], options: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=problem):
-        sandbox.fault(*place, Fault(finish=JobState.FAILED), **plan)
+        sandbox.fault(*target, Fault(finish=JobState.FAILED), **options)
 
 
-def test_what_is_no_fault_cannot_be_planned(sandbox: Sandbox) -> None:
+def test_only_a_fault_can_be_injected(sandbox: Sandbox) -> None:
     fault: Any = "str"
     with pytest.raises(ConfigurationError, match="fault='str': expected a Fault"):
         sandbox.fault("pulse", "x", fault)
@@ -174,14 +174,14 @@ def test_talonic_cannot_end_a_job_as_expired(sandbox: Sandbox, field: str) -> No
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this computer has no IPv6")
 @pytest.mark.parametrize("host", ["::1", "[::1]"])
-def test_ipv6_loopback_will_do(host: str) -> None:
+def test_ipv6_loopback_is_accepted(host: str) -> None:
     with Sandbox(host=host) as sandbox:
         assert sandbox.url.startswith("http://[::1]:")
         assert httpx.get(sandbox.url).status_code == 200
 
 
 @pytest.mark.parametrize(("number", "advised"), [(errno.EADDRINUSE, True), (errno.EACCES, False)])
-def test_another_port_is_advised_only_when_this_one_is_taken(
+def test_another_port_is_suggested_only_when_this_one_is_in_use(
     monkeypatch: pytest.MonkeyPatch, number: int, advised: bool
 ) -> None:
     def refuse(*_: object, **__: object) -> None:

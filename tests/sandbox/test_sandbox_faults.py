@@ -1,4 +1,4 @@
-"""Faults happen when and as often as planned, and to the job they are planned for."""
+"""Faults apply to the requests, and as often, as specified."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_an_error_may_hide_that_the_job_was_cancelled(
     assert state(sandbox) is JobState.CANCELLED
 
 
-def test_text_is_sent_with_the_type_it_is_given(pulse: httpx.Client, sandbox: Sandbox) -> None:
+def test_text_is_sent_with_the_given_content_type(pulse: httpx.Client, sandbox: Sandbox) -> None:
     html = Fault(status=503, body="<p>", headers={"content-type": "text/html", "Retry-After": "9"})
     sandbox.fault("pulse", JOB, html)
     sandbox.fault("pulse", JOB, Fault(status=503, body="text"))
@@ -117,7 +117,7 @@ def test_a_stalled_request_may_be_applied_before_its_answer(
     assert state(sandbox) is JobState.CANCELLED
 
 
-def test_a_stalled_request_is_forgotten_when_its_client_goes(
+def test_a_stalled_request_is_dropped_when_its_client_disconnects(
     pulse: httpx.Client, sandbox: Sandbox
 ) -> None:
     sandbox.fault("pulse", JOB, Fault(stall=60))
@@ -126,45 +126,37 @@ def test_a_stalled_request_is_forgotten_when_its_client_goes(
     assert pulse.get(PATH).json()["status"] == "processing"
 
 
-def test_a_late_real_answer_is_the_one_that_was_applied(
+def test_a_stalled_answer_is_that_of_the_applied_request(
     pulse: httpx.Client, sandbox: Sandbox
 ) -> None:
     sandbox.fault("pulse", JOB, Fault(stall=0.01, apply=True))
     assert pulse.delete(PATH).json()["message"] == "Job cancelled successfully"
 
 
-def test_faults_are_met_in_their_order(pulse: httpx.Client, sandbox: Sandbox) -> None:
+def test_faults_apply_in_order(pulse: httpx.Client, sandbox: Sandbox) -> None:
     sandbox.fault("pulse", JOB, Fault(status=500), times=2)
     sandbox.fault("pulse", JOB, Fault(status=503))
     assert [pulse.delete(PATH).status_code for _ in range(4)] == [500, 500, 503, 200]
 
 
-def test_a_fault_may_last_for_ever(pulse: httpx.Client, sandbox: Sandbox) -> None:
+def test_a_fault_may_apply_to_all_requests(pulse: httpx.Client, sandbox: Sandbox) -> None:
     sandbox.fault("pulse", JOB, Fault(status=503), times=None)
     assert {pulse.delete(PATH).status_code for _ in range(5)} == {503}
 
 
-def test_a_fault_waits_for_its_kind_of_request(pulse: httpx.Client, sandbox: Sandbox) -> None:
+def test_a_fault_applies_to_its_kind_of_request_only(pulse: httpx.Client, sandbox: Sandbox) -> None:
     sandbox.fault("pulse", JOB, Fault(status=503), on="status")
     assert [pulse.delete(PATH).status_code, pulse.get(PATH).status_code] == [200, 503]
 
 
-def test_talonic_meets_faults_too(talonic: httpx.Client, sandbox: Sandbox) -> None:
-    job_id = sandbox.submit("talonic")
-    sandbox.fault("talonic", job_id, Fault(status=418))
-    sandbox.fault("talonic", job_id, Fault(status=419), on="status")
-    seen = talonic.post(f"/v1/jobs/{job_id}/cancel"), talonic.get(f"/v1/jobs/{job_id}")
-    assert [reply.status_code for reply in seen] == [418, 419]
-
-
-def test_a_fault_may_wait_for_a_job_that_is_not_there(
+def test_a_fault_may_apply_to_a_job_that_does_not_exist(
     pulse: httpx.Client, sandbox: Sandbox
 ) -> None:
     sandbox.fault("pulse", "nowhere", Fault(status=503))
     assert pulse.delete("/job/nowhere").status_code == 503
 
 
-def test_reset_forgets_faults_and_brings_the_seeded_ones_back(
+def test_reset_deletes_faults_and_restores_the_seeded_ones(
     pulse: httpx.Client, sandbox: Sandbox
 ) -> None:
     sandbox.fault("pulse", JOB, Fault(status=503), times=None)
@@ -190,7 +182,9 @@ def endless(stopped: threading.Event, piece: bytes) -> Callable[[], Iterable[byt
     return pieces
 
 
-def test_an_endless_body_stops_when_its_reader_goes(pulse: httpx.Client, sandbox: Sandbox) -> None:
+def test_an_endless_body_stops_when_the_client_disconnects(
+    pulse: httpx.Client, sandbox: Sandbox
+) -> None:
     stopped = threading.Event()
     sandbox.fault("pulse", JOB, Fault(status=200, chunks=endless(stopped, b"x" * 65_536)))
     with pulse.stream("DELETE", PATH) as reply:
@@ -198,7 +192,7 @@ def test_an_endless_body_stops_when_its_reader_goes(pulse: httpx.Client, sandbox
     assert stopped.wait(10)
 
 
-def test_endless_raw_bytes_stop_when_their_reader_goes(sandbox: Sandbox) -> None:
+def test_endless_raw_bytes_stop_when_the_client_disconnects(sandbox: Sandbox) -> None:
     stopped = threading.Event()
     sandbox.fault("pulse", JOB, Fault(raw=endless(stopped, b"x" * 65_536)))
     with connect(sandbox) as connection:

@@ -1,11 +1,19 @@
-"""OpenAI, and the vendors of the same shape, declared from their documentation."""
+"""OpenAI: batches, responses and fine-tuning jobs."""
 
 from __future__ import annotations
 
 from attrs import evolve
 
 from jobcancel.models import JobState
-from jobcancel.sandbox.vendor import Address, Answer, Template, Vendor, cancels, prefixed
+from jobcancel.sandbox.vendors.declaration import (
+    Address,
+    Answer,
+    Template,
+    Vendor,
+    cancels,
+    prefixed,
+    states,
+)
 
 
 def _openai(kind: str, message: str, param: str | None = None) -> Template:
@@ -14,7 +22,7 @@ def _openai(kind: str, message: str, param: str | None = None) -> Template:
 
 _NO_BATCH = _openai("invalid_request_error", "No job found with id '{id}'")
 
-_OPENAI_BATCH = Vendor(
+OPENAI_BATCH = Vendor(
     name="openai-batch",
     family="openai",
     key_env="OPENAI_API_KEY",
@@ -23,15 +31,15 @@ _OPENAI_BATCH = Vendor(
     cancel=Address("POST", "/batches/{job_id}/cancel"),
     status=Address("GET", "/batches/{job_id}"),
     new_id=prefixed("batch_"),
-    words={
-        JobState.PENDING: "validating",
-        JobState.RUNNING: "in_progress",
-        JobState.CANCELLING: "cancelling",
-        JobState.CANCELLED: "cancelled",
-        JobState.SUCCEEDED: "completed",
-        JobState.FAILED: "failed",
-        JobState.EXPIRED: "expired",
-    },
+    words=states(
+        pending="validating",
+        running="in_progress",
+        cancelling="cancelling",
+        cancelled="cancelled",
+        succeeded="completed",
+        failed="failed",
+        expired="expired",
+    ),
     job={
         "id": "{id}",
         "object": "batch",
@@ -40,33 +48,33 @@ _OPENAI_BATCH = Vendor(
     },
     cancels=cancels(
         Answer(200, job=True, shows=JobState.CANCELLING),
-        # Third parties report it of the first; neither it nor its imitators document it.
+        # Third parties report it of OpenAI; neither OpenAI nor its imitators document it.
         Answer(
             409,
             _openai("invalid_request_error", "Cannot cancel a batch with status '{word}'."),
         ),
     ),
     unknown=Answer(404, _NO_BATCH),
-    # Ours: neither what a job of another organisation nor what a limited key answers is documented.
+    # Not documented: the answers about another organization's job and to a limited key.
     foreign=Answer(404, _NO_BATCH),
     denied=Answer(403, _openai("insufficient_permissions", "The key lacks a permission")),
     wrong_key=Answer(401, _openai("invalid_request_error", "Incorrect API key provided")),
     limit=Answer(429, _openai("requests", "Rate limit reached")),
 )
 
-_OPENAI_RESPONSE = evolve(
-    _OPENAI_BATCH,
+OPENAI_RESPONSE = evolve(
+    OPENAI_BATCH,
     name="openai-response",
     cancel=Address("POST", "/responses/{job_id}/cancel"),
     status=Address("GET", "/responses/{job_id}"),
     new_id=prefixed("resp_"),
-    words={
-        JobState.PENDING: "queued",
-        JobState.RUNNING: "in_progress",
-        JobState.CANCELLED: "cancelled",
-        JobState.SUCCEEDED: "completed",
-        JobState.FAILED: "failed",
-    },
+    words=states(
+        pending="queued",
+        running="in_progress",
+        cancelled="cancelled",
+        succeeded="completed",
+        failed="failed",
+    ),
     job={"id": "{id}", "object": "response", "background": True, "status": "{word}"},
     cancels=cancels(
         Answer(200, job=True, shows=JobState.CANCELLED),
@@ -81,54 +89,23 @@ _OPENAI_RESPONSE = evolve(
     ),
 )
 
-_OPENAI_FINETUNE = evolve(
-    _OPENAI_RESPONSE,
+OPENAI_FINETUNE = evolve(
+    OPENAI_RESPONSE,
     name="openai-finetune",
     cancel=Address("POST", "/fine_tuning/jobs/{job_id}/cancel"),
     status=Address("GET", "/fine_tuning/jobs/{job_id}"),
     new_id=prefixed("ftjob-"),
-    words={
-        JobState.PENDING: "validating_files",
-        JobState.RUNNING: "running",
-        JobState.CANCELLED: "cancelled",
-        JobState.SUCCEEDED: "succeeded",
-        JobState.FAILED: "failed",
-    },
+    words=states(
+        pending="validating_files",
+        running="running",
+        cancelled="cancelled",
+        succeeded="succeeded",
+        failed="failed",
+    ),
     job={"id": "{id}", "object": "fine_tuning.job", "status": "{word}"},
     cancels=cancels(
         Answer(200, job=True),
-        # Ours.
+        # Not documented.
         Answer(400, _openai("invalid_request_error", "The job has already ended")),
     ),
-)
-
-_AZURE_OPENAI_BATCH = evolve(
-    _OPENAI_BATCH,
-    name="azure-openai-batch",
-    family="azure-openai",
-    key_env="AZURE_OPENAI_API_KEY",
-    url_env="AZURE_OPENAI_ENDPOINT",
-    base="",
-    header="api-key",
-    scheme="",
-    needs_query=("api-version",),
-    cancel=Address("POST", "/openai/batches/{job_id}/cancel"),
-    status=Address("GET", "/openai/batches/{job_id}"),
-    # Third parties report it.
-    incomplete=Answer(404, {"error": {"code": "404", "message": "Resource not found"}}),
-)
-
-_GROQ_BATCH = evolve(
-    _OPENAI_BATCH,
-    name="groq-batch",
-    family="groq",
-    key_env="GROQ_API_KEY",
-    url_env="GROQ_BASE_URL",
-    base="",
-    cancel=Address("POST", "/openai/v1/batches/{job_id}/cancel"),
-    status=Address("GET", "/openai/v1/batches/{job_id}"),
-)
-
-OPENAI_VENDORS = (
-    *(_OPENAI_BATCH, _OPENAI_RESPONSE, _OPENAI_FINETUNE, _AZURE_OPENAI_BATCH, _GROQ_BATCH),
 )

@@ -1,0 +1,1 @@
+"""The vendors that the sandbox plays: one declaration each, the player, and the catalog."""
