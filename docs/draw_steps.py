@@ -1,42 +1,42 @@
-"""Draws the steps of a cancel from the table that the code follows: `python docs/draw_steps.py`."""
+"""Draws the phases of a cancel from the transition table: `python docs/draw_steps.py`."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from pathlib import Path
 
-from jobcancel.flow.transitions import STEPS, Step
+from jobcancel.flow.transitions import TRANSITIONS, Phase
 
 WIDTH, HEIGHT = 820, 470
 BOX_WIDTH, BOX_HEIGHT = 128, 54
 
 PLACES = {
-    Step.SEND: (410, 60),
-    Step.WATCH: (710, 60),
-    Step.WAIT: (110, 230),
-    Step.READ: (410, 230),
-    Step.DONE: (710, 230),
-    Step.GUARD: (110, 410),
+    Phase.SEND: (410, 60),
+    Phase.CONFIRM: (710, 60),
+    Phase.BACK_OFF: (110, 230),
+    Phase.CHECK: (410, 230),
+    Phase.DONE: (710, 230),
+    Phase.PRECHECK: (110, 410),
 }
 ABOUT = {
-    Step.GUARD: "read before it",
-    Step.SEND: "cancel request",
-    Step.READ: "status request",
-    Step.WAIT: "asked or back-off",
-    Step.WATCH: "until it ended",
-    Step.DONE: "the result",
+    Phase.PRECHECK: "read the status first",
+    Phase.SEND: "cancel request",
+    Phase.CHECK: "read the status",
+    Phase.BACK_OFF: "as asked, or jitter",
+    Phase.CONFIRM: "read until it ended",
+    Phase.DONE: "the result",
 }
 # How far an arrow bows out of the straight line, in pixels to its left.
 BOWS = {
-    (Step.SEND, Step.WAIT): 24,
-    (Step.WAIT, Step.SEND): 24,
-    (Step.READ, Step.WAIT): 24,
-    (Step.WAIT, Step.READ): 24,
-    (Step.SEND, Step.DONE): 28,
-    (Step.READ, Step.WATCH): -28,
-    (Step.WAIT, Step.DONE): -95,
-    (Step.GUARD, Step.SEND): -4,
-    (Step.GUARD, Step.DONE): -70,
+    (Phase.SEND, Phase.BACK_OFF): 24,
+    (Phase.BACK_OFF, Phase.SEND): 24,
+    (Phase.CHECK, Phase.BACK_OFF): 24,
+    (Phase.BACK_OFF, Phase.CHECK): 24,
+    (Phase.SEND, Phase.DONE): 28,
+    (Phase.CHECK, Phase.CONFIRM): -28,
+    (Phase.BACK_OFF, Phase.DONE): -95,
+    (Phase.PRECHECK, Phase.SEND): -4,
+    (Phase.PRECHECK, Phase.DONE): -70,
 }
 
 STYLE = """
@@ -49,9 +49,9 @@ STYLE = """
 """
 
 
-def edge_of_box(step: Step, towards: tuple[float, float]) -> tuple[float, float]:
+def edge_of_box(phase: Phase, towards: tuple[float, float]) -> tuple[float, float]:
     """Return where a line from the middle of a box towards a point leaves the box."""
-    x, y = PLACES[step]
+    x, y = PLACES[phase]
     dx, dy = towards[0] - x, towards[1] - y
     scale = min(
         (BOX_WIDTH / 2 + 4) / abs(dx) if dx else 1e9, (BOX_HEIGHT / 2 + 4) / abs(dy) if dy else 1e9
@@ -59,7 +59,7 @@ def edge_of_box(step: Step, towards: tuple[float, float]) -> tuple[float, float]
     return x + dx * scale, y + dy * scale
 
 
-def arrow(start: Step, end: Step, label: str) -> str:
+def arrow(start: Phase, end: Phase, label: str) -> str:
     """Return one arrow with its label, bowed so that arrows do not lie on each other."""
     (x1, y1), (x2, y2) = PLACES[start], PLACES[end]
     length = ((x2 - x1) ** 2 + (y2 - y1) ** 2) ** 0.5
@@ -78,27 +78,27 @@ def arrow(start: Step, end: Step, label: str) -> str:
     )
 
 
-def box(step: Step) -> str:
-    """Return one step."""
-    x, y = PLACES[step]
+def box(phase: Phase) -> str:
+    """Return one phase."""
+    x, y = PLACES[phase]
     return (
         f'<rect class="box" x="{x - BOX_WIDTH / 2:.0f}" y="{y - BOX_HEIGHT / 2:.0f}" rx="8" '
         f'width="{BOX_WIDTH}" height="{BOX_HEIGHT}"/>\n'
-        f'<text class="name" x="{x}" y="{y - 3}" text-anchor="middle">{step}</text>\n'
-        f'<text class="about" x="{x}" y="{y + 14}" text-anchor="middle">{ABOUT[step]}</text>'
+        f'<text class="name" x="{x}" y="{y - 3}" text-anchor="middle">{phase}</text>\n'
+        f'<text class="about" x="{x}" y="{y + 14}" text-anchor="middle">{ABOUT[phase]}</text>'
     )
 
 
 def drawing() -> str:
-    """Return the drawing of `STEPS` as SVG."""
+    """Return the drawing of `TRANSITIONS` as SVG."""
     labels = defaultdict(list)
-    for (start, met), end in STEPS.items():
-        labels[start, end].append(str(met))
-    arrows = [arrow(*ends, ", ".join(met)) for ends, met in labels.items()]
+    for (start, event), end in TRANSITIONS.items():
+        labels[start, end].append(str(event))
+    arrows = [arrow(*ends, ", ".join(events)) for ends, events in labels.items()]
     parts = "\n".join([*arrows, *map(box, PLACES)])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="The steps of a cancel">\n<style>{STYLE}</style>\n'
+        f'aria-label="The phases of a cancel">\n<style>{STYLE}</style>\n'
         '<defs><marker id="head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" '
         'markerHeight="8" orient="auto"><path d="M 0 0 L 10 5 L 0 10 z" fill="#3b5b8c"/>'
         f"</marker></defs>\n"

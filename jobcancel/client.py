@@ -1,26 +1,33 @@
-"""START HERE: `Canceller` and `AsyncCanceller`; the module-level calls in `shared` use them.
+"""START HERE: `Canceller` and `AsyncCanceller`.
 
-A call is `client.cancel` -> `registry.get_adapter` -> `drive.run(flow.cancel(...))`. The
-arguments are checked in `prepare`; what is decided is in `flow`.
+A call is `prepare`, which validates the arguments, and then `transport.run(flow.cancel(call))`:
+`flow` decides, `transport` sends. The module-level calls in `api` use these clients.
 """
 
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
-from jobcancel import log
+from jobcancel import config, flow, log
 from jobcancel._lazy import load
 from jobcancel.config import hidden
-from jobcancel.errors import ConfigurationError
-from jobcancel.prepare import Client
+from jobcancel.errors import ConfigurationError, WrongType
+from jobcancel.flow.call import Call
+from jobcancel.registry import check_known, get_adapter
+from jobcancel.retry import SYSTEM_CLOCK, Clock
 from jobcancel.transport import pool, pump
-from jobcancel.transport.clients import AsyncHttpClient, HttpClient
+from jobcancel.transport.clients import AsyncHttpClient, HttpClient, module_of
 
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncIterable,
+        Callable,
+        Collection,
         Iterable,
         Iterator,
         Mapping,
@@ -28,11 +35,140 @@ if TYPE_CHECKING:
 
     from jobcancel.bulk.results import AsyncCancelResults, CancelResults
     from jobcancel.bulk.source import Item
+    from jobcancel.flow.events import Flow
     from jobcancel.keys import ApiKey, AsyncApiKey
     from jobcancel.models import CancelResult, JobReading
+    from jobcancel.secret import Secret
+
+C = TypeVar("C")  # the HTTP client that a caller may pass
+W = TypeVar("W")  # the HTTP client that is used otherwise
+
+_OURS = f"{Path(__file__).parent}{os.sep}"
 
 
-class Canceller(Client[HttpClient, HttpClient]):
+class _BaseCanceller(Generic[C, W]):
+    """Settings, validation and the HTTP client: what the sync and the async client share.
+
+    Attributes:
+        clock: the source of time and randomness. Tests replace it on a client, or on this class
+            for all clients.
+    """
+
+    _http_kind: str
+    _new_http_client: Callable[[], W]
+    clock: Clock = SYSTEM_CLOCK
+
+    def __init__(
+        self,
+        *,
+        api_keys: Mapping[str, AsyncApiKey] | None = None,
+        base_urls: Mapping[str, str] | None = None,
+        timeout: float = 10.0,
+        deadline: float = 30.0,
+        verify: bool = False,
+        http_client: C | None = None,
+        allow_http: bool = False,
+    ) -> None:
+        # One HTTP client a process: after a fork the child opens its own connections.
+        self._own: dict[int, W] = {}
+        self._closed = False
+        # Keys are hidden before anything can raise, so that no traceback's locals show them.
+        keys, api_keys = config.hidden_keys(api_keys), None
+        config.check_keys(keys)
+        config.policy(timeout, deadline, verify)
+        if http_client is not None:
+            library = module_of(type(http_client))
+            right = isinstance(http_client, getattr(library, self._http_kind))
+            if not right:
+                name, kind = type(self).__name__, self._http_kind
+                raise WrongType(f"{name} needs an httpx.{kind} as http_client, not {http_client!r}")
+        self._api_keys = keys
+        self._base_urls = config.check_urls(base_urls)
+        for provider in (*keys, *self._base_urls):
+            check_known(provider)
+        self._timeout = timeout
+        self._deadline = deadline
+        self._verify = verify
+        self._http_client = http_client
+        self._allow_http = allow_http
+
+    # The defaults keep what is needed alive when the interpreter shuts down.
+    def __del__(
+        self,
+        _pid: Callable[[], int] = os.getpid,
+        _warn: Callable[..., None] = warnings.warn,
+    ) -> None:
+        if _pid() in getattr(self, "_own", ()):
+            name = type(self).__name__
+            _warn(f"unclosed {name}; use it in a `with`", ResourceWarning, 2, source=self)
+
+    @property
+    def keys(self) -> Collection[Secret]:
+        """The keys of this client, which no message may show."""
+        return cast("Collection[Secret]", self._api_keys.values())  # hidden in `__init__`
+
+    def check_open(self) -> None:
+        """Check that this client can still be used.
+
+        Raises:
+            ConfigurationError: it was closed.
+        """
+        if self._closed:
+            raise ConfigurationError(f"this {type(self).__name__} is closed; make a new one")
+
+    def http(self) -> C | W:
+        """Return the HTTP client to send with: the caller's, or this process's own."""
+        self.check_open()
+        if self._http_client is not None:
+            return self._http_client
+        process = os.getpid()
+        own = self._own.get(process)
+        if own is None:
+            # Of two threads that come here at once, one client is used and one never opened.
+            own = self._own.setdefault(process, self._new_http_client())
+        return own
+
+    def prepare(
+        self,
+        provider: str,
+        job_id: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        api_key: AsyncApiKey | None = None,
+        base_url: str | None = None,
+        timeout: float | None = None,
+        deadline: float | None = None,
+        verify: bool | None = None,
+    ) -> Call:
+        """Validate the arguments of one call and return it; a callable key is not called yet."""
+        self.check_open()
+        adapter = get_adapter(provider)
+        job = config.job(adapter, job_id, params)
+        policy = config.policy(
+            self._timeout if timeout is None else timeout,
+            self._deadline if deadline is None else deadline,
+            self._verify if verify is None else verify,
+        )
+        endpoint = config.endpoint(
+            adapter,
+            api_keys=self._api_keys,
+            base_urls=self._base_urls,
+            api_key=api_key,
+            base_url=base_url,
+            allow_http=self._allow_http,
+            params=job.params,
+        )
+        if adapter.deprecated is not None:
+            message = f"provider {adapter.name!r} is deprecated; use {adapter.deprecated!r}"
+            warnings.warn(message, DeprecationWarning, stacklevel=_callers_level())
+        return Call(adapter, job, endpoint, policy, self.clock)
+
+    def flow(self, call: Call) -> Flow[CancelResult]:
+        """Return the decisions of one cancel."""
+        return flow.cancel(call)
+
+
+class Canceller(_BaseCanceller[HttpClient, HttpClient]):
     """Cancels jobs at any vendor; thread-safe, keeps its connections, survives a fork.
 
     Args:
@@ -69,18 +205,20 @@ class Canceller(Client[HttpClient, HttpClient]):
     ) -> CancelResult:
         """Cancel one job, as `jobcancel.cancel` does, with this client's settings as defaults."""
         api_key = hidden(api_key)
-        call = self.prepare(
-            provider,
-            job_id,
-            params=params,
-            api_key=api_key,
-            base_url=base_url,
-            timeout=timeout,
-            deadline=deadline,
-            verify=verify,
-        ).asked()
+        call = config.with_key(
+            self.prepare(
+                provider,
+                job_id,
+                params=params,
+                api_key=api_key,
+                base_url=base_url,
+                timeout=timeout,
+                deadline=deadline,
+                verify=verify,
+            )
+        )
         with self._http() as http:
-            result = pump.run(call.cancel(), http, self._clock, call.job)
+            result = pump.run(self.flow(call), http, self.clock, call.job)
         log.cancel_settled(result)
         return result
 
@@ -97,17 +235,19 @@ class Canceller(Client[HttpClient, HttpClient]):
     ) -> JobReading:
         """Read where a job is, as `jobcancel.status` does, with this client's settings."""
         api_key = hidden(api_key)
-        call = self.prepare(
-            provider,
-            job_id,
-            params=params,
-            api_key=api_key,
-            base_url=base_url,
-            timeout=timeout,
-            deadline=deadline,
-        ).asked()
+        call = config.with_key(
+            self.prepare(
+                provider,
+                job_id,
+                params=params,
+                api_key=api_key,
+                base_url=base_url,
+                timeout=timeout,
+                deadline=deadline,
+            )
+        )
         with self._http() as http:
-            reading = pump.run(call.status(), http, self._clock, call.job)
+            reading = pump.run(flow.status(call), http, self.clock, call.job)
         log.status_settled(reading)
         return reading
 
@@ -162,7 +302,7 @@ class Canceller(Client[HttpClient, HttpClient]):
         self.close()
 
 
-class AsyncCanceller(Client[AsyncHttpClient, pool.AsyncClients]):
+class AsyncCanceller(_BaseCanceller[AsyncHttpClient, pool.AsyncClients]):
     """Cancels jobs at any vendor from one event loop, asyncio's or trio's.
 
     Arguments as for `Canceller`; `http_client` is an async client.
@@ -185,17 +325,19 @@ class AsyncCanceller(Client[AsyncHttpClient, pool.AsyncClients]):
     ) -> CancelResult:
         """Cancel one job, as `jobcancel.cancel` does, with this client's settings as defaults."""
         api_key = hidden(api_key)
-        call = await self.prepare(
-            provider,
-            job_id,
-            params=params,
-            api_key=api_key,
-            base_url=base_url,
-            timeout=timeout,
-            deadline=deadline,
-            verify=verify,
-        ).aasked()
-        result = await pump.arun(call.cancel(), self.http(), self._clock, call.job)
+        call = await config.awith_key(
+            self.prepare(
+                provider,
+                job_id,
+                params=params,
+                api_key=api_key,
+                base_url=base_url,
+                timeout=timeout,
+                deadline=deadline,
+                verify=verify,
+            )
+        )
+        result = await pump.arun(self.flow(call), self.http(), self.clock, call.job)
         log.cancel_settled(result)
         return result
 
@@ -212,16 +354,18 @@ class AsyncCanceller(Client[AsyncHttpClient, pool.AsyncClients]):
     ) -> JobReading:
         """Read where a job is, as `jobcancel.status` does, with this client's settings."""
         api_key = hidden(api_key)
-        call = await self.prepare(
-            provider,
-            job_id,
-            params=params,
-            api_key=api_key,
-            base_url=base_url,
-            timeout=timeout,
-            deadline=deadline,
-        ).aasked()
-        reading = await pump.arun(call.status(), self.http(), self._clock, call.job)
+        call = await config.awith_key(
+            self.prepare(
+                provider,
+                job_id,
+                params=params,
+                api_key=api_key,
+                base_url=base_url,
+                timeout=timeout,
+                deadline=deadline,
+            )
+        )
+        reading = await pump.arun(flow.status(call), self.http(), self.clock, call.job)
         log.status_settled(reading)
         return reading
 
@@ -252,3 +396,11 @@ class AsyncCanceller(Client[AsyncHttpClient, pool.AsyncClients]):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+def _callers_level() -> int:
+    """Return the `stacklevel` that makes a warning point at the line that called a client."""
+    level, frame = 0, sys._getframe(1)  # noqa: SLF001 - what `warnings` itself counts frames with
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+        level, frame = level + 1, frame.f_back
+    return level + 1

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from attrs import evolve
+
 from jobcancel import address
 from jobcancel.adapter.protocol import Endpoint
 from jobcancel.adapter.routes import declared
@@ -18,6 +20,7 @@ from jobcancel.secret import Secret
 
 if TYPE_CHECKING:
     from jobcancel.adapter.protocol import Adapter
+    from jobcancel.flow.call import Call
 
 K = TypeVar("K")
 A = TypeVar("A", bound=AsyncApiKey)
@@ -75,6 +78,28 @@ def endpoint(
         ),
         key=checked_key(adapter, cast("Secret | None", key)),
     )
+
+
+def with_key(call: Call) -> Call:
+    """Return a call with its key: if that was given as a callable, call it now, once.
+
+    Raises:
+        WrongType: it is async, or does not return a string.
+        ConfigurationError: it returned something that cannot be a key.
+    """
+    source = call.endpoint.key.source
+    return call if source is None else _with_key(call, source.ask())
+
+
+async def awith_key(call: Call) -> Call:
+    """Return a call with its key; as `with_key`, and the callable may be async."""
+    source = call.endpoint.key.source
+    return call if source is None else _with_key(call, await source.aask())
+
+
+def _with_key(call: Call, answer: Secret) -> Call:
+    key = checked_key(call.adapter, answer)
+    return evolve(call, endpoint=evolve(call.endpoint, key=key))
 
 
 def hidden(key: K) -> K:

@@ -197,5 +197,5 @@ CASES = [
 def still_canceller(**settings: Any) -> Canceller:
     """A client on whose clock no time passes but in waits."""
     canceller = Canceller(**settings)
-    canceller._clock = StillClock().clock
+    canceller.clock = StillClock().clock
     return canceller

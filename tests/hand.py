@@ -11,8 +11,8 @@ from attrs import define, field
 
 from jobcancel import config
 from jobcancel.adapter import Adapter, Endpoint, Response
-from jobcancel.flow.call import Flow, NoReply, NotSent, Pause, Reply, Send
-from jobcancel.flow.cancellation import cancel, status
+from jobcancel.flow import Call, cancel, status
+from jobcancel.flow.events import Flow, NoReply, NotSent, Pause, Reply, Send
 from jobcancel.models import CancelResult, Job, JobReading
 from jobcancel.retry import Clock, Policy
 from jobcancel.secret import Secret
@@ -104,7 +104,7 @@ def play_cancel(
     """Cancel a job at a vendor that gives these answers; what came of it, and what was done."""
     hand = hand or Hand(list(answers), then or {})
     job = Job(adapter.name, job_id)
-    result = hand.play(cancel(adapter, job, Policy(**policy), ENDPOINT, clock=hand.clock))
+    result = hand.play(cancel(Call(adapter, job, ENDPOINT, Policy(**policy), hand.clock)))
     return result, hand.did
 
 
@@ -118,5 +118,5 @@ def play_status(
     """Read a job at a vendor that gives these answers; what was read, and what was done."""
     hand = Hand(list(answers), then or {})
     job = Job(adapter.name, job_id)
-    reading = hand.play(status(adapter, job, Policy(**policy), ENDPOINT, clock=hand.clock))
+    reading = hand.play(status(Call(adapter, job, ENDPOINT, Policy(**policy), hand.clock)))
     return reading, hand.did

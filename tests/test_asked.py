@@ -246,7 +246,7 @@ def test_the_argument_comes_before_the_client_and_nobody_else_is_asked(
     client, argument = Vault(), Vault("of-the-argument")
     with Canceller(api_keys={"pulse": client.ask}) as canceller:
         call = canceller.prepare("pulse", "1", api_key=config.hidden(argument.ask))
-        assert "of-the-argument" == call.asked().endpoint.key.reveal()
+        assert "of-the-argument" == config.with_key(call).endpoint.key.reveal()
     assert (0, 1) == (client.asked, argument.asked)
 
 

@@ -24,7 +24,7 @@ def canceller_with(http_client: httpx.AsyncClient, **settings: Any) -> AsyncCanc
         base_urls={"pulse": "https://vendor.example"},
         **settings,
     )
-    canceller._clock = Clock(monotonic=now, wall=lambda: 1_790_000_000.0 + now())
+    canceller.clock = Clock(monotonic=now, wall=lambda: 1_790_000_000.0 + now())
     return canceller
 
 

@@ -63,7 +63,7 @@ def sent(*parts: bytes) -> Behaviour:
 
 def run_sync(url: str, jobs: Sequence[str], *, between: Any = None, **options: Any) -> Any:
     with Canceller(base_urls={"pulse": url}, timeout=5) as canceller:
-        canceller._clock = IMPATIENT
+        canceller.clock = IMPATIENT
         results = []
         for job in jobs:
             results.append(canceller.cancel("pulse", job, **{"api_key": KEY, **options}))
@@ -77,7 +77,7 @@ def run_async(
 ) -> Any:
     async def run() -> list[CancelResult]:
         async with AsyncCanceller(base_urls={"pulse": url}, timeout=5) as canceller:
-            canceller._clock = IMPATIENT
+            canceller.clock = IMPATIENT
             results = []
             for job in jobs:
                 results.append(await canceller.cancel("pulse", job, **{"api_key": KEY, **options}))
@@ -365,7 +365,7 @@ def test_an_exchange_that_breaks_takes_the_idle_connections_with_it(way: Behavio
         Wire([serve] * 20) as wire,
         Canceller(base_urls={"pulse": wire.url}, api_keys={"pulse": KEY}) as canceller,
     ):
-        canceller._clock = IMPATIENT
+        canceller.clock = IMPATIENT
         with ThreadPoolExecutor(5) as threads:
             list(threads.map(lambda _: canceller.cancel("pulse", "0"), range(5)))
         result = canceller.cancel("pulse", "0")
@@ -395,7 +395,7 @@ def test_an_async_exchange_that_breaks_takes_the_idle_connections_with_it(
 
     async def five_and_one() -> CancelResult:
         async with AsyncCanceller(base_urls={"pulse": wire.url}, api_keys={"pulse": KEY}) as own:
-            own._clock = IMPATIENT
+            own.clock = IMPATIENT
             async with anyio.create_task_group() as group:
                 for _ in range(5):
                     group.start_soon(own.cancel, "pulse", "0")

@@ -67,7 +67,7 @@ def cancel_sync(
         http_client=http_client,
         allow_http=allow_http,
     ) as canceller:
-        canceller._clock = IMPATIENT
+        canceller.clock = IMPATIENT
         return canceller.cancel("pulse", "1", **options)
 
 
@@ -78,7 +78,7 @@ def cancel_async(
         async with AsyncCanceller(
             api_keys={"pulse": KEY}, base_urls={"pulse": base_url}, allow_http=allow_http
         ) as canceller:
-            canceller._clock = IMPATIENT
+            canceller.clock = IMPATIENT
             return await canceller.cancel("pulse", "1", **options)
 
     return anyio.run(run, backend=backend)

@@ -9,9 +9,9 @@ import pytest
 from attrs import evolve
 
 from jobcancel.adapter import Param
-from jobcancel.flow.call import Pause
-from jobcancel.flow.cancellation import cancel
-from jobcancel.flow.transitions import STEPS, Met, Step
+from jobcancel.flow import Call, cancel
+from jobcancel.flow.events import Pause
+from jobcancel.flow.transitions import TRANSITIONS, Event, Phase
 from jobcancel.models import CancelResult, Job, JobReading, JobState, Outcome, Progress
 from jobcancel.retry import Policy
 from jobcancel.vendors.pulse import PULSE
@@ -25,7 +25,7 @@ GARBAGE = reply(200, b"<html>")
 
 if TYPE_CHECKING:
     from jobcancel.adapter import Response
-    from jobcancel.flow.call import Reply, Send
+    from jobcancel.flow.events import Reply, Send
 
 UUID = "00000000-0000-4000-8000-000000000001"
 DELETE = "DELETE /job/job-1"
@@ -687,7 +687,7 @@ FORCIBLE = evolve(
 def force(word: str, *answers: Reply) -> tuple[CancelResult, list[str]]:
     hand = Hand(list(answers))
     job = Job("destroyer", "job-1", {"force": word})
-    return hand.play(cancel(FORCIBLE, job, Policy(), ENDPOINT, clock=hand.clock)), hand.did
+    return hand.play(cancel(Call(FORCIBLE, job, ENDPOINT, Policy(), hand.clock))), hand.did
 
 
 def test_a_destroying_verb_is_sent_without_a_look_when_forced() -> None:
@@ -726,11 +726,7 @@ def test_an_idempotency_key_is_used_again_only_after_no_reply() -> None:
     job = Job("talonic", UUID)
     hand.play(
         cancel(
-            TALONIC,
-            job,
-            Policy(),
-            ENDPOINT,
-            clock=hand.clock,
+            Call(TALONIC, job, ENDPOINT, Policy(), hand.clock),
             new_key=lambda: f"key-{next(keys)}",
         )
     )
@@ -909,7 +905,7 @@ def test_every_request_is_numbered_and_carries_the_key() -> None:
 # The table
 
 
-def test_every_step_but_the_last_leads_on_and_every_word_is_used() -> None:
-    assert {*Step} - {Step.DONE} == {step for step, _ in STEPS}
-    assert {*Step} - {Step.GUARD} == {*STEPS.values()}
-    assert {*Met} == {met for _, met in STEPS}
+def test_every_phase_but_the_last_has_transitions_and_every_event_is_used() -> None:
+    assert {*Phase} - {Phase.DONE} == {phase for phase, _ in TRANSITIONS}
+    assert {*Phase} - {Phase.PRECHECK} == {*TRANSITIONS.values()}
+    assert {*Event} == {event for _, event in TRANSITIONS}

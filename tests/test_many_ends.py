@@ -27,6 +27,7 @@ from jobcancel import (
     Outcome,
     acancel_many,
     cancel_many,
+    flow,
     log,
     register,
     registry,
@@ -528,7 +529,7 @@ def test_a_turn_that_is_granted_to_a_job_that_was_just_cancelled_takes_no_place(
         entry = Entry(("pulse", "1", ()), canceller.prepare("pulse", "1"))
         lane = Lane(Pace(most=4, fixed=None, now=now()))
         traffic = Traffic(AsyncClients(), Clock(monotonic=now), asyncio.Event())
-        entry.begin(now())
+        entry.begin(flow.cancel(entry.call), now())
         task = asyncio.create_task(traffic.turn(lane, entry))
         await asyncio.sleep(0)
         (turn,) = lane.turns

@@ -24,7 +24,6 @@ LAYERS = [
     "api",
     "client",
     "bulk",
-    "prepare",
     "config",
     "registry",
     "transport",

@@ -14,7 +14,7 @@ from tests.test_flow import ACCEPTED, DELETE, DESTROYER, GET, read
 
 if TYPE_CHECKING:
     from jobcancel import HttpAdapter
-    from jobcancel.flow.call import Reply
+    from jobcancel.flow.events import Reply
 
 # A firm no: the vendor says that the job runs on
 

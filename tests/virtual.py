@@ -109,7 +109,7 @@ class Vendors:
             base_urls={name: HOST.format(name) for name in self.answers},
             **settings,
         )
-        canceller._clock = Clock(
+        canceller.clock = Clock(
             monotonic=now, wall=lambda: 1_790_000_000.0 + now(), random=lambda: 0.5
         )
         return canceller.cancel_many(jobs, **limits)

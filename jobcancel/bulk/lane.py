@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from attrs import define, evolve, field
 
 from jobcancel.bulk.pace import Pace
-from jobcancel.flow.call import Flow, NoReply, Reply, Stopped
+from jobcancel.flow.call import Call
+from jobcancel.flow.events import Flow, NoReply, Reply, Stopped
 from jobcancel.models import CancelResult, Outcome
-from jobcancel.prepare import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from jobcancel.flow.call import Pause, Send
+    from jobcancel.flow.events import Pause, Send
     from jobcancel.secret import Secret
 
 Key: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...]]
@@ -61,9 +61,9 @@ class Entry:
     unanswered: bool = False
     refusal: Reply | None = None
 
-    def begin(self, now: float) -> None:
+    def begin(self, flow: Flow[CancelResult], now: float) -> None:
         """Start the job, anew if it was refused before."""
-        self.flow = self.call.cancel()
+        self.flow = flow
         self.began = now
         self.requests = self.cancels = 0
         self.unanswered, self.refusal = False, None

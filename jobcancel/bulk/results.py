@@ -21,7 +21,7 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Protocol, Self
 
 from attrs import frozen
 
@@ -29,15 +29,50 @@ from jobcancel.bulk.background import UNCLOSED, Background
 from jobcancel.bulk.pace import rates
 from jobcancel.bulk.scheduler import Bulk
 from jobcancel.bulk.source import Count, Item, ReadInThread, iterate
+from jobcancel.config import awith_key
 from jobcancel.errors import ConfigurationError, WrongType
 from jobcancel.models import CancelResult, Job
 from jobcancel.registry import check_known
 from jobcancel.transport.pool import AsyncClients
 
 if TYPE_CHECKING:
-    from jobcancel.prepare import Call, Client
+    from jobcancel.flow.call import Call
+    from jobcancel.flow.events import Flow
+    from jobcancel.retry import Clock
     from jobcancel.secret import Secret
     from jobcancel.transport.clients import AsyncHttpClient
+
+
+class Client(Protocol):
+    """What a run needs of the client that it belongs to."""
+
+    @property
+    def clock(self) -> Clock:
+        """The source of time and randomness."""
+        ...
+
+    @property
+    def keys(self) -> Collection[Secret]:
+        """The keys that no message may show."""
+        ...
+
+    def prepare(
+        self, provider: str, job_id: str, *, params: Mapping[str, str] | None = None
+    ) -> Call:
+        """Validate a job and return its call."""
+        ...
+
+    def flow(self, call: Call) -> Flow[CancelResult]:
+        """Return the decisions of one cancel."""
+        ...
+
+
+class AsyncClient(Client, Protocol):
+    """The same of an async client, whose HTTP client sends."""
+
+    def http(self) -> AsyncHttpClient | AsyncClients:
+        """Return the HTTP client."""
+        ...
 
 
 @frozen
@@ -82,7 +117,7 @@ class CancelResults(Iterator[CancelResult]):
         ConfigurationError: a forked process asks for results of its parent's run.
     """
 
-    def __init__(self, client: Client[Any, Any], jobs: Iterable[Item], limits: Limits) -> None:
+    def __init__(self, client: Client, jobs: Iterable[Item], limits: Limits) -> None:
         self._count = count = Count()
 
         def start() -> Bulk:
@@ -156,7 +191,7 @@ class AsyncCancelResults(AsyncIterator[CancelResult]):
 
     def __init__(
         self,
-        client: Client[AsyncHttpClient, AsyncClients],
+        client: AsyncClient,
         jobs: Iterable[Item] | AsyncIterable[Item],
         limits: Limits,
         *,
@@ -261,7 +296,7 @@ def _check_process(process: int) -> None:
 
 
 def _bulk(
-    client: Client[Any, Any],
+    client: Client,
     items: AsyncGenerator[Item],
     count: Count,
     http: AsyncHttpClient | AsyncClients,
@@ -273,15 +308,15 @@ def _bulk(
         http.allow(limits.concurrency)
 
     async def prepare(job: Job) -> Call:
-        return await client.prepare(job.provider, job.job_id, params=job.params).aasked()
+        return await awith_key(client.prepare(job.provider, job.job_id, params=job.params))
 
     return Bulk(
         items=items,
         count=count,
         job_of=job_of,
         prepare=prepare,
-        # They are hidden since the client was made.
-        keys=cast("Collection[Secret]", client._api_keys.values()),  # noqa: SLF001
+        flow=client.flow,
+        keys=client.keys,
         client=http,
         clock=client.clock,
         concurrency=limits.concurrency,

@@ -25,8 +25,9 @@ from jobcancel.bulk.sender import CLOSED, DOWN, STOPPED, Traffic
 from jobcancel.bulk.shares import Shares
 from jobcancel.bulk.source import Count
 from jobcancel.errors import JobCancelError
+from jobcancel.flow.call import Call
+from jobcancel.flow.events import Flow
 from jobcancel.models import CancelResult, Job, Outcome
-from jobcancel.prepare import Call
 from jobcancel.retry import Clock
 from jobcancel.secret import Secret
 from jobcancel.transport.clients import AsyncHttpClient
@@ -56,7 +57,8 @@ class Bulk:
         items: the jobs, as they come.
         count: counts what was read and answered.
         job_of: makes a job of an item; raises for what can be none.
-        prepare: checks a job and says what the call is; raises for one that cannot be.
+        prepare: validates a job and returns its call, or raises.
+        flow: the decisions of a call.
         keys: the keys that no message may show.
         client: what to send with.
         clock: where time and chance come from.
@@ -75,6 +77,7 @@ class Bulk:
     count: Count
     job_of: Callable[[Any], Job]
     prepare: Callable[[Job], Awaitable[Call]]
+    flow: Callable[[Call], Flow[CancelResult]]
     keys: Collection[Secret]
     client: AsyncHttpClient | AsyncClients
     clock: Clock
@@ -310,7 +313,7 @@ class Bulk:
             self.traffic.grant(lane, turn, now)
         else:
             entry = lane.waiting.popleft()
-            entry.begin(now)
+            entry.begin(self.flow(entry.call), now)
             lane.started += 1
             self.traffic.occupy(lane, entry, now)
             task = asyncio.create_task(self.cancel(lane, entry, lane.pace.sent(now)))

@@ -14,7 +14,8 @@ from attrs import define, field
 
 from jobcancel.adapter.protocol import Response
 from jobcancel.bulk.lane import Turn
-from jobcancel.flow.call import NoReply, NotSent, Pause, with_longest_wait
+from jobcancel.flow.call import with_longest_wait
+from jobcancel.flow.events import NoReply, NotSent, Pause
 from jobcancel.models import CancelResult, Outcome
 from jobcancel.retry import Clock, reset_wait
 from jobcancel.transport import pump
@@ -24,8 +25,8 @@ from jobcancel.transport.pool import AsyncClients
 if TYPE_CHECKING:
     from jobcancel.adapter.protocol import Reading
     from jobcancel.bulk.lane import Entry, Lane
-    from jobcancel.flow.call import Reply, Send
-    from jobcancel.prepare import Call
+    from jobcancel.flow.call import Call
+    from jobcancel.flow.events import Reply, Send
 
 DOWN = "the vendor is down: it could not be reached several times in a row"
 STOPPED = "the run was stopped before this was settled"

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from attrs import Factory, define
 
-from jobcancel import Canceller, CancelResult, ConfigurationError, JobState, Outcome
+from jobcancel import Canceller, CancelResult, ConfigurationError, JobState, Outcome, flow
 from jobcancel.cli import streams
 from jobcancel.cli.sources import lines
 from jobcancel.cli.streams import complain
-from jobcancel.flow.call import Pause, Stopped
-from jobcancel.prepare import Call
+from jobcancel.flow.events import Pause, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from jobcancel import Job, JobReading
-    from jobcancel.flow.call import Flow
+    from jobcancel.flow.call import Call
+    from jobcancel.flow.events import Flow
 
 # Results of earlier runs
 
@@ -141,65 +141,62 @@ class ResumingCanceller(Canceller):
 
     is_stopping: Callable[[Job], bool] = staticmethod(lambda _: False)
 
-    def prepare(self, provider: str, job_id: str, **options: Any) -> Call:  # noqa: ANN401 - as they are
-        """Validate the arguments of one call and return it."""
-        call = super().prepare(provider, job_id, **options)
-        if not self.is_stopping(call.job):
-            return call
-        return _ResumedCall(call.adapter, call.job, call.policy, call.endpoint, call.clock)
+    def flow(self, call: Call) -> Flow[CancelResult]:
+        """Return the decisions of one cancel."""
+        return _confirm_or_cancel(call) if self.is_stopping(call.job) else super().flow(call)
 
 
-class _ResumedCall(Call):
-    """A call that cancels only if the job's status cannot be read."""
+def _confirm_or_cancel(call: Call) -> Flow[CancelResult]:
+    """Confirm that a job is cancelled; cancel it only if its status cannot be read."""
+    began = call.clock.monotonic()
+    try:
+        reading = yield from _read(call, began)
+    except Stopped as stopped:
+        return _result(call, Outcome.CANCELLING, message=f"{_EARLIER}; {stopped}")
+    if reading.state is None or reading.state is JobState.UNKNOWN:
+        return (yield from flow.cancel(call))
+    if reading.state.active:
+        outcome = Outcome.CANCELLING
+    else:
+        is_cancelled = reading.state is JobState.CANCELLED
+        outcome = Outcome.CANCELLED if is_cancelled else Outcome.ALREADY_TERMINAL
+    return _result(
+        call,
+        outcome,
+        state=reading.state,
+        raw_state=reading.raw_state,
+        verified=reading.state.final,
+        message=f"{_EARLIER}; the job's status is {reading.raw_state!r}",
+        status_code=reading.status_code,
+        request_id=reading.request_id,
+        progress=reading.progress,
+        body=reading.body,
+        elapsed=call.clock.monotonic() - began,
+    )
 
-    def cancel(self) -> Flow[CancelResult]:
-        """Return the flow that confirms that the job is cancelled, or cancels it."""
-        began = self.clock.monotonic()
-        try:
-            reading = yield from self._read(began)
-        except Stopped as stopped:
-            return self._result(Outcome.CANCELLING, message=f"{_EARLIER}; {stopped}")
-        if reading.state is None or reading.state is JobState.UNKNOWN:
-            return (yield from super().cancel())
-        if reading.state.active:
-            outcome = Outcome.CANCELLING
-        else:
-            is_cancelled = reading.state is JobState.CANCELLED
-            outcome = Outcome.CANCELLED if is_cancelled else Outcome.ALREADY_TERMINAL
-        return self._result(
-            outcome,
-            state=reading.state,
-            raw_state=reading.raw_state,
-            verified=reading.state.final,
-            message=f"{_EARLIER}; the job's status is {reading.raw_state!r}",
-            status_code=reading.status_code,
-            request_id=reading.request_id,
-            progress=reading.progress,
-            body=reading.body,
-            elapsed=self.clock.monotonic() - began,
-        )
 
-    def _read(self, began: float) -> Flow[JobReading]:
-        """Read the status; with `verify`, until the job has ended or time is up."""
-        wait = _FIRST_WAIT
-        while True:
-            reading = yield from self.status()
-            is_active = reading.state is not None and reading.state.active
-            elapsed = self.clock.monotonic() - began
-            if not (self.policy.verify and is_active and elapsed + wait < self.policy.deadline):
-                return reading
-            yield Pause(wait)
-            wait = min(2 * wait, _LONGEST_WAIT)
+def _read(call: Call, began: float) -> Flow[JobReading]:
+    """Read the status; with `verify`, until the job has ended or time is up."""
+    wait = _FIRST_WAIT
+    while True:
+        reading = yield from flow.status(call)
+        is_active = reading.state is not None and reading.state.active
+        elapsed = call.clock.monotonic() - began
+        if not (call.policy.verify and is_active and elapsed + wait < call.policy.deadline):
+            return reading
+        yield Pause(wait)
+        wait = min(2 * wait, _LONGEST_WAIT)
 
-    def _result(self, outcome: Outcome, **known: Any) -> CancelResult:  # noqa: ANN401 - its fields
-        return CancelResult(
-            provider=self.job.provider,
-            job_id=self.job.job_id,
-            params=self.job.params,
-            outcome=outcome,
-            at=self.clock.now(),
-            **known,
-        )
+
+def _result(call: Call, outcome: Outcome, **known: Any) -> CancelResult:  # noqa: ANN401 - its fields
+    return CancelResult(
+        provider=call.job.provider,
+        job_id=call.job.job_id,
+        params=call.job.params,
+        outcome=outcome,
+        at=call.clock.now(),
+        **known,
+    )
 
 
 # The command that resumes this run

@@ -1,6 +1,19 @@
 """Decisions: what to send next, how long to wait, when an outcome is settled. Sends nothing."""
 
+from jobcancel.flow.call import Call
 from jobcancel.flow.cancellation import cancel
+from jobcancel.flow.events import Flow, NoReply, NotSent, Pause, Reply, Send, Stopped
 from jobcancel.flow.lookup import status
 
-__all__ = ["cancel", "status"]
+__all__ = [
+    "Call",
+    "Flow",
+    "NoReply",
+    "NotSent",
+    "Pause",
+    "Reply",
+    "Send",
+    "Stopped",
+    "cancel",
+    "status",
+]

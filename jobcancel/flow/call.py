@@ -1,72 +1,42 @@
-"""One call's dealings: what it says to its driver, and what it keeps of time and tries.
-
-Both flows, cancelling and reading, are built on it; what they decide is in `flow`.
-"""
+"""A validated call, and its progress: the state that both flows share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field, frozen
 
 from jobcancel.adapter.protocol import Adapter, Endpoint, Reading, Request, Response
+from jobcancel.flow.events import Flow, Pause, Reply, Send
 from jobcancel.models import LARGEST_KEPT, Job
-from jobcancel.retry import Clock, Policy, requested_wait
+from jobcancel.retry import SYSTEM_CLOCK, Clock, Policy, requested_wait
 
 if TYPE_CHECKING:
-    from jobcancel.secret import Secret
+    from collections.abc import Callable
 
-T = TypeVar("T")
+    from jobcancel.secret import Secret
 
 # Seconds; nearer than that to the deadline, a call does not try again.
 _SHORTEST_LAST_WAIT = 0.25
 
 
-@frozen(kw_only=True)
-class Send:
-    """Send `request` and send back what came: a `Response`, `NotSent` or `NoReply`.
+@frozen
+class Call:
+    """A validated call, ready to send.
 
     Args:
-        request: what to send.
-        timeout: seconds for the whole exchange, from connecting to the last byte of the body.
-        call: `"cancel"` or `"status"`, for the log.
-        attempt: the number of this request among those of its kind, from 1, for the log.
+        adapter: the vendor's adapter.
+        job: the job.
+        endpoint: the vendor's base URL and the key.
+        policy: the timeouts, and whether an acceptance is verified.
+        clock: the source of time and randomness.
     """
 
-    request: Request
-    timeout: float
-    call: str
-    attempt: int
-
-
-@frozen
-class Pause:
-    """Wait so many seconds."""
-
-    seconds: float
-
-
-@frozen
-class NotSent:
-    """The request cannot have arrived: there was no connection to send it on."""
-
-    reason: str
-
-
-@frozen
-class NoReply:
-    """The request may have arrived, but no complete reply came back."""
-
-    reason: str
-
-
-class Stopped(Exception):
-    """Nothing more is to be sent; its text says why. It is thrown into a flow, which ends then."""
-
-
-Reply: TypeAlias = Response | NotSent | NoReply
-Flow: TypeAlias = Generator[Send | Pause, Any, T]
+    adapter: Adapter
+    job: Job
+    endpoint: Endpoint
+    policy: Policy = field(factory=Policy)
+    clock: Clock = SYSTEM_CLOCK
 
 
 def with_longest_wait(reading: Reading, reply: Response, wall: float) -> Reading:
@@ -105,38 +75,38 @@ def readable(reading: Reading, response: Response, key: Secret) -> Reading:
 
 
 @define(eq=False)
-class Call:
-    """The progress of one call: what both kinds of flow keep and do.
+class Progress:
+    """Elapsed time, retries, and one request at a time: what both flows need.
+
+    Args:
+        call: the call.
 
     Attributes:
+        started: when the call began, on its clock.
         reads: how many status reads were sent.
-        rests: how many times the call waited, for the back-off.
+        retries: how many times the call waited, for the back-off.
         waited: for how many seconds it waited in all.
         cancel_wait: the longest wait that replies to the cancel asked for since the last one, in
             seconds.
         status_wait: likewise of replies to the status read, which is limited by itself.
     """
 
-    adapter: Adapter
-    job: Job
-    policy: Policy
-    endpoint: Endpoint
-    clock: Clock
+    call: Call
     started: float = field(init=False)
     reads: int = field(init=False, default=0)
-    rests: int = field(init=False, default=0)
+    retries: int = field(init=False, default=0)
     waited: float = field(init=False, default=0.0)
     cancel_wait: float | None = field(init=False, default=None)
     status_wait: float | None = field(init=False, default=None)
 
     @started.default
     def _now(self) -> float:
-        return self.clock.monotonic()
+        return self.call.clock.monotonic()
 
     @property
     def elapsed(self) -> float:
         """Seconds since the call began."""
-        return self.clock.monotonic() - self.started
+        return self.call.clock.monotonic() - self.started
 
     @property
     def requested_wait(self) -> float | None:
@@ -147,13 +117,13 @@ class Call:
     @property
     def can_read(self) -> bool:
         """Whether the vendor has a way to read a job."""
-        return self.adapter.status_request(self.job, self.endpoint) is not None
+        return self.call.adapter.status_request(self.call.job, self.call.endpoint) is not None
 
     @property
     def left(self) -> float:
         """Seconds until the deadline."""
         # Every wait counts, even under a clock that skips it, so that no call goes on forever.
-        return self.policy.deadline - max(self.elapsed, self.waited)
+        return self.call.policy.deadline - max(self.elapsed, self.waited)
 
     def in_time(self, wait: float = 0.0) -> bool:
         """Whether a request can still be begun after `wait` seconds."""
@@ -163,7 +133,7 @@ class Call:
         """Send one request; arguments as for `Send`."""
         # A request that is begun before the deadline gets its whole time: an answer on its
         # way is worth more than punctuality.
-        timeout = min(self.policy.timeout, self.policy.deadline)
+        timeout = min(self.call.policy.timeout, self.call.policy.deadline)
         reply: Reply = yield Send(request=request, timeout=timeout, call=call, attempt=attempt)
         return reply
 
@@ -171,8 +141,8 @@ class Call:
         """Return what a reply means, a missing one included."""
         if not isinstance(reply, Response):
             return Reading(message=reply.reason)
-        reading = readable(read(self.job, reply), reply, self.endpoint.key)
-        reading = with_longest_wait(reading, reply, self.clock.wall())
+        reading = readable(read(self.call.job, reply), reply, self.call.endpoint.key)
+        reading = with_longest_wait(reading, reply, self.call.clock.wall())
         if reading.astray:
             reply.distrust()
         return reading
@@ -183,12 +153,14 @@ class Call:
 
     def read_status(self) -> Flow[Reading]:
         """Read the job once."""
-        request = self.adapter.status_request(self.job, self.endpoint)
+        request = self.call.adapter.status_request(self.call.job, self.call.endpoint)
         if request is None:
-            return Reading(message=f"{self.adapter.title} has no way to read a job", repeat=False)
+            return Reading(
+                message=f"{self.call.adapter.title} has no way to read a job", repeat=False
+            )
         self.reads += 1
         reply = yield from self.send("status", request, self.reads)
-        reading = self.interpret(reply, self.adapter.read_status)
+        reading = self.interpret(reply, self.call.adapter.read_status)
         self.status_wait = _longer(self.status_wait, reading.retry_after)
         return reading
 
@@ -209,13 +181,13 @@ class Call:
     def _pause(self, requested: float | None) -> Flow[bool]:
         """Wait as long as requested, else by back-off; return False if that takes too long."""
         # "Wait 0 seconds" is no permission to hammer.
-        wait = requested or self.policy.backoff(self.rests + 1, self.clock.random())
+        wait = requested or self.call.policy.backoff(self.retries + 1, self.call.clock.random())
         if not requested and not self.in_time(wait):
             # Our own back-off may be cut short, so that the last try comes near the deadline.
             wait = max(self.left / 2, _SHORTEST_LAST_WAIT)
         if not self.in_time(wait):
             return False
-        self.rests += 1
+        self.retries += 1
         yield from self.pause(wait)
         return True
 

@@ -1,37 +1,29 @@
-"""The decisions: how one job is cancelled, whatever goes wrong on the way.
+"""How one job is cancelled, whatever goes wrong on the way.
 
 A flow is a generator. It yields `Send` and `Pause`, is sent back a `Response`, `NotSent` or
-`NoReply` for a `Send` (None for a `Pause`), and returns the result; `Stopped`, thrown into it,
-makes it return at once. It does no I/O, so the same decisions run under a sync client, an async
-client and by hand in tests; `drive` pumps it.
+`NoReply` for a `Send` (None for a `Pause`), and returns the result. `Stopped`, thrown into it,
+makes it return at once. It does no I/O, so a sync client, an async client and tests run the same
+decisions.
 
-A cancel goes through the steps of `steps.STEPS`: each step tells what it met, and the table
-says which step follows. What the words mean is in `steps`; here is how each step is taken.
+A cancel goes through the phases of `transitions`: each phase returns the event that ended it,
+and the table says which phase follows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field
 
 from jobcancel.adapter.protocol import Reading, Response
-from jobcancel.flow.call import Call, Flow, NotSent, Stopped
-from jobcancel.flow.lookup import status
-from jobcancel.flow.transitions import STEPS, Met, Step
+from jobcancel.flow.call import Call, Progress
+from jobcancel.flow.events import Flow, NotSent, Stopped
+from jobcancel.flow.transitions import TRANSITIONS, Event, Phase
 from jobcancel.models import CancelResult, JobState, Outcome
-from jobcancel.retry import SYSTEM_CLOCK, Clock, Policy
-
-if TYPE_CHECKING:
-    from jobcancel.adapter.protocol import Adapter, Endpoint
-    from jobcancel.models import Job
-
-__all__ = ["cancel", "status"]
 
 # Back-off between the status reads that verify an acceptance, in seconds.
-_FIRST_LOOK = 0.2
-_LONGEST_LOOK = 2.0
+_FIRST_INTERVAL = 0.2
+_LONGEST_INTERVAL = 2.0
 
 
 def _random_key() -> str:
@@ -40,275 +32,285 @@ def _random_key() -> str:
     return str(uuid.uuid4())
 
 
-def cancel(
-    adapter: Adapter,
-    job: Job,
-    policy: Policy,
-    endpoint: Endpoint,
-    *,
-    clock: Clock = SYSTEM_CLOCK,
-    new_key: Callable[[], str] = _random_key,
-) -> Flow[CancelResult]:
+def cancel(call: Call, *, new_key: Callable[[], str] = _random_key) -> Flow[CancelResult]:
     """Cancel one job.
 
     Args:
-        adapter: what knows the vendor.
-        job: the job.
-        policy: how much time and how many tries there are.
-        endpoint: where the vendor is and the key.
-        clock: where time and chance come from.
+        call: the validated call.
         new_key: makes an idempotency key.
 
     Returns:
-        what became of it; never raises for what a vendor answers.
+        the result; no reply of a vendor raises.
     """
-    call = _Cancel(adapter, job, policy, endpoint, clock, new_key)
-    if (refusal := adapter.refuse(job)) is not None:
-        return call.result(Reading(outcome=Outcome.INVALID, message=refusal))
-    first = Step.GUARD if adapter.must_read_first(job) else Step.SEND
-    step = first
+    cancellation = _Cancellation(call, new_key)
+    if (refusal := call.adapter.refuse(call.job)) is not None:
+        return cancellation.result(Reading(outcome=Outcome.INVALID, message=refusal))
+    first = Phase.PRECHECK if call.adapter.must_read_first(call.job) else Phase.SEND
+    phase = first
     try:
-        while step is not Step.DONE:
-            met = yield from call.take(step)
-            step = STEPS[step, met]
-            if step is Step.SEND and met is Met.RESTED:
-                step = first
+        while phase is not Phase.DONE:
+            event = yield from cancellation.run(phase)
+            phase = TRANSITIONS[phase, event]
+            if phase is Phase.SEND and event is Event.RETRY:
+                phase = first
     except Stopped as stopped:
-        call.stop(str(stopped))
-    return call.result(call.last)
+        cancellation.stop(str(stopped))
+    return cancellation.result(cancellation.last)
 
 
 @define(eq=False)
-class _Cancel(Call):
-    """The progress of cancelling a job.
+class _Cancellation:
+    """The state of one cancel.
 
     Attributes:
-        key: the idempotency key of the last cancel request, while that is without a reply.
+        progress: elapsed time and retries.
+        key: the idempotency key of the last cancel request, until it has a reply.
         sent: how many cancel requests were sent.
-        applied: whether one of them may have been applied without our knowing.
+        maybe_applied: whether one of them may have taken effect although no reply says so.
         may_repeat: whether the cancel request may be sent again.
-        there: whether a reply has shown the job.
-        by_us: whether a job that is read as cancelled was cancelled by this call.
-        told: what the last reply to a cancel request meant.
-        seen: what the last status read since then meant, if there was one.
-        last: what the result is made of.
+        known_to_exist: whether a reply has confirmed that the job exists.
+        ours: whether a job that is read as cancelled was cancelled by this call.
+        cancel_reply: the last reply to a cancel request, interpreted.
+        status_reply: the last status read since then, interpreted, if there was one.
+        last: the reading that the result is made of.
     """
 
+    call: Call
     new_key: Callable[[], str]
+    progress: Progress = field(init=False)
     key: str | None = field(init=False, default=None)
     sent: int = field(init=False, default=0)
-    applied: bool = field(init=False, default=False)
+    maybe_applied: bool = field(init=False, default=False)
     may_repeat: bool = field(init=False, default=True)
-    there: bool = field(init=False, default=False)
-    by_us: bool = field(init=False, default=True)
-    told: Reading = field(init=False, default=Reading(message="nothing was sent"))
-    seen: Reading | None = field(init=False, default=None)
+    known_to_exist: bool = field(init=False, default=False)
+    ours: bool = field(init=False, default=True)
+    cancel_reply: Reading = field(init=False, default=Reading(message="nothing was sent"))
+    status_reply: Reading | None = field(init=False, default=None)
     last: Reading = field(init=False, default=Reading())
 
-    def take(self, step: Step) -> Flow[Met]:
-        """Take one step and tell what it met."""
-        takes = {
-            Step.GUARD: self.guard,
-            Step.SEND: self.send_cancel,
-            Step.READ: self.settle,
-            Step.WAIT: self.wait,
-            Step.WATCH: self.watch,
-        }
-        return (yield from takes[step]())
+    @progress.default
+    def _new_progress(self) -> Progress:
+        return Progress(self.call)
 
-    def look(self) -> Flow[Reading]:
+    def run(self, phase: Phase) -> Flow[Event]:
+        """Run one phase; return the event that ended it."""
+        phases = {
+            Phase.PRECHECK: self.precheck,
+            Phase.SEND: self.send,
+            Phase.CHECK: self.check,
+            Phase.BACK_OFF: self.back_off,
+            Phase.CONFIRM: self.confirm,
+        }
+        return (yield from phases[phase]())
+
+    def read(self) -> Flow[Reading]:
         """Read the status."""
-        seen = yield from self.read_status()
-        self.there = self.there or seen.state is not None
-        return seen
+        reading = yield from self.progress.read_status()
+        self.known_to_exist = self.known_to_exist or reading.state is not None
+        return reading
 
     def is_gone(self, reading: Reading) -> bool:
-        """Whether our cancel removed the job: the vendor's cancelled jobs cannot be found."""
+        """Whether a job that existed has disappeared after a cancel that may have succeeded."""
         removed = reading.gone and reading.outcome is Outcome.NOT_FOUND
-        return removed and self.there and (self.applied or self.told.outcome in _ACCEPTANCES)
+        return (
+            removed
+            and self.known_to_exist
+            and (self.maybe_applied or self.cancel_reply.outcome in _ACCEPTANCES)
+        )
 
-    def guard(self) -> Flow[Met]:
-        seen = yield from self.look()
+    def precheck(self) -> Flow[Event]:
+        reading = yield from self.read()
         if self.sent:
-            self.seen = seen
+            self.status_reply = reading
         else:
-            self.told = seen
-        if self.is_gone(seen):
-            return self.removed(seen)
-        if seen.final:
-            self.by_us = self.applied
-            return self.ended(seen)
-        if seen.outcome not in {None, Outcome.RATE_LIMITED} and not self.applied:
-            return self.answer(seen)
-        if seen.state is None or not seen.state.active:
-            return Met.UNREADABLE if seen.repeat else self.unsettled()
-        return Met.ACTIVE if self.in_time() else self.unsettled()
+            self.cancel_reply = reading
+        if self.is_gone(reading):
+            return self.removed(reading)
+        if reading.final:
+            self.ours = self.maybe_applied
+            return self.ended(reading)
+        if reading.outcome not in {None, Outcome.RATE_LIMITED} and not self.maybe_applied:
+            return self.settled(reading)
+        if reading.state is None or not reading.state.active:
+            return Event.UNREADABLE if reading.repeat else self.unsettled()
+        return Event.ACTIVE if self.progress.in_time() else self.unsettled()
 
-    def send_cancel(self) -> Flow[Met]:
+    def send(self) -> Flow[Event]:
         self.key = self.key or self.new_key()
-        request = self.adapter.cancel_request(self.job, self.endpoint, self.key)
-        reply = yield from self.send("cancel", request, self.sent + 1)
+        request = self.call.adapter.cancel_request(self.call.job, self.call.endpoint, self.key)
+        reply = yield from self.progress.send("cancel", request, self.sent + 1)
         self.sent += 1
-        self.by_us = True
+        self.ours = True
         if isinstance(reply, Response):
             # The same key again would only replay this reply.
             self.key = None
-        told = self.told = self.interpret(reply, self.adapter.read_cancel)
-        self.request_wait(told)
-        self.seen = None
+        reading = self.cancel_reply = self.progress.interpret(reply, self.call.adapter.read_cancel)
+        self.progress.request_wait(reading)
+        self.status_reply = None
         if isinstance(reply, NotSent):
-            return Met.REFUSAL
-        self.may_repeat = told.repeat
-        self.applied = self.applied or _may_have_been_applied(told)
-        self.there = self.there or told.state is not None
-        return self.met(told)
+            return Event.TRY_LATER
+        self.may_repeat = reading.repeat
+        self.maybe_applied = self.maybe_applied or _may_have_been_applied(reading)
+        self.known_to_exist = self.known_to_exist or reading.state is not None
+        return self.after_reply(reading)
 
-    def met(self, told: Reading) -> Met:
-        """Return what a reply to a cancel request amounts to."""
-        if told.outcome is None:
-            return Met.DOUBT
-        if told.outcome in _ACCEPTANCES:
-            confirms = not told.final and (self.policy.verify or told.confirm) and self.can_read
-            return Met.ACCEPTANCE if confirms else self.answer(told)
-        return self.met_refusal(told)
+    def after_reply(self, reading: Reading) -> Event:
+        """Return the event of a reply to a cancel request."""
+        if reading.outcome is None:
+            return Event.AMBIGUOUS
+        if reading.outcome in _ACCEPTANCES:
+            confirms = (
+                not reading.final
+                and (self.call.policy.verify or reading.confirm)
+                and self.progress.can_read
+            )
+            return Event.ACCEPTED if confirms else self.settled(reading)
+        return self.after_refusal(reading)
 
-    def met_refusal(self, told: Reading) -> Met:
-        """Return what a reply amounts to that does not accept the cancel."""
-        if told.final and told.outcome is Outcome.ALREADY_TERMINAL:
-            self.by_us = self.applied
-            return self.ended(told)
-        if self.is_gone(told):
-            return self.removed(told)
-        if self.is_doubtful(told):
-            return Met.DOUBT
-        limited = told.outcome is Outcome.RATE_LIMITED and told.repeat
-        return Met.REFUSAL if limited else self.answer(told)
+    def after_refusal(self, reading: Reading) -> Event:
+        """Return the event of a reply that does not accept the cancel."""
+        if reading.final and reading.outcome is Outcome.ALREADY_TERMINAL:
+            self.ours = self.maybe_applied
+            return self.ended(reading)
+        if self.is_gone(reading):
+            return self.removed(reading)
+        if self.is_doubtful(reading):
+            return Event.AMBIGUOUS
+        limited = reading.outcome is Outcome.RATE_LIMITED and reading.repeat
+        return Event.TRY_LATER if limited else self.settled(reading)
 
-    def is_doubtful(self, told: Reading) -> bool:
-        """Whether only the job itself can tell what a refusal means."""
-        if told.outcome is Outcome.ALREADY_TERMINAL and self.policy.verify:
+    def is_doubtful(self, reading: Reading) -> bool:
+        """Whether the status must be read to interpret a refusal."""
+        if reading.outcome is Outcome.ALREADY_TERMINAL and self.call.policy.verify:
             return True
-        # An earlier request that may have been applied can be the reason of any refusal.
-        return self.applied or (told.outcome is Outcome.REFUSED and self.can_read)
+        # Any refusal may be due to an earlier request that took effect.
+        return self.maybe_applied or (reading.outcome is Outcome.REFUSED and self.progress.can_read)
 
-    def settle(self) -> Flow[Met]:
-        if not self.in_time():
+    def check(self) -> Flow[Event]:
+        if not self.progress.in_time():
             return self.unsettled()
-        seen = self.seen = yield from self.look()
-        left_alone = self.told.outcome in {Outcome.ALREADY_TERMINAL, Outcome.REFUSED}
-        self.by_us = self.applied or not left_alone
-        if self.is_gone(seen):
-            return self.removed(seen)
-        if seen.final:
-            return self.ended(seen)
-        if seen.state is JobState.CANCELLING:
-            self.told = evolve(seen, outcome=Outcome.CANCELLING)
-            return Met.ACCEPTANCE if self.policy.verify else self.answer(self.told)
-        if not seen.is_known:
-            return self.unread(seen)
+        reading = self.status_reply = yield from self.read()
+        left_alone = self.cancel_reply.outcome in {Outcome.ALREADY_TERMINAL, Outcome.REFUSED}
+        self.ours = self.maybe_applied or not left_alone
+        if self.is_gone(reading):
+            return self.removed(reading)
+        if reading.final:
+            return self.ended(reading)
+        if reading.state is JobState.CANCELLING:
+            self.cancel_reply = evolve(reading, outcome=Outcome.CANCELLING)
+            return Event.ACCEPTED if self.call.policy.verify else self.settled(self.cancel_reply)
+        if not reading.is_known:
+            return self.unread(reading)
         return self.active()
 
-    def unread(self, seen: Reading) -> Met:
-        """Return what follows when a status read does not tell the job's state."""
-        over = self.told.outcome is Outcome.ALREADY_TERMINAL
-        if not self.applied and (over or seen.outcome is Outcome.NOT_FOUND):
-            return self.answer(self.told if over else seen)
-        return Met.UNREADABLE if seen.repeat or self.may_repeat else self.unsettled()
+    def unread(self, reading: Reading) -> Event:
+        """Return the event of a status read that does not show the job's state."""
+        over = self.cancel_reply.outcome is Outcome.ALREADY_TERMINAL
+        if not self.maybe_applied and (over or reading.outcome is Outcome.NOT_FOUND):
+            return self.settled(self.cancel_reply if over else reading)
+        return Event.UNREADABLE if reading.repeat or self.may_repeat else self.unsettled()
 
-    def active(self) -> Met:
-        """Return what follows when the job still runs."""
-        if self.told.outcome is Outcome.REFUSED and not self.applied:
+    def active(self) -> Event:
+        """Return the event of a status read that shows a running job."""
+        if self.cancel_reply.outcome is Outcome.REFUSED and not self.maybe_applied:
             return self.unsettled(Outcome.REFUSED)
-        # While a request of ours may still take effect, there is something to wait for; else a
-        # vendor that refuses this job for good is not asked again.
-        over = self.told.outcome is Outcome.ALREADY_TERMINAL
-        return Met.ACTIVE if over or self.may_repeat or self.applied else self.unsettled()
+        # Wait while a request of ours may still take effect. A vendor that refuses for good is not
+        # asked again.
+        over = self.cancel_reply.outcome is Outcome.ALREADY_TERMINAL
+        return Event.ACTIVE if over or self.may_repeat or self.maybe_applied else self.unsettled()
 
-    def wait(self) -> Flow[Met]:
-        if (yield from self.rest()):
-            return Met.RESTED if self.may_repeat else Met.READ_ON
-        # The vendor limits the cancel, not the status read that may still settle it.
-        unread = self.seen is None or self.seen.state is None
-        if unread and self.applied and self.can_read and (yield from self.rest_before_read()):
-            return Met.READ_ON
-        runs_on = self.seen is not None and self.seen.is_known
-        firm = runs_on and self.told.outcome is Outcome.REFUSED
+    def back_off(self) -> Flow[Event]:
+        if (yield from self.progress.rest()):
+            return Event.RETRY if self.may_repeat else Event.RECHECK
+        # The rate limit is on the cancel, not on the status read that may still settle the outcome.
+        unread = self.status_reply is None or self.status_reply.state is None
+        if (
+            unread
+            and self.maybe_applied
+            and self.progress.can_read
+            and (yield from self.progress.rest_before_read())
+        ):
+            return Event.RECHECK
+        runs_on = self.status_reply is not None and self.status_reply.is_known
+        firm = runs_on and self.cancel_reply.outcome is Outcome.REFUSED
         return self.unsettled(Outcome.REFUSED if firm else Outcome.UNKNOWN)
 
-    def watch(self) -> Flow[Met]:
-        interval, wait = _FIRST_LOOK, self.requested_wait or 0.0
-        while self.in_time(wait):
+    def confirm(self) -> Flow[Event]:
+        interval, wait = _FIRST_INTERVAL, self.progress.requested_wait or 0.0
+        while self.progress.in_time(wait):
             if wait:
-                yield from self.pause(wait)
-                if not self.in_time():
+                yield from self.progress.pause(wait)
+                if not self.progress.in_time():
                     break
-            self.cancel_wait = self.status_wait = None
-            seen = self.seen = yield from self.look()
-            if seen.final:
-                return self.ended(seen)
-            if self.is_gone(seen):
-                return self.removed(seen)
-            unread = seen.state is None
-            if (unread and not seen.repeat) or not (unread or self.policy.verify):
-                # An acceptance of what cannot be found is none, unless it is documented well.
-                vague = self.told.undocumented and seen.outcome is Outcome.NOT_FOUND
+            self.progress.cancel_wait = self.progress.status_wait = None
+            reading = self.status_reply = yield from self.read()
+            if reading.final:
+                return self.ended(reading)
+            if self.is_gone(reading):
+                return self.removed(reading)
+            unread = reading.state is None
+            if (unread and not reading.repeat) or not (unread or self.call.policy.verify):
+                # A 2xx for a job that does not exist is no acceptance unless documented as one.
+                vague = self.cancel_reply.undocumented and reading.outcome is Outcome.NOT_FOUND
                 return self.unsettled(Outcome.UNKNOWN if vague else Outcome.CANCELLING)
-            wait = max(interval, self.requested_wait or 0.0)
-            interval = min(2 * interval, _LONGEST_LOOK)
+            wait = max(interval, self.progress.requested_wait or 0.0)
+            interval = min(2 * interval, _LONGEST_INTERVAL)
         return self.unsettled(Outcome.CANCELLING)
 
-    def answer(self, reading: Reading) -> Met:
+    def settled(self, reading: Reading) -> Event:
         self.last = reading
-        return Met.ANSWER
+        return Event.SETTLED
 
-    def removed(self, reading: Reading) -> Met:
-        """End with a job that our cancel removed, so that it cannot be found any more."""
-        return self.answer(evolve(reading, outcome=Outcome.CANCELLED))
+    def removed(self, reading: Reading) -> Event:
+        """Settle that our cancel removed the job, which cannot be found any more."""
+        return self.settled(evolve(reading, outcome=Outcome.CANCELLED))
 
-    def ended(self, seen: Reading) -> Met:
-        cancelled = seen.state is JobState.CANCELLED and self.by_us
-        forced = self.adapter.destroys_finished and not self.adapter.must_read_first(self.job)
+    def ended(self, reading: Reading) -> Event:
+        cancelled = reading.state is JobState.CANCELLED and self.ours
+        forced = self.call.adapter.destroys_finished and not self.call.adapter.must_read_first(
+            self.call.job
+        )
         if cancelled and forced:
-            # A finished job that was destroyed may read like that, too.
-            self.seen = evolve(seen, state=JobState.UNKNOWN)
-            accepted = self.told.outcome in _ACCEPTANCES
+            # A finished job that our cancel deleted reads as cancelled as well.
+            self.status_reply = evolve(reading, state=JobState.UNKNOWN)
+            accepted = self.cancel_reply.outcome in _ACCEPTANCES
             return self.unsettled(Outcome.CANCELLING if accepted else Outcome.UNKNOWN)
         outcome = Outcome.CANCELLED if cancelled else Outcome.ALREADY_TERMINAL
-        return self.answer(evolve(seen, outcome=outcome))
+        return self.settled(evolve(reading, outcome=outcome))
 
-    def unsettled(self, outcome: Outcome = Outcome.UNKNOWN) -> Met:
-        """End with the last thing that happened, when nothing settles what became of it."""
-        refused = self.told.outcome is Outcome.RATE_LIMITED and not self.applied
+    def unsettled(self, outcome: Outcome = Outcome.UNKNOWN) -> Event:
+        """End with the last known reply, because nothing settles the outcome."""
+        refused = self.cancel_reply.outcome is Outcome.RATE_LIMITED and not self.maybe_applied
         last = evolve(
-            self.told,
+            self.cancel_reply,
             outcome=Outcome.RATE_LIMITED if refused else outcome,
-            retry_after=self.requested_wait,
+            retry_after=self.progress.requested_wait,
         )
-        if self.seen is not None:
+        if self.status_reply is not None:
             then = (
-                f"its status could not be read: {self.seen.message}"
-                if self.seen.state is None
-                else f"its status is {self.seen.raw_state!r}"
+                f"its status could not be read: {self.status_reply.message}"
+                if self.status_reply.state is None
+                else f"its status is {self.status_reply.raw_state!r}"
             )
             last = evolve(
                 last,
                 message=f"{last.message}; {then}",
-                state=self.seen.state,
-                raw_state=self.seen.raw_state,
+                state=self.status_reply.state,
+                raw_state=self.status_reply.raw_state,
             )
         self.last = last
-        return Met.SPENT
+        return Event.EXHAUSTED
 
     def stop(self, why: str) -> None:
-        """End with the last thing that happened, for nothing more is to be sent."""
-        accepted = self.told.outcome in _ACCEPTANCES
+        """End with the last known reply, because nothing more may be sent."""
+        accepted = self.cancel_reply.outcome in _ACCEPTANCES
         self.unsettled(Outcome.CANCELLING if accepted else Outcome.UNKNOWN)
         self.last = evolve(self.last, message=f"{self.last.message}; {why}")
 
     def result(self, last: Reading) -> CancelResult:
         return CancelResult(
-            provider=self.job.provider,
-            job_id=self.job.job_id,
+            provider=self.call.job.provider,
+            job_id=self.call.job.job_id,
             outcome=last.outcome or Outcome.UNKNOWN,
             state=last.state,
             raw_state=last.raw_state,
@@ -318,12 +320,12 @@ class _Cancel(Call):
             status_code=last.status_code,
             retry_after=last.retry_after,
             attempts=self.sent,
-            elapsed=self.elapsed,
+            elapsed=self.progress.elapsed,
             request_id=last.request_id,
             progress=last.progress,
             body=last.body,
-            params=self.job.params,
-            at=self.clock.now(),
+            params=self.call.job.params,
+            at=self.call.clock.now(),
         )
 
 
@@ -332,14 +334,14 @@ _REQUEST_TIMEOUT = 408
 _SERVER_ERROR = 500
 
 
-def _may_have_been_applied(told: Reading) -> bool:
-    """Whether a cancel may have been carried out although its reply does not say so.
+def _may_have_been_applied(reading: Reading) -> bool:
+    """Whether a cancel may have taken effect although its reply does not say so.
 
-    Any server error leaves that open, even one that the adapter has a meaning for; so does
-    a reply that settles nothing, unless it is a 4xx other than a time-out.
+    Any server error leaves that open, even one that the adapter interprets. So does a reply that
+    settles nothing, unless it is a 4xx other than a timeout (408).
     """
-    code = told.status_code
+    code = reading.status_code
     if code is None:
         return True
     refused = code in range(400, 500) and code != _REQUEST_TIMEOUT
-    return code >= _SERVER_ERROR or (told.outcome is None and not refused)
+    return code >= _SERVER_ERROR or (reading.outcome is None and not refused)

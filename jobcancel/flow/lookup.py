@@ -1,65 +1,53 @@
-"""The other flow: how one job's status is read. Like `flow`, it decides and does no I/O."""
+"""How one job's status is read. Like `cancellation`, it decides and does no I/O."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import define
-
 from jobcancel.adapter.protocol import Reading
-from jobcancel.flow.call import Call, Flow
+from jobcancel.flow.call import Progress
 from jobcancel.models import JobReading, Outcome
-from jobcancel.retry import SYSTEM_CLOCK, Clock, Policy
 
 if TYPE_CHECKING:
-    from jobcancel.adapter.protocol import Adapter, Endpoint
-    from jobcancel.models import Job
+    from jobcancel.flow.call import Call
+    from jobcancel.flow.events import Flow
 
 
-def status(
-    adapter: Adapter,
-    job: Job,
-    policy: Policy,
-    endpoint: Endpoint,
-    *,
-    clock: Clock = SYSTEM_CLOCK,
-) -> Flow[JobReading]:
-    """Read where one job is; arguments as for `flow.cancel`."""
-    call = _Status(adapter, job, policy, endpoint, clock)
-    if (refusal := adapter.refuse(job)) is not None:
-        return call.reading(Reading(outcome=Outcome.INVALID, message=refusal))
-    while (seen := (yield from call.look())) is None:
-        pass
-    return call.reading(seen)
+def status(call: Call) -> Flow[JobReading]:
+    """Read the state of one job.
+
+    Args:
+        call: the validated call.
+
+    Returns:
+        the reading; no reply of a vendor raises.
+    """
+    progress = Progress(call)
+    if (refusal := call.adapter.refuse(call.job)) is not None:
+        return _result(progress, Reading(outcome=Outcome.INVALID, message=refusal))
+    while True:
+        reading = yield from progress.read_status()
+        may_retry = reading.repeat and reading.outcome in {None, Outcome.RATE_LIMITED}
+        if reading.state is not None or not may_retry or not (yield from progress.rest()):
+            return _result(progress, reading)
 
 
-@define(eq=False)
-class _Status(Call):
-    """The progress of reading a job's status."""
-
-    def look(self) -> Flow[Reading | None]:
-        """Read the job once; None when it is worth another look."""
-        seen = yield from self.read_status()
-        again = seen.repeat and seen.outcome in {None, Outcome.RATE_LIMITED}
-        if seen.state is None and again and (yield from self.rest()):
-            return None
-        return seen
-
-    def reading(self, last: Reading) -> JobReading:
-        return JobReading(
-            provider=self.job.provider,
-            job_id=self.job.job_id,
-            state=last.state,
-            raw_state=last.raw_state,
-            problem=(last.outcome or Outcome.UNKNOWN) if last.state is None else None,
-            message=last.message,
-            code=last.code,
-            status_code=last.status_code,
-            retry_after=last.retry_after,
-            attempts=self.reads,
-            elapsed=self.elapsed,
-            request_id=last.request_id,
-            progress=last.progress,
-            body=last.body,
-            params=self.job.params,
-        )
+def _result(progress: Progress, last: Reading) -> JobReading:
+    job = progress.call.job
+    return JobReading(
+        provider=job.provider,
+        job_id=job.job_id,
+        state=last.state,
+        raw_state=last.raw_state,
+        problem=(last.outcome or Outcome.UNKNOWN) if last.state is None else None,
+        message=last.message,
+        code=last.code,
+        status_code=last.status_code,
+        retry_after=last.retry_after,
+        attempts=progress.reads,
+        elapsed=progress.elapsed,
+        request_id=last.request_id,
+        progress=last.progress,
+        body=last.body,
+        params=job.params,
+    )

@@ -1,7 +1,4 @@
-"""The table that a cancel follows: which step comes after what a step met.
-
-It is data, in the manner of a protocol's state machine; `flow` takes the steps.
-"""
+"""The state machine of a cancel: phases, the events that end them, and the transitions."""
 
 from __future__ import annotations
 
@@ -12,63 +9,63 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Step(StrEnum):
-    """What the flow of a cancel is doing."""
+class Phase(StrEnum):
+    """What a cancel is doing."""
 
-    GUARD = "guard"
-    """Read the status before a request that would destroy a finished job's output."""
+    PRECHECK = "precheck"
+    """Read the status before a request that would delete a finished job's output."""
     SEND = "send"
     """Send the cancel request."""
-    READ = "read"
-    """Read the status, to settle what the reply to the cancel did not."""
-    WAIT = "wait"
-    """Wait before the next try, as long as the vendor asks or by back-off."""
-    WATCH = "watch"
-    """Read the status after an acceptance: until the job has ended, if that is to be verified."""
+    CHECK = "check"
+    """Read the status, to settle what the reply to the cancel left open."""
+    BACK_OFF = "back off"
+    """Wait before the next attempt: as long as the vendor asks, else by back-off."""
+    CONFIRM = "confirm"
+    """Read the status after an acceptance: once, or until the job has ended (`verify`)."""
     DONE = "done"
     """The result is known."""
 
 
-class Met(StrEnum):
-    """What a step met."""
+class Event(StrEnum):
+    """The event that ended a phase."""
 
-    ANSWER = "answer"
-    """An answer that stands."""
-    ACCEPTANCE = "acceptance"
-    """An acceptance that is to be verified, or looked at once."""
-    DOUBT = "doubt"
-    """No reply, or one that does not settle what became of the request."""
-    REFUSAL = "refusal"
-    """Not now: rate-limited, or not even connected."""
+    SETTLED = "settled"
+    """The outcome is settled."""
+    ACCEPTED = "accepted"
+    """The vendor accepted; the status is read to verify it, or once."""
+    AMBIGUOUS = "ambiguous"
+    """No reply, or one that does not settle the outcome."""
+    TRY_LATER = "try later"
+    """Not now: rate-limited, or no connection."""
     ACTIVE = "active"
     """The job has not ended."""
     UNREADABLE = "unreadable"
-    """The status could not be read, or is a word that we do not know."""
-    RESTED = "rested"
+    """The status could not be read, or is an unknown word."""
+    RETRY = "retry"
     """The wait is over; the cancel may be sent again."""
-    READ_ON = "read on"
+    RECHECK = "recheck"
     """The wait is over; the cancel may not be sent again, but the status may be read."""
-    SPENT = "spent"
-    """No attempts, no time or no other way to find out is left."""
+    EXHAUSTED = "exhausted"
+    """No time, no attempt or no other way to find out is left."""
 
 
-STEPS: Mapping[tuple[Step, Met], Step] = {
-    (Step.GUARD, Met.ANSWER): Step.DONE,
-    (Step.GUARD, Met.ACTIVE): Step.SEND,
-    (Step.GUARD, Met.UNREADABLE): Step.WAIT,
-    (Step.GUARD, Met.SPENT): Step.DONE,
-    (Step.SEND, Met.ANSWER): Step.DONE,
-    (Step.SEND, Met.ACCEPTANCE): Step.WATCH,
-    (Step.SEND, Met.DOUBT): Step.READ,
-    (Step.SEND, Met.REFUSAL): Step.WAIT,
-    (Step.READ, Met.ANSWER): Step.DONE,
-    (Step.READ, Met.ACCEPTANCE): Step.WATCH,
-    (Step.READ, Met.ACTIVE): Step.WAIT,
-    (Step.READ, Met.UNREADABLE): Step.WAIT,
-    (Step.READ, Met.SPENT): Step.DONE,
-    (Step.WAIT, Met.RESTED): Step.SEND,
-    (Step.WAIT, Met.READ_ON): Step.READ,
-    (Step.WAIT, Met.SPENT): Step.DONE,
-    (Step.WATCH, Met.ANSWER): Step.DONE,
-    (Step.WATCH, Met.SPENT): Step.DONE,
+TRANSITIONS: Mapping[tuple[Phase, Event], Phase] = {
+    (Phase.PRECHECK, Event.SETTLED): Phase.DONE,
+    (Phase.PRECHECK, Event.ACTIVE): Phase.SEND,
+    (Phase.PRECHECK, Event.UNREADABLE): Phase.BACK_OFF,
+    (Phase.PRECHECK, Event.EXHAUSTED): Phase.DONE,
+    (Phase.SEND, Event.SETTLED): Phase.DONE,
+    (Phase.SEND, Event.ACCEPTED): Phase.CONFIRM,
+    (Phase.SEND, Event.AMBIGUOUS): Phase.CHECK,
+    (Phase.SEND, Event.TRY_LATER): Phase.BACK_OFF,
+    (Phase.CHECK, Event.SETTLED): Phase.DONE,
+    (Phase.CHECK, Event.ACCEPTED): Phase.CONFIRM,
+    (Phase.CHECK, Event.ACTIVE): Phase.BACK_OFF,
+    (Phase.CHECK, Event.UNREADABLE): Phase.BACK_OFF,
+    (Phase.CHECK, Event.EXHAUSTED): Phase.DONE,
+    (Phase.BACK_OFF, Event.RETRY): Phase.SEND,
+    (Phase.BACK_OFF, Event.RECHECK): Phase.CHECK,
+    (Phase.BACK_OFF, Event.EXHAUSTED): Phase.DONE,
+    (Phase.CONFIRM, Event.SETTLED): Phase.DONE,
+    (Phase.CONFIRM, Event.EXHAUSTED): Phase.DONE,
 }

@@ -73,9 +73,9 @@ def jobcancel_no_wait(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     These are the waits between two requests of a call: back-off, `Retry-After`, and the polls of
     `verify`. They count for deadlines. Timeouts and the pace of `cancel_many` are not skipped.
     """
-    from jobcancel.prepare import Client
+    from jobcancel.client import _BaseCanceller
     from jobcancel.testing.clocks import SkippingClock
 
     clock = SkippingClock()
-    monkeypatch.setattr(Client, "_clock", clock.clock)
+    monkeypatch.setattr(_BaseCanceller, "clock", clock.clock)
     return clock.waits

@@ -18,9 +18,8 @@ from attrs import define, field, frozen
 from jobcancel import bulk
 from jobcancel.adapter import BEARER, HttpAdapter
 from jobcancel.adapter.routes import variables
-from jobcancel.client import AsyncCanceller, Canceller
+from jobcancel.client import AsyncCanceller, Canceller, _BaseCanceller
 from jobcancel.errors import BrokenAdapter, ConfigurationError, WrongType
-from jobcancel.prepare import Client
 from jobcancel.registry import get_adapter, providers
 from jobcancel.testing.clocks import StillClock
 from jobcancel.testing.steps import Step
@@ -136,7 +135,7 @@ class Script:
             verify=verify,
             http_client=self._client(),
         )
-        made._clock = self._time.clock  # noqa: SLF001 - its purpose
+        made.clock = self._time.clock
         return made
 
     def async_canceller(
@@ -151,7 +150,7 @@ class Script:
             verify=verify,
             http_client=self._async_client(),
         )
-        made._clock = self._time.clock  # noqa: SLF001 - its purpose
+        made.clock = self._time.clock
         return made
 
     def __enter__(self) -> Self:
@@ -167,7 +166,7 @@ class Script:
     def _everywhere(self) -> Iterator[None]:
         sync, asynchronous = self._client(), self._async_client()
 
-        def http(client: Client[Any, Any]) -> object:
+        def http(client: _BaseCanceller[Any, Any]) -> object:
             if client._http_client is not None:  # noqa: SLF001 - the application's own
                 return client._http_client  # noqa: SLF001 - likewise
             return sync if isinstance(client, Canceller) else asynchronous
@@ -177,8 +176,8 @@ class Script:
         urls = {get_adapter(name).url_env: url for name, url in _urls()}
         with (
             mock.patch.dict(os.environ, {**unset, **keys, **urls}),
-            mock.patch.object(Client, "http", http),
-            mock.patch.object(Client, "_clock", self._time.clock),
+            mock.patch.object(_BaseCanceller, "http", http),
+            mock.patch.object(_BaseCanceller, "clock", self._time.clock),
             mock.patch.object(bulk, "CancelResults", _refuse_many),
             mock.patch.object(bulk, "AsyncCancelResults", _refuse_many),
         ):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from jobcancel import log
 from jobcancel._version import __version__
 from jobcancel.adapter.protocol import Response
-from jobcancel.flow.call import Flow, NoReply, NotSent, Pause, Reply, Send
+from jobcancel.flow.events import Flow, NoReply, NotSent, Pause, Reply, Send
 from jobcancel.transport.clients import errors_of
 from jobcancel.transport.pool import AsyncClients
 from jobcancel.transport.reply import Received

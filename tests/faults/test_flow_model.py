@@ -13,8 +13,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from jobcancel.flow.call import NoReply, NotSent, Pause, Reply, Send
-from jobcancel.flow.cancellation import cancel
+from jobcancel.flow import Call, cancel
+from jobcancel.flow.events import NoReply, NotSent, Pause, Reply, Send
 from jobcancel.models import CancelResult, Job, JobState, Outcome
 from jobcancel.retry import Clock, Policy
 from jobcancel.vendors.pulse import PULSE
@@ -112,7 +112,7 @@ class Cancelling(RuleBasedStateMachine):
             random=lambda: chance,
         )
         job = Job(provider, JOB_ID)
-        self.flow = cancel(ADAPTERS[provider], job, self.policy, ENDPOINT, clock=clock)
+        self.flow = cancel(Call(ADAPTERS[provider], job, ENDPOINT, self.policy, clock))
         self.step: Send | Pause | None = None
         self.go_on(None)
 

@@ -41,14 +41,14 @@ Cancel: TypeAlias = Callable[..., CancelResult]
 
 def cancel_sync(provider: str, job_id: str, **options: Any) -> CancelResult:
     with Canceller() as canceller:
-        canceller._clock = CLOCK.clock
+        canceller.clock = CLOCK.clock
         return canceller.cancel(provider, job_id, **options)
 
 
 def cancel_async(provider: str, job_id: str, **options: Any) -> CancelResult:
     async def run() -> CancelResult:
         async with AsyncCanceller() as canceller:
-            canceller._clock = CLOCK.clock
+            canceller.clock = CLOCK.clock
             return await canceller.cancel(provider, job_id, **options)
 
     return anyio.run(run)

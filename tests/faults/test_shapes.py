@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 
 from jobcancel import HttpAdapter
 from jobcancel.adapter import Response, Route
-from jobcancel.flow.call import Pause, Send
-from jobcancel.flow.cancellation import cancel
+from jobcancel.flow import Call, cancel
+from jobcancel.flow.events import Pause, Send
 from jobcancel.models import CancelResult, Job, JobState, Outcome
 from jobcancel.retry import Policy
 from tests.hand import ENDPOINT, LOST, REFUSED, Hand, reply
 
 if TYPE_CHECKING:
-    from jobcancel.flow.call import Reply
+    from jobcancel.flow.events import Reply
 
 RUN, STOPPING, STOPPED, DONE, ABSENT = "run", "stopping", "stopped", "done", "absent"
 
@@ -131,7 +131,7 @@ class Vendor:
 def play(vendor: Vendor, policy: Policy, chance: float) -> tuple[CancelResult, float]:
     hand = Hand([], chance=chance)
     job = Job(vendor.shape.adapter.name, "job-1")
-    flow = cancel(vendor.shape.adapter, job, policy, ENDPOINT, clock=hand.clock)
+    flow = cancel(Call(vendor.shape.adapter, job, ENDPOINT, policy, hand.clock))
     answer: Reply | None = None
     while True:
         try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobcancel.flow.cancellation import cancel
+from jobcancel.flow import Call, cancel
 from jobcancel.models import CancelResult, Job, JobState, Outcome
 from jobcancel.retry import Policy
 from jobcancel.testing import AdapterContract
@@ -50,7 +50,7 @@ class TestFal(AdapterContract):
 
 def play(*answers: Response, **policy: bool) -> tuple[CancelResult, list[str]]:
     hand = Hand(list(answers))
-    steps = cancel(FAL, JOB, Policy(**policy), ENDPOINT, clock=hand.clock)
+    steps = cancel(Call(FAL, JOB, ENDPOINT, Policy(**policy), hand.clock))
     return hand.play(steps), hand.did
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobcancel.flow.cancellation import cancel
+from jobcancel.flow import Call, cancel
 from jobcancel.models import CancelResult, Job, JobState, Outcome
 from jobcancel.retry import Policy
 from jobcancel.testing import AdapterContract
@@ -15,7 +15,7 @@ from jobcancel.vendors.runway import RUNWAY
 from tests.hand import ENDPOINT, LOST, Hand, reply
 
 if TYPE_CHECKING:
-    from jobcancel.flow.call import Reply
+    from jobcancel.flow.events import Reply
 
 ID = "17f20503-6c24-4c16-946b-35dbbce2af2f"
 DELETE, GET = f"DELETE /v1/tasks/{ID}", f"GET /v1/tasks/{ID}"
@@ -52,7 +52,7 @@ def play(
     hand = Hand(list(answers))
     job = Job("runway", ID, params or {})
     policy = Policy(verify=verify)
-    return hand.play(cancel(RUNWAY, job, policy, ENDPOINT, clock=hand.clock)), hand.did
+    return hand.play(cancel(Call(RUNWAY, job, ENDPOINT, policy, hand.clock))), hand.did
 
 
 def test_the_cancel_request_is_a_delete_of_a_version_and_says_nothing_of_force() -> None:

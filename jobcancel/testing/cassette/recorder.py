@@ -23,6 +23,7 @@ from vcr.serializers import yamlserializer
 from jobcancel.adapter import HttpAdapter
 from jobcancel.adapter.routes import names_in, parse
 from jobcancel.client import Canceller
+from jobcancel.config import with_key
 from jobcancel.models import CancelResult
 from jobcancel.testing.cassette import Recording
 from jobcancel.testing.cassette.replay import own_url, replaying
@@ -31,7 +32,7 @@ from jobcancel.testing.clocks import StillClock
 
 if TYPE_CHECKING:
     from jobcancel.adapter import Adapter
-    from jobcancel.prepare import Call
+    from jobcancel.flow.call import Call
 
 _API_KEY, _ADDRESS = "the API key", "the address"
 # They differ between recordings, or identify the machine.
@@ -108,7 +109,7 @@ def record(
     Raises:
         JobCancelError: the call is invalid.
     """
-    call = canceller.prepare(provider, job_id, params=options.get("params")).asked()
+    call = with_key(canceller.prepare(provider, job_id, params=options.get("params")))
     scrubber = _scrubber(call, scrub)
     memory = _InMemory()
     recorder = vcr.VCR(record_mode=vcr.mode.ALL)
@@ -230,7 +231,7 @@ def _problem(memory: _InMemory, recording: Recording) -> str | None:
     for _ in range(_MOST_READS):
         try:
             with replaying(recording, memory), Canceller() as canceller:
-                canceller._clock = StillClock().clock  # noqa: SLF001 - what it is for
+                canceller.clock = StillClock().clock
                 result = canceller.cancel(recording.provider, recording.job_id, **recording.options)
         except CannotOverwriteExistingCassetteException as error:
             wanted, last = error.failed_request, memory.requests[-1]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jobcancel.adapter import Adapter
-    from jobcancel.flow.call import Reply
+    from jobcancel.flow.events import Reply
 
 IDS = ("a b/ü:1", "%2e%2e", "a?b#c", "x/../y", "a%2Fb", "..;x", "a&b=c", "{id}", "q\\w'\"")
 """Ids that must stay in one segment of the URL, or be refused."""

@@ -13,7 +13,8 @@ from attrs import define, field, frozen
 
 from jobcancel import flow
 from jobcancel.adapter import Adapter, Endpoint, Request, Response
-from jobcancel.flow.call import NoReply, NotSent, Pause, Reply, Send
+from jobcancel.flow.call import Call
+from jobcancel.flow.events import NoReply, NotSent, Pause, Reply, Send
 from jobcancel.models import CancelResult, Job, JobState, Outcome
 from jobcancel.retry import Policy
 from jobcancel.testing.clocks import StillClock
@@ -69,7 +70,7 @@ class Vendor:
 
     def cancel(self) -> CancelResult:
         """Cancel the job with the adapter's flow."""
-        steps = flow.cancel(self.adapter, self.job, Policy(), self.endpoint, clock=self.clock.clock)
+        steps = flow.cancel(Call(self.adapter, self.job, self.endpoint, Policy(), self.clock.clock))
         answer: Reply | None = None
         while True:
             try:
