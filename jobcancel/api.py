@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jobcancel._lazy import load
 from jobcancel.client import AsyncCanceller, Canceller
-from jobcancel.config import hidden, hidden_keys
+from jobcancel.config import as_secret, as_secrets
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -109,7 +109,7 @@ def cancel(
         MissingCredential: no key; the message names the environment variable.
         ConfigurationError: an argument or a setting cannot be right.
     """
-    api_key = hidden(api_key)
+    api_key = as_secret(api_key)
     return _shared.cancel(
         provider,
         job_id,
@@ -134,7 +134,7 @@ async def acancel(
     verify: bool = False,
 ) -> CancelResult:
     """Cancel one job from async code; everything as for `cancel`."""
-    api_key = hidden(api_key)
+    api_key = as_secret(api_key)
     client = await _loops_own()
     return await client.cancel(
         provider,
@@ -163,7 +163,7 @@ def status(
     Returns:
         the job's state, or in `problem` why it could not be read.
     """
-    api_key = hidden(api_key)
+    api_key = as_secret(api_key)
     return _shared.status(
         provider,
         job_id,
@@ -186,7 +186,7 @@ async def astatus(
     deadline: float = 30.0,
 ) -> JobReading:
     """Read where a job is from async code; everything as for `status`."""
-    api_key = hidden(api_key)
+    api_key = as_secret(api_key)
     client = await _loops_own()
     return await client.status(
         provider,
@@ -237,7 +237,7 @@ def cancel_many(
         JobCancelError: an item is no job, of no known provider or without a key; raised after
             the results of the items before it.
     """
-    api_keys = hidden_keys(api_keys)
+    api_keys = as_secrets(api_keys)
     canceller = Canceller(
         api_keys=api_keys,
         base_urls=base_urls,
@@ -263,7 +263,7 @@ def acancel_many(
     """Cancel many jobs from async code (asyncio); everything as for `cancel_many`."""
     # And with it asyncio, which single sync calls do without.
     bulk = load("jobcancel.bulk")
-    api_keys = hidden_keys(api_keys)
+    api_keys = as_secrets(api_keys)
     canceller = AsyncCanceller(
         api_keys=api_keys,
         base_urls=base_urls,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
 
 from jobcancel import config, flow, log
 from jobcancel._lazy import load
-from jobcancel.config import hidden
+from jobcancel.config import as_secret
 from jobcancel.errors import ConfigurationError, WrongType
 from jobcancel.flow.call import Call
 from jobcancel.registry import check_known, get_adapter
@@ -73,7 +73,7 @@ class _BaseCanceller(Generic[C, W]):
         self._own: dict[int, W] = {}
         self._closed = False
         # Keys are hidden before anything can raise, so that no traceback's locals show them.
-        keys, api_keys = config.hidden_keys(api_keys), None
+        keys, api_keys = config.as_secrets(api_keys), None
         config.check_keys(keys)
         config.policy(timeout, deadline, verify)
         if http_client is not None:
@@ -204,7 +204,7 @@ class Canceller(_BaseCanceller[HttpClient, HttpClient]):
         verify: bool | None = None,
     ) -> CancelResult:
         """Cancel one job, as `jobcancel.cancel` does, with this client's settings as defaults."""
-        api_key = hidden(api_key)
+        api_key = as_secret(api_key)
         call = config.with_key(
             self.prepare(
                 provider,
@@ -234,7 +234,7 @@ class Canceller(_BaseCanceller[HttpClient, HttpClient]):
         deadline: float | None = None,
     ) -> JobReading:
         """Read where a job is, as `jobcancel.status` does, with this client's settings."""
-        api_key = hidden(api_key)
+        api_key = as_secret(api_key)
         call = config.with_key(
             self.prepare(
                 provider,
@@ -302,14 +302,14 @@ class Canceller(_BaseCanceller[HttpClient, HttpClient]):
         self.close()
 
 
-class AsyncCanceller(_BaseCanceller[AsyncHttpClient, pool.AsyncClients]):
+class AsyncCanceller(_BaseCanceller[AsyncHttpClient, pool.ClientPool]):
     """Cancels jobs at any vendor from one event loop, asyncio's or trio's.
 
     Arguments as for `Canceller`; `http_client` is an async client.
     """
 
     _http_kind = "AsyncClient"
-    _new_http_client = pool.AsyncClients
+    _new_http_client = pool.ClientPool
 
     async def cancel(
         self,
@@ -324,7 +324,7 @@ class AsyncCanceller(_BaseCanceller[AsyncHttpClient, pool.AsyncClients]):
         verify: bool | None = None,
     ) -> CancelResult:
         """Cancel one job, as `jobcancel.cancel` does, with this client's settings as defaults."""
-        api_key = hidden(api_key)
+        api_key = as_secret(api_key)
         call = await config.awith_key(
             self.prepare(
                 provider,
@@ -353,7 +353,7 @@ class AsyncCanceller(_BaseCanceller[AsyncHttpClient, pool.AsyncClients]):
         deadline: float | None = None,
     ) -> JobReading:
         """Read where a job is, as `jobcancel.status` does, with this client's settings."""
-        api_key = hidden(api_key)
+        api_key = as_secret(api_key)
         call = await config.awith_key(
             self.prepare(
                 provider,

@@ -66,7 +66,9 @@ def endpoint(
         key = next((api_keys[name] for name in names if name in api_keys), None)
     if key is None:
         variables = (adapter.key_env, *adapter.other_key_envs)
-        key = next((hidden(os.environ[name]) for name in variables if os.environ.get(name)), None)
+        key = next(
+            (as_secret(os.environ[name]) for name in variables if os.environ.get(name)), None
+        )
     return Endpoint(
         base_url=address.base_url(
             adapter,
@@ -102,7 +104,7 @@ def _with_key(call: Call, answer: Secret) -> Call:
     return evolve(call, endpoint=evolve(call.endpoint, key=key))
 
 
-def hidden(key: K) -> K:
+def as_secret(key: K) -> K:
     """Return a key as a `Secret` in its place, so that no traceback's locals show it.
 
     The first thing that every public call does with a key is to hide it, whatever it is;
@@ -118,18 +120,18 @@ def hidden(key: K) -> K:
     return cast("K", Secret("", problem))
 
 
-def hidden_keys(keys: Mapping[str, A] | None) -> dict[str, A]:
+def as_secrets(keys: Mapping[str, A] | None) -> dict[str, A]:
     """Return a client's keys by provider, each `hidden`; `check_keys` says what is wrong."""
     if keys is None:
         return {}
     if isinstance(keys, Mapping):
-        return {name: hidden(keys[name]) for name in keys}
+        return {name: as_secret(keys[name]) for name in keys}
     problem = "api_keys must map providers to keys, such as {'pulse': '...'}"
     return {"": cast("A", Secret("", problem))}
 
 
 def check_keys(keys: Mapping[str, AsyncApiKey]) -> None:
-    """Check what `hidden_keys` made.
+    """Check what `as_secrets` made.
 
     Raises:
         WrongType: the keys are no mapping, or one of them is neither a string nor a callable.

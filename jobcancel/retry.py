@@ -71,14 +71,14 @@ class Clock:
         wall: seconds since 1970, for the dates that vendors send.
         random: a number in [0, 1), for jitter.
         sleep: waits so many seconds.
-        asleep: the same for async code.
+        async_sleep: the same for async code.
     """
 
     monotonic: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     random: Callable[[], float] = random.random
     sleep: Callable[[float], None] = time.sleep
-    asleep: Callable[[float], Awaitable[None]] = _sleep
+    async_sleep: Callable[[float], Awaitable[None]] = _sleep
 
     def now(self) -> datetime:
         """Return the time of day, in UTC."""

@@ -245,7 +245,7 @@ def test_the_argument_comes_before_the_client_and_nobody_else_is_asked(
     monkeypatch.setenv("PULSE_API_KEY", "of-the-environment")
     client, argument = Vault(), Vault("of-the-argument")
     with Canceller(api_keys={"pulse": client.ask}) as canceller:
-        call = canceller.prepare("pulse", "1", api_key=config.hidden(argument.ask))
+        call = canceller.prepare("pulse", "1", api_key=config.as_secret(argument.ask))
         assert "of-the-argument" == config.with_key(call).endpoint.key.reveal()
     assert (0, 1) == (client.asked, argument.asked)
 
@@ -259,7 +259,7 @@ def test_one_callable_has_one_source() -> None:
 
 
 def test_a_source_shows_no_key() -> None:
-    secret: Any = config.hidden(Vault().ask)
+    secret: Any = config.as_secret(Vault().ask)
     assert "Secret('***')" == repr(secret)
-    assert secret == config.hidden(secret)
-    assert secret != config.hidden(KEY)
+    assert secret == config.as_secret(secret)
+    assert secret != config.as_secret(KEY)

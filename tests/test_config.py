@@ -24,7 +24,7 @@ from jobcancel import (
     status,
 )
 from jobcancel.adapter import Param, Route
-from jobcancel.config import hidden
+from jobcancel.config import as_secret
 from jobcancel.vendors.pulse import PULSE, PULSE_LEGACY
 from jobcancel.vendors.talonic import TALONIC
 
@@ -43,8 +43,8 @@ def find(adapter: Any = PULSE, **given: Any) -> Any:
         "allow_http": False,
         **given,
     }
-    settings["api_key"] = config.hidden(settings["api_key"])
-    settings["api_keys"] = config.hidden_keys(settings["api_keys"])
+    settings["api_key"] = config.as_secret(settings["api_key"])
+    settings["api_keys"] = config.as_secrets(settings["api_keys"])
     return config.endpoint(adapter, **settings)
 
 
@@ -270,7 +270,7 @@ def endpoint(**params: str) -> Endpoint:
         PLACED,
         api_keys={},
         base_urls={},
-        api_key=hidden(KEY),
+        api_key=as_secret(KEY),
         base_url=None,
         allow_http=False,
         params=given,
@@ -435,7 +435,7 @@ FOREIGN = [
 def test_no_key_goes_to_a_host_that_a_job_names_and_that_is_not_the_vendors(
     provider: str, host: str
 ) -> None:
-    for given in ({}, {"api_keys": {provider: KEY}}, {"api_key": hidden(KEY)}):
+    for given in ({}, {"api_keys": {provider: KEY}}, {"api_key": as_secret(KEY)}):
         with pytest.raises(ConfigurationError, match=r"names the host .*DATABRICKS_HOST") as caught:
             databricks(provider, host=host, **given)
         assert "base_url=" in str(caught.value)
@@ -470,7 +470,7 @@ def test_a_key_that_comes_with_the_call_may_go_to_another_host_of_the_vendors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DATABRICKS_HOST", f"https://{WORKSPACE}")
-    assert f"https://{ELSEWHERE}" == databricks(host=ELSEWHERE, api_key=hidden(KEY))
+    assert f"https://{ELSEWHERE}" == databricks(host=ELSEWHERE, api_key=as_secret(KEY))
 
 
 @pytest.mark.parametrize("stand_in", ["http://127.0.0.1:8000/x", "http://localhost:1"])

@@ -35,7 +35,7 @@ async def _no_wait(_: float) -> None:
 
 
 # Back-off takes no time here; time-outs are real.
-IMPATIENT = Clock(sleep=lambda _: None, asleep=_no_wait)
+IMPATIENT = Clock(sleep=lambda _: None, async_sleep=_no_wait)
 
 
 def body(job: str, **more: str) -> bytes:

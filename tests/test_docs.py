@@ -47,7 +47,7 @@ NO_EXAMPLES |= {"{figure}", "{glossary}", "{image}", "{include}", "{literalinclu
         f"doubled up to {pace._LONGEST_WAIT:.0f}, when it does not say",
         f"{100 - 100 * pace._CAUTION:.0f}% less, and grows by {100 * pace._GROWTH:.0f}% per second",
         f"After a pause, {100 * pace._BURST:.0f}% of the bucket",
-        f"up to {lane._LONGEST_PROBE:.0f};",
+        f"up to {lane._LONGEST_TRIAL:.0f};",
     ],
 )
 def test_the_numbers_of_the_pace_are_those_of_the_code(said: str) -> None:

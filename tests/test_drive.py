@@ -55,7 +55,7 @@ async def _no_wait(_: float) -> None:
 
 
 # Back-off takes no time here; time-outs are real.
-IMPATIENT = Clock(sleep=lambda _: None, asleep=_no_wait, random=lambda: 0.5)
+IMPATIENT = Clock(sleep=lambda _: None, async_sleep=_no_wait, random=lambda: 0.5)
 
 
 def cancel_sync(
@@ -594,11 +594,13 @@ def test_each_exchange_is_logged_with_what_came_of_it(
     with Wire([reset, CANCELLED]) as wire:
         cancel_sync(wire.url)
     lost, read, settled = (record.getMessage() for record in caplog.records)
-    assert lost.startswith("event=cancel.sent provider=pulse job_id=1 attempt=1 method=DELETE")
+    assert lost.startswith(
+        "event=jobcancel.cancel.sent provider=pulse job_id=1 attempt=1 method=DELETE"
+    )
     assert 'fault="the connection broke before the reply was complete' in lost
-    assert "event=status.sent" in read
+    assert "event=jobcancel.status.sent" in read
     assert "status_code=200" in read
-    assert "event=cancel.settled" in settled
+    assert "event=jobcancel.cancel.settled" in settled
     assert "outcome=cancelled" in settled
     assert KEY not in caplog.text
 

@@ -38,14 +38,14 @@ def test_a_configured_structlog_gets_the_event_with_its_values(captured: list[An
     log.cancel_settled(RESULT)
     assert [
         {
-            "event": "cancel.settled",
+            "event": "jobcancel.cancel.settled",
             "log_level": "info",
             "provider": "pulse",
             "job_id": "1",
             "outcome": "cancelled",
             "state": "cancelled",
             "attempts": 1,
-            "elapsed": 0.1235,
+            "seconds": 0.1235,
             "detail": "done",
         }
     ] == captured
@@ -64,7 +64,7 @@ def test_the_recommended_way_into_the_standard_library_takes_our_events(
         log.cancel_settled(RESULT)
     finally:
         structlog.reset_defaults()
-    assert ["cancel.settled"] == caplog.messages
+    assert ["jobcancel.cancel.settled"] == caplog.messages
 
 
 def test_what_cannot_be_printed_is_escaped(captured: list[Any]) -> None:
@@ -85,7 +85,9 @@ def test_without_structlog_the_logger_jobcancel_gets_one_line(
 ) -> None:
     caplog.set_level(logging.INFO, logger="jobcancel")
     log.emit(logging.INFO, "cancel.settled", job_id="a\nevent=cancel.forged", state=None)
-    assert ["event=cancel.settled job_id=\"'a\\\\nevent=cancel.forged'\""] == caplog.messages
+    assert [
+        "event=jobcancel.cancel.settled job_id=\"'a\\\\nevent=cancel.forged'\""
+    ] == caplog.messages
 
 
 def test_a_structlog_that_another_thread_is_still_importing_is_not_used(
@@ -93,8 +95,8 @@ def test_a_structlog_that_another_thread_is_still_importing_is_not_used(
 ) -> None:
     caplog.set_level(logging.WARNING, logger="jobcancel")
     monkeypatch.setitem(sys.modules, "structlog", ModuleType("structlog"))
-    assert log.is_wanted(logging.WARNING)
-    assert not log.is_wanted(logging.INFO)
+    assert log.is_enabled(logging.WARNING)
+    assert not log.is_enabled(logging.INFO)
 
 
 def test_a_level_that_nobody_listens_to_costs_no_rendering(

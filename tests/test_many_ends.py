@@ -33,12 +33,12 @@ from jobcancel import (
     registry,
 )
 from jobcancel.bulk.background import Background
-from jobcancel.bulk.lane import Entry, Lane
+from jobcancel.bulk.lane import Lane, QueuedJob
 from jobcancel.bulk.pace import Pace
-from jobcancel.bulk.sender import Traffic
+from jobcancel.bulk.sender import Sender
 from jobcancel.retry import Clock
 from jobcancel.sandbox import Fault
-from jobcancel.transport.pool import AsyncClients
+from jobcancel.transport.pool import ClientPool
 from jobcancel.vendors.pulse import PULSE
 from tests.virtual import CANCELLED, Vendors, after, now, play, reply
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from jobcancel import CancelResult
-    from jobcancel.bulk.scheduler import Bulk
+    from jobcancel.bulk.scheduler import Scheduler
     from jobcancel.sandbox import Sandbox
 
 RUNNING: dict[str, Any] = {"pending": 0.0, "running": 1e6}
@@ -225,7 +225,7 @@ def test_a_run_that_is_ended_while_it_begins_sends_nothing(end: str, sandbox: Sa
     results = cancel_many(pulse(3), **where(sandbox))
     begin = results._run.start
 
-    def start() -> Bulk:
+    def start() -> Scheduler:
         bulk = begin()
         getattr(results, end)()
         return bulk
@@ -526,18 +526,18 @@ def test_an_unexpected_error_while_it_is_tried_whether_a_vendor_is_back_holds_no
 def test_a_turn_that_is_granted_to_a_job_that_was_just_cancelled_takes_no_place() -> None:
     async def scene() -> None:
         canceller = AsyncCanceller(api_keys={"pulse": "key"})
-        entry = Entry(("pulse", "1", ()), canceller.prepare("pulse", "1"))
+        entry = QueuedJob(("pulse", "1", ()), canceller.prepare("pulse", "1"))
         lane = Lane(Pace(most=4, fixed=None, now=now()))
-        traffic = Traffic(AsyncClients(), Clock(monotonic=now), asyncio.Event())
+        sender = Sender(ClientPool(), Clock(monotonic=now), asyncio.Event())
         entry.begin(flow.cancel(entry.call), now())
-        task = asyncio.create_task(traffic.turn(lane, entry))
+        task = asyncio.create_task(sender.turn(lane, entry))
         await asyncio.sleep(0)
         (turn,) = lane.turns
         task.cancel()
-        traffic.grant(lane, turn, now())
+        sender.grant(lane, turn, now())
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert (0, {}, 0) == (traffic.in_flight, lane.in_flight, len(lane.turns))
+        assert (0, {}, 0) == (sender.in_flight, lane.in_flight, len(lane.turns))
 
     play(scene())
 
@@ -569,7 +569,7 @@ def test_logging_that_raises_decides_nothing_and_is_reported_once(
         structlog.reset_defaults()
         logging.getLogger("jobcancel").removeFilter(fail)
     assert {Outcome.CANCELLED: 30} == Counter(result.outcome for result in told)
-    assert 1 == capsys.readouterr().err.count("the logging of 'cancel.sent' failed")
+    assert 1 == capsys.readouterr().err.count("the logging of 'jobcancel.cancel.sent' failed")
 
 
 async def _all_of(vendors: Vendors) -> list[CancelResult]:

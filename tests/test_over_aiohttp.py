@@ -35,7 +35,7 @@ def cancel(wire: Wire, provider: str = "pulse", *job_ids: str) -> list[CancelRes
 
 def session_of(backend: str = "asyncio") -> object:
     async def run() -> object:
-        clients = pool.AsyncClients()
+        clients = pool.ClientPool()
         session = clients._session
         await clients.aclose()
         return session

@@ -44,7 +44,9 @@ def simulate(
     sent_at: list[float] = []
     while done < jobs:
         while waiting and pace.delay(now, in_flight) == 0.0:
-            heapq.heappush(events, (now + latency / 2, next(numbers), "arrives", pace.sent(now)))
+            heapq.heappush(
+                events, (now + latency / 2, next(numbers), "arrives", pace.record_request(now))
+            )
             sent_at.append(now)
             waiting, in_flight = waiting - 1, in_flight + 1
         delay = pace.delay(now, in_flight) if waiting else None
@@ -59,10 +61,10 @@ def simulate(
                 heapq.heappush(events, (now + latency / 2, next(numbers), what, epoch))
             elif what == "taken":
                 in_flight, done = in_flight - 1, done + 1
-                pace.took(epoch, latency)
+                pace.record_success(epoch, latency)
             else:
                 in_flight, waiting, refused = in_flight - 1, waiting + 1, refused + 1
-                pace.refused(now, epoch, retry_after)
+                pace.record_refusal(now, epoch, retry_after)
     return Run(now, refused, sent_at)
 
 
@@ -120,9 +122,9 @@ def test_every_job_gets_through_at_any_vendor(
 
 def test_the_whole_lane_waits_as_long_as_the_longest_wait_asked() -> None:
     pace = Pace(most=10, fixed=None, now=0.0)
-    first, second = pace.sent(0.0), pace.sent(0.0)
-    pace.refused(1.0, first, 5.0)
-    pace.refused(1.5, second, 2.0)
+    first, second = pace.record_request(0.0), pace.record_request(0.0)
+    pace.record_refusal(1.0, first, 5.0)
+    pace.record_refusal(1.5, second, 2.0)
     assert 4.5 == pace.delay(1.5, 0)
 
 
@@ -131,7 +133,7 @@ def test_refusals_without_a_time_are_waited_out_longer_each_time() -> None:
     waits = []
     now = 0.0
     for _ in range(7):
-        pace.refused(now, pace.sent(now), None)
+        pace.record_refusal(now, pace.record_request(now), None)
         waits.append(pace.paused_until - now)
         now = pace.paused_until
     assert [1, 2, 4, 8, 16, 32, 32] == waits
@@ -139,7 +141,7 @@ def test_refusals_without_a_time_are_waited_out_longer_each_time() -> None:
 
 def test_a_header_that_says_that_nothing_is_left_pauses_before_a_refusal() -> None:
     pace = Pace(most=10, fixed=None, now=0.0)
-    pace.nothing_left(1.0, 9.0)
+    pace.record_exhausted(1.0, 9.0)
     assert 9.0 == pace.delay(1.0, 0)
 
 

@@ -114,5 +114,5 @@ def test_back_off_doubles_up_to_its_limit(retry: int, chance: float) -> None:
 
 def test_the_async_sleep_returns_under_either_event_loop() -> None:
     for backend in ("asyncio", "trio"):
-        anyio.run(SYSTEM_CLOCK.asleep, 0.0, backend=backend)
+        anyio.run(SYSTEM_CLOCK.async_sleep, 0.0, backend=backend)
     assert SYSTEM_CLOCK.random() < 1

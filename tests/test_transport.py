@@ -20,12 +20,12 @@ KEY = "sk-very-secret-key"
 
 def test_one_waits_no_longer_than_an_exchange_for_a_free_connection() -> None:
     async def run() -> object:
-        clients = pool.AsyncClients()
-        taken = [await clients.take(1.0) for _ in range(100)]
-        nothing = await clients.take(0.01)
+        clients = pool.ClientPool()
+        taken = [await clients.acquire(1.0) for _ in range(100)]
+        nothing = await clients.acquire(0.01)
         for _ in taken:
-            clients.give_back()
-        again = await clients.take(1.0)
+            clients.release()
+        again = await clients.acquire(1.0)
         await clients.aclose()
         return nothing, again is not None
 
@@ -33,8 +33,8 @@ def test_one_waits_no_longer_than_an_exchange_for_a_free_connection() -> None:
 
 
 def test_what_finds_no_free_connection_was_not_sent() -> None:
-    class Full(pool.AsyncClients):
-        async def take(self, seconds: float) -> None:
+    class Full(pool.ClientPool):
+        async def acquire(self, seconds: float) -> None:
             return None
 
     async def run() -> CancelResult:

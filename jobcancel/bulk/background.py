@@ -20,7 +20,7 @@ from queue import Empty, SimpleQueue
 
 from attrs import define, field
 
-from jobcancel.bulk.scheduler import Bulk
+from jobcancel.bulk.scheduler import Scheduler
 from jobcancel.bulk.sender import CLOSED
 from jobcancel.models import CancelResult
 
@@ -44,13 +44,13 @@ class Background:
         process: the process that it belongs to.
     """
 
-    start: Callable[[], Bulk]
+    start: Callable[[], Scheduler]
     process: int = field(init=False, factory=os.getpid)
     _results: SimpleQueue[CancelResult | None] = field(init=False, factory=SimpleQueue)
     _unstarted: threading.Lock = field(init=False, factory=threading.Lock)
     _thread: threading.Thread | None = field(init=False, default=None)
     _loop: asyncio.AbstractEventLoop | None = field(init=False, default=None)
-    _bulk: Bulk | None = field(init=False, default=None)
+    _bulk: Scheduler | None = field(init=False, default=None)
     _taken: asyncio.Event = field(init=False, factory=asyncio.Event)
     _error: BaseException | None = field(init=False, default=None)
     _given: int = field(init=False, default=0)
@@ -95,7 +95,7 @@ class Background:
         self._closed = True
         if (bulk := self._bulk) is not None:
             # At once, even while something blocks the event loop.
-            bulk.traffic.halt = CLOSED
+            bulk.sender.halt = CLOSED
             self._tell(lambda: self._let_go(bulk))
 
     def close(self, seconds: float = _CLOSING) -> None:
@@ -164,7 +164,7 @@ class Background:
         except BaseException as error:  # noqa: BLE001 - likewise
             self._error = error
 
-    def _let_go(self, bulk: Bulk) -> None:
+    def _let_go(self, bulk: Scheduler) -> None:
         bulk.abandon()
         self._taken.set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -25,7 +26,7 @@ Key: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...]]
 
 # Failures in a row after which nothing is sent but a probe, and seconds between two probes.
 _FAILURES = 5
-_FIRST_PROBE, _LONGEST_PROBE = 0.5, 2.0
+_FIRST_TRIAL, _LONGEST_TRIAL = 0.5, 2.0
 # How much of the typical reply time is due to the last reply.
 _NEWEST = 0.2
 _LONGEST_REASON = 300
@@ -34,7 +35,7 @@ _PATIENCE = 3.0
 
 
 @define(eq=False)
-class Entry:
+class QueuedJob:
     """One job of a run.
 
     Args:
@@ -122,11 +123,11 @@ class Turn:
     """The wait of a job that was started for its next request.
 
     Args:
-        entry: the job.
-        granted: gets what `Pace.sent` returned, or None when nothing more is sent.
+        queued: the job.
+        granted: gets what `Pace.record_request` returned, or None when nothing more is sent.
     """
 
-    entry: Entry
+    queued: QueuedJob
     granted: asyncio.Future[int | None]
 
 
@@ -142,28 +143,28 @@ class Lane:
         last: the number of the last start in the run, to take turns.
         reply_time: seconds that a reply typically takes; None before the first.
         failures: how many requests in a row failed.
-        opened: when the circuit opened, since when nothing is sent but probes; None: it is closed.
-        probe_at: when the next probe may go.
-        probe: the job that probes.
+        opened_at: when the circuit opened; since then only trial requests are sent. None: closed.
+        trial_at: when the next trial request may be sent.
+        trial: the job whose request is the trial.
     """
 
     pace: Pace
-    waiting: deque[Entry] = field(factory=deque)
+    waiting: deque[QueuedJob] = field(factory=deque)
     turns: deque[Turn] = field(factory=deque)
-    in_flight: dict[Entry, float] = field(factory=dict)
+    in_flight: dict[QueuedJob, float] = field(factory=dict)
     started: int = 0
     last: int = 0
     reply_time: float | None = None
     failures: int = 0
-    opened: float | None = None
-    probe_at: float = 0.0
-    cooling: float = _FIRST_PROBE
-    probe: Entry | None = None
+    opened_at: float | None = None
+    trial_at: float = 0.0
+    cooling: float = _FIRST_TRIAL
+    trial: QueuedJob | None = None
 
     # The vendor
 
-    def took(self, seconds: float) -> None:
-        """Take note of how long a request was in flight."""
+    def record_reply_time(self, seconds: float) -> None:
+        """Record how long a request was in flight."""
         if self.reply_time is None:
             self.reply_time = seconds
         self.reply_time += _NEWEST * (seconds - self.reply_time)
@@ -176,28 +177,33 @@ class Lane:
             return now - middle if now - middle > _PATIENCE else None
         return max(self.reply_time, now - middle)
 
-    def worked(self) -> None:
-        """The vendor answered, so it is up."""
+    def record_success(self) -> None:
+        """Record a reply: close the circuit."""
         self.failures = 0
-        self.opened, self.probe, self.cooling = None, None, _FIRST_PROBE
+        self.opened_at, self.trial, self.cooling = None, None, _FIRST_TRIAL
 
-    def failed(self, now: float, entry: Entry) -> None:
-        """The vendor could not be reached, or could not even read a job."""
+    def record_failure(self, now: float, queued: QueuedJob) -> None:
+        """Record that the vendor could not be reached, or could not even read a job."""
         self.failures += 1
-        if self.opened is None:
+        if not self.is_open:
             if self.failures < _FAILURES:
                 return
-            self.opened = now
-        elif entry is not self.probe:  # it was on its way with those that opened the circuit
+            self.opened_at = now
+        elif queued is not self.trial:  # in flight with those that opened the circuit
             return
-        self.probe_at, self.probe = now + self.cooling, None
-        self.cooling = min(2 * self.cooling, _LONGEST_PROBE)
+        self.trial_at, self.trial = now + self.cooling, None
+        self.cooling = min(2 * self.cooling, _LONGEST_TRIAL)
 
-    def may_probe(self, now: float, entry: Entry | None = None) -> bool:
-        """Whether it is time to see if the vendor is back, or this job is just doing so."""
-        if self.probe is not None:
-            return self.probe is entry
-        return now >= self.probe_at
+    @property
+    def is_open(self) -> bool:
+        """Whether the circuit is open: the vendor is down, and only trial requests are sent."""
+        return self.opened_at is not None
+
+    def may_try(self, now: float, queued: QueuedJob | None = None) -> bool:
+        """Whether it is time for a trial request, or this job is sending it."""
+        if self.trial is not None:
+            return self.trial is queued
+        return now >= self.trial_at
 
     # When what may go
 
@@ -206,26 +212,27 @@ class Lane:
         """Whether there are jobs that may want to send more than is in flight."""
         return bool(self.waiting) or self.started > len(self.in_flight)
 
-    def is_closed(self, now: float, max_wait: float) -> bool:
-        """Whether the vendor has refused, and will refuse, for longer than is waited."""
+    def exceeds_max_wait(self, now: float, max_wait: float) -> bool:
+        """Whether the wait that the vendor asks for exceeds `max_wait`."""
         return self.pace.would_wait(now) > max_wait
 
     def is_given_up(self, now: float, max_wait: float) -> bool:
         """Whether the vendor has been down for as long as a job is held for it."""
-        return self.opened is not None and now >= self.held_until(self.opened, max_wait)
+        return now >= self.held_until(max_wait)
 
-    def held_until(self, opened: float, max_wait: float) -> float:
-        """Return until when jobs that wait are held, since the circuit has opened."""
-        return opened + min(self.waiting[0].call.policy.deadline, max_wait)
+    def held_until(self, max_wait: float) -> float:
+        """Return until when waiting jobs are held while the circuit is open."""
+        opened_at = math.inf if self.opened_at is None else self.opened_at
+        return opened_at + min(self.waiting[0].call.policy.deadline, max_wait)
 
     def delay(self, now: float, max_wait: float) -> float | None:
         """Return in how many seconds something may be done; None: when something has happened."""
         if not self.waiting and not self.turns:
             return None
-        if self.opened is not None:
-            times = [self.probe_at] if self.probe is None else []
+        if self.is_open:
+            times = [self.trial_at] if self.trial is None else []
             if self.waiting:
-                times.append(self.held_until(self.opened, max_wait))
+                times.append(self.held_until(max_wait))
             return max(0.0, min(times) - now) if times else None
         if self.turns:
             return self.pace.due(now)
@@ -233,13 +240,13 @@ class Lane:
 
     def next_turn(self, now: float, max_wait: float) -> Turn | None:
         """Return the next of those that were started that may send; None when none may."""
-        if self.opened is not None:
-            return next((turn for turn in self.turns if self.may_probe(now, turn.entry)), None)
+        if self.is_open:
+            return next((turn for turn in self.turns if self.may_try(now, turn.queued)), None)
         due = self.pace.due(now)
         for turn in self.turns:
             # One that could not be settled after the wait does not wait: a status read, which is
             # not what the vendor refuses, may still settle it.
-            if due <= 0 or due >= min(max_wait, turn.entry.late_at - now):
+            if due <= 0 or due >= min(max_wait, turn.queued.late_at - now):
                 return turn
         return None
 
@@ -247,13 +254,13 @@ class Lane:
         """Whether a job that waits may be started."""
         if not self.waiting:
             return False
-        if self.opened is not None:
-            return self.may_probe(now)
+        if self.is_open:
+            return self.may_try(now)
         return not self.turns and self.pace.delay(now, len(self.in_flight)) == 0.0
 
     def wants(self, now: float) -> int:
         """Return how many requests it could have in flight."""
-        if self.opened is not None or self.pace.due(now) > 0:
+        if self.is_open or self.pace.due(now) > 0:
             return len(self.in_flight) + 1
         most = len(self.in_flight) + len(self.turns) + len(self.waiting)
         return min(most, int(self.pace.window))

@@ -1,4 +1,4 @@
-"""How fast one vendor lets us go: slow start, waiting as asked, and a rate learnt from refusals.
+"""How fast one vendor lets us go: slow start, waiting as asked, and a rate learned from refusals.
 
 Sans-I/O: it is told what was sent and what came back, and says when the next request may go.
 A lane of `bulk` has one.
@@ -67,7 +67,7 @@ class Pace:
     """The pace of one lane.
 
     Args:
-        most: requests in flight at the most.
+        most: requests in flight at most.
         fixed: requests per second, when the caller fixes them.
         now: seconds on the clock that the other methods are given, too.
     """
@@ -108,14 +108,14 @@ class Pace:
             return 0.0
         return self.paused_until - (now if self.refused_from is None else self.refused_from)
 
-    def sent(self, now: float) -> int:
-        """Take note of a request; returns what `took` and `refused` want to know of it."""
+    def record_request(self, now: float) -> int:
+        """Record a request; return its epoch, for `record_success` and `record_refusal`."""
         # What was not used for a while is not saved up beyond the credit.
         self.spent = max(self.spent + 1, self._earned(now) - self.credit)
         return self.epoch
 
-    def took(self, epoch: int, seconds: float) -> None:
-        """Take note that the vendor did not refuse a request, and how long its reply took."""
+    def record_success(self, epoch: int, seconds: float) -> None:
+        """Record that the vendor did not refuse a request, and how long its reply took."""
         self.round_trip += (0.2 if self.round_trip else 1.0) * (seconds - self.round_trip)
         self.window = min(self.window + 1, self.most)
         self.refused_from = None
@@ -123,8 +123,8 @@ class Pace:
             self.accepted += 1
             self.refusals = 0
 
-    def refused(self, now: float, epoch: int, wait: float | None) -> None:
-        """Take note of a refusal: the whole lane waits once, then goes on at the learnt rate."""
+    def record_refusal(self, now: float, epoch: int, wait: float | None) -> None:
+        """Record a refusal (429): the whole lane waits once, then continues at the learned rate."""
         if wait is None:
             wait = min(_FIRST_WAIT * 2**self.refusals, _LONGEST_WAIT)
         if epoch == self.epoch:  # the first refusal of those that were on their way together
@@ -139,8 +139,8 @@ class Pace:
         self.resumed = self.paused_until = max(self.paused_until, now + wait)
         self.spent = 0.0
 
-    def nothing_left(self, now: float, reset: float) -> None:
-        """Take note of a header that says that nothing is left until `reset` seconds from now."""
+    def record_exhausted(self, now: float, reset: float) -> None:
+        """Record a header that says that the quota is exhausted for `reset` seconds."""
         self.paused_until = max(self.paused_until, now + reset)
         self.resumed = max(self.resumed, self.paused_until)
         self.spent = 0.0
@@ -185,7 +185,7 @@ class Pace:
 
     def _learn(self, now: float, wait: float) -> None:
         span = max(now - self.resumed, 0.0)
-        # So much the vendor takes for certain: what it took, over the time until it takes more.
+        # Lower bound of the vendor's rate: accepted requests, over the time until it accepts again.
         proven = max(self.accepted, 1) / (span + max(wait, _SHORTEST_WAIT))
         sent = max(0.0, span - self.round_trip)  # when the refused request was
         if self.base is None:

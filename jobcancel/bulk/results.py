@@ -27,13 +27,13 @@ from attrs import frozen
 
 from jobcancel.bulk.background import UNCLOSED, Background
 from jobcancel.bulk.pace import rates
-from jobcancel.bulk.scheduler import Bulk
+from jobcancel.bulk.scheduler import Scheduler
 from jobcancel.bulk.source import Count, Item, ReadInThread, iterate
 from jobcancel.config import awith_key
 from jobcancel.errors import ConfigurationError, WrongType
 from jobcancel.models import CancelResult, Job
 from jobcancel.registry import check_known
-from jobcancel.transport.pool import AsyncClients
+from jobcancel.transport.pool import ClientPool
 
 if TYPE_CHECKING:
     from jobcancel.flow.call import Call
@@ -70,7 +70,7 @@ class Client(Protocol):
 class AsyncClient(Client, Protocol):
     """The same of an async client, whose HTTP client sends."""
 
-    def http(self) -> AsyncHttpClient | AsyncClients:
+    def http(self) -> AsyncHttpClient | ClientPool:
         """Return the HTTP client."""
         ...
 
@@ -120,8 +120,8 @@ class CancelResults(Iterator[CancelResult]):
     def __init__(self, client: Client, jobs: Iterable[Item], limits: Limits) -> None:
         self._count = count = Count()
 
-        def start() -> Bulk:
-            http = AsyncClients()
+        def start() -> Scheduler:
+            http = ClientPool()
             items = aiter(ReadInThread(jobs, count))
             return _bulk(client, items, count, http, limits, then=http.aclose)
 
@@ -198,12 +198,12 @@ class AsyncCancelResults(AsyncIterator[CancelResult]):
         then: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._count = count = Count()
-        self._bulk: Bulk | None = None
+        self._bulk: Scheduler | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._process = os.getpid()
         self._stopped = self._closed = False
 
-        def start() -> Bulk:
+        def start() -> Scheduler:
             items = iterate(jobs, count)
             return _bulk(client, items, count, client.http(), limits, then=then or _nothing)
 
@@ -277,7 +277,7 @@ class AsyncCancelResults(AsyncIterator[CancelResult]):
         _warn: Callable[..., None] = warnings.warn,
         _pid: Callable[[], int] = os.getpid,
     ) -> None:
-        bulk: Bulk | None = getattr(self, "_bulk", None)
+        bulk: Scheduler | None = getattr(self, "_bulk", None)
         if bulk is None or self._closed or self._process != _pid() or not bulk.has_more:
             return
         self._tell(bulk.abandon)
@@ -299,18 +299,18 @@ def _bulk(
     client: Client,
     items: AsyncGenerator[Item],
     count: Count,
-    http: AsyncHttpClient | AsyncClients,
+    http: AsyncHttpClient | ClientPool,
     limits: Limits,
     *,
     then: Callable[[], Awaitable[None]],
-) -> Bulk:
-    if isinstance(http, AsyncClients):
-        http.allow(limits.concurrency)
+) -> Scheduler:
+    if isinstance(http, ClientPool):
+        http.grow(limits.concurrency)
 
     async def prepare(job: Job) -> Call:
         return await awith_key(client.prepare(job.provider, job.job_id, params=job.params))
 
-    return Bulk(
+    return Scheduler(
         items=items,
         count=count,
         job_of=job_of,

@@ -19,9 +19,9 @@ from typing import Any
 from attrs import define, evolve, field
 
 from jobcancel import log
-from jobcancel.bulk.lane import Entry, Key, Lane, reason
+from jobcancel.bulk.lane import Key, Lane, QueuedJob, reason
 from jobcancel.bulk.pace import Pace
-from jobcancel.bulk.sender import CLOSED, DOWN, STOPPED, Traffic
+from jobcancel.bulk.sender import CLOSED, DOWN, STOPPED, Sender
 from jobcancel.bulk.shares import Shares
 from jobcancel.bulk.source import Count
 from jobcancel.errors import JobCancelError
@@ -31,7 +31,7 @@ from jobcancel.models import CancelResult, Job, Outcome
 from jobcancel.retry import Clock
 from jobcancel.secret import Secret
 from jobcancel.transport.clients import AsyncHttpClient
-from jobcancel.transport.pool import AsyncClients
+from jobcancel.transport.pool import ClientPool
 
 # Jobs that may wait for their lanes, for each request that may be in flight: so far ahead is read,
 # and further while a lane would run dry, up to the second number of jobs.
@@ -50,7 +50,7 @@ _CANCELLED = "its task was cancelled by something else"
 
 
 @define(eq=False)
-class Bulk:
+class Scheduler:
     """One run over many jobs.
 
     Args:
@@ -79,14 +79,14 @@ class Bulk:
     prepare: Callable[[Job], Awaitable[Call]]
     flow: Callable[[Call], Flow[CancelResult]]
     keys: Collection[Secret]
-    client: AsyncHttpClient | AsyncClients
+    client: AsyncHttpClient | ClientPool
     clock: Clock
     concurrency: int
     rates: dict[str, float]
     max_wait: float
     then: Callable[[], Awaitable[None]]
     lanes: dict[object, Lane] = field(init=False, factory=dict)
-    working: dict[Key, Entry] = field(init=False, factory=dict)
+    working: dict[Key, QueuedJob] = field(init=False, factory=dict)
     finished: OrderedDict[Key, CancelResult] = field(init=False, factory=OrderedDict)
     results: deque[CancelResult] = field(init=False, factory=deque)
     tasks: set[asyncio.Task[None]] = field(init=False, factory=set)
@@ -97,13 +97,13 @@ class Bulk:
     error: BaseException | None = field(init=False, default=None)
     ended: bool = field(init=False, default=False)
     abandoned: bool = field(init=False, default=False)
-    traffic: Traffic = field(init=False)
+    sender: Sender = field(init=False)
     reader: asyncio.Task[None] = field(init=False)
     runner: asyncio.Task[None] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.room.set()
-        self.traffic = Traffic(self.client, self.clock, self.wake)
+        self.sender = Sender(self.client, self.clock, self.wake)
         self.reader = asyncio.create_task(self.read())
         self.reader.add_done_callback(lambda _: self.wake.set())
         self.runner = asyncio.create_task(self.run())
@@ -145,12 +145,12 @@ class Bulk:
         await asyncio.wait([self.runner])
 
     def _halt(self, why: str) -> None:
-        self.traffic.stop(why)
+        self.sender.stop(why)
         self.reader.cancel()
         for lane in self.lanes.values():
             waiting, lane.waiting = lane.waiting, deque()
-            for entry in waiting:
-                self.drop(entry)
+            for queued in waiting:
+                self.drop(queued)
             for turn in lane.turns:
                 if not turn.granted.done():
                     turn.granted.set_result(None)
@@ -162,8 +162,8 @@ class Bulk:
             while not self.is_over:
                 # One moment for both: a lane that became ready between two would be slept over.
                 now = self.clock.monotonic()
-                held_back = self.start_what_may(now)
-                await self.sleep_until_something_may(now, held_back=held_back)
+                held_back = self.start_ready(now)
+                await self.wait_until_ready(now, held_back=held_back)
         except BaseException as error:  # noqa: BLE001 - the task of a run never raises
             self.fail(error)
         for end in (self.wind_up, self.then):
@@ -179,7 +179,7 @@ class Bulk:
         """Whether there is nothing left to do."""
         if self.abandoned:
             return True
-        return not self.working and (self.reader.done() or self.traffic.halt is not None)
+        return not self.working and (self.reader.done() or self.sender.halt is not None)
 
     @property
     def has_more(self) -> bool:
@@ -188,7 +188,7 @@ class Bulk:
 
     async def wind_up(self) -> None:
         """End all tasks in bounded time, and answer what they leave."""
-        self.traffic.stop(self.traffic.halt or CLOSED)
+        self.sender.stop(self.sender.halt or CLOSED)
         left: set[asyncio.Task[None]] = {self.reader, *self.tasks}
         try:
             for _ in range(_CANCELS):
@@ -198,8 +198,8 @@ class Bulk:
                 if not left:
                     break
         finally:  # even if this task is cancelled, too
-            for entry in list(self.working.values()):
-                self.drop(entry)
+            for queued in list(self.working.values()):
+                self.drop(queued)
 
     def fail(self, error: BaseException) -> None:
         """End the run for an error that is none of one job."""
@@ -214,7 +214,7 @@ class Bulk:
         try:
             async with contextlib.aclosing(self.items) as items:
                 async for item in items:
-                    if self.traffic.halt is not None:
+                    if self.sender.halt is not None:
                         break
                     await self.add(self.job_of(item))
                     while not self.has_room:
@@ -222,7 +222,7 @@ class Bulk:
                         self.wake.set()
                         await self.room.wait()
         except BaseException as error:  # noqa: BLE001 - raised when what was read is answered
-            if self.traffic.halt is None:
+            if self.sender.halt is None:
                 self.error = error
 
     @property
@@ -244,7 +244,7 @@ class Bulk:
         except (JobCancelError, Warning):
             raise
         except Exception as error:  # noqa: BLE001 - a plug-in's, which stops no other job
-            self.hand_on(
+            self.emit(
                 CancelResult(
                     provider=job.provider,
                     job_id=job.job_id,
@@ -259,10 +259,10 @@ class Bulk:
         if key in self.working:
             self.working[key].times += 1
         elif key in self.finished:
-            self.hand_on(self.finished[key])
+            self.emit(self.finished[key])
         else:
-            entry = self.working[key] = Entry(key, call)
-            self.lane_of(call).waiting.append(entry)
+            queued = self.working[key] = QueuedJob(key, call)
+            self.lane_of(call).waiting.append(queued)
             self.wake.set()
 
     def lane_of(self, call: Call) -> Lane:
@@ -276,7 +276,7 @@ class Bulk:
 
     # Starting
 
-    def start_what_may(self, now: float) -> bool:
+    def start_ready(self, now: float) -> bool:
         """Start every request that may be; whether some might but for their lane's share."""
         for lane in self.lanes.values():
             if lane.waiting:
@@ -290,7 +290,7 @@ class Bulk:
             now,
             more_may_come=self.room.is_set() and not self.reader.done(),
         )
-        while ready and self.traffic.in_flight < self.concurrency:
+        while ready and self.sender.in_flight < self.concurrency:
             if (next_lane := shares.next(ready)) is None:
                 return True
             self.starts += 1
@@ -309,21 +309,21 @@ class Bulk:
     def start_next(self, lane: Lane, now: float) -> None:
         """Let the next job of a lane send, one that was started before any new one."""
         if (turn := lane.next_turn(now, self.max_wait)) is not None:
-            entry = turn.entry
-            self.traffic.grant(lane, turn, now)
+            queued = turn.queued
+            self.sender.grant(lane, turn, now)
         else:
-            entry = lane.waiting.popleft()
-            entry.begin(self.flow(entry.call), now)
+            queued = lane.waiting.popleft()
+            queued.begin(self.flow(queued.call), now)
             lane.started += 1
-            self.traffic.occupy(lane, entry, now)
-            task = asyncio.create_task(self.cancel(lane, entry, lane.pace.sent(now)))
+            self.sender.occupy(lane, queued, now)
+            task = asyncio.create_task(self.cancel(lane, queued, lane.pace.record_request(now)))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
             self.room.set()
-        if lane.opened is not None:
-            lane.probe = entry
+        if lane.is_open:
+            lane.trial = queued
 
-    async def sleep_until_something_may(self, now: float, *, held_back: bool) -> None:
+    async def wait_until_ready(self, now: float, *, held_back: bool) -> None:
         """Sleep until a lane is ready, or something has happened."""
         delays = [lane.delay(now, self.max_wait) for lane in self.lanes.values()]
         if held_back:
@@ -336,53 +336,53 @@ class Bulk:
 
     # One job
 
-    async def cancel(self, lane: Lane, entry: Entry, epoch: int) -> None:
+    async def cancel(self, lane: Lane, queued: QueuedJob, epoch: int) -> None:
         """Take one job through its flow; a refused one goes back to the head of its lane."""
         result: CancelResult | None = None
         try:
-            result = await self.traffic.pump(lane, entry, epoch)
+            result = await self.sender.pump(lane, queued, epoch)
         except asyncio.CancelledError:
-            result = self.conclude(entry, self.traffic.halt or _CANCELLED, _NO_REPLY)
+            result = self.conclude(queued, self.sender.halt or _CANCELLED, _NO_REPLY)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the job's result tells
-            fault = f"an unexpected error: {reason(error, [entry.call.endpoint.key])}"
-            result = self.conclude(entry, "nothing more was sent for this job", fault)
+            fault = f"an unexpected error: {reason(error, [queued.call.endpoint.key])}"
+            result = self.conclude(queued, "nothing more was sent for this job", fault)
             if not isinstance(error, Exception):
                 self.fail(error)
-        self.traffic.vacate(lane, entry)
+        self.sender.vacate(lane, queued)
         lane.started -= 1
-        if lane.probe is entry:
-            lane.probe = None
+        if lane.trial is queued:
+            lane.trial = None
         self.wake.set()
-        if self.working.get(entry.key) is not entry:
+        if self.working.get(queued.key) is not queued:
             return  # it took so long to end that it was answered without
         if result is not None:
-            self.answer(entry, result)
-        elif self.traffic.halt is not None:
-            self.drop(entry)
+            self.answer(queued, result)
+        elif self.sender.halt is not None:
+            self.drop(queued)
         else:
-            lane.waiting.appendleft(entry)
+            lane.waiting.appendleft(queued)
 
-    def conclude(self, entry: Entry, why: str, fault: str) -> CancelResult:
+    def conclude(self, queued: QueuedJob, why: str, fault: str) -> CancelResult:
         """Return the result of a job that was started and for which nothing more is sent."""
-        elapsed = self.clock.monotonic() - entry.began
-        return entry.conclude(why, fault, elapsed=elapsed, at=self.clock.now())
+        elapsed = self.clock.monotonic() - queued.began
+        return queued.conclude(why, fault, elapsed=elapsed, at=self.clock.now())
 
     # Answers
 
-    def drop(self, entry: Entry) -> None:
+    def drop(self, queued: QueuedJob) -> None:
         """Answer a job if anything was sent for it; else it has no result."""
-        if entry.requests:
-            why = self.traffic.halt or CLOSED
-            self.answer(entry, self.conclude(entry, why, _NO_REPLY))
+        if queued.requests:
+            why = self.sender.halt or CLOSED
+            self.answer(queued, self.conclude(queued, why, _NO_REPLY))
         else:
-            del self.working[entry.key]
+            del self.working[queued.key]
 
     def answer_unsent(self, lane: Lane, now: float) -> None:
         """Answer what waits in a lane, if that would wait too long."""
-        if lane.is_closed(now, self.max_wait):
+        if lane.exceeds_max_wait(now, self.max_wait):
             wait = lane.pace.paused_until - now
             self.answer_all(lane, Outcome.RATE_LIMITED, "the vendor refuses for now", wait)
-        elif lane.is_given_up(now, self.max_wait) and not lane.may_probe(now):
+        elif lane.is_given_up(now, self.max_wait) and not lane.may_try(now):
             self.answer_all(lane, Outcome.UNKNOWN, DOWN)
 
     def answer_all(
@@ -390,27 +390,27 @@ class Bulk:
     ) -> None:
         """Answer every job that waits in a lane without sending anything more for it."""
         while lane.waiting:
-            entry = lane.waiting.popleft()
-            if entry.requests:
-                result = self.conclude(entry, message, _NO_REPLY)
+            queued = lane.waiting.popleft()
+            if queued.requests:
+                result = self.conclude(queued, message, _NO_REPLY)
             else:
-                result = entry.unsent(outcome, message, at=self.clock.now())
-            self.answer(entry, result if wait is None else evolve(result, retry_after=wait))
+                result = queued.unsent(outcome, message, at=self.clock.now())
+            self.answer(queued, result if wait is None else evolve(result, retry_after=wait))
         self.room.set()
 
-    def answer(self, entry: Entry, result: CancelResult) -> None:
+    def answer(self, queued: QueuedJob, result: CancelResult) -> None:
         """Hand a job's result on, as often as the job was given."""
         log.cancel_settled(result)
-        del self.working[entry.key]
+        del self.working[queued.key]
         self.wake.set()
         if result.stopped:
-            self.finished[entry.key] = evolve(result, body=None)
+            self.finished[queued.key] = evolve(result, body=None)
         if len(self.finished) > _REMEMBERED:
             self.finished.popitem(last=False)
-        for _ in range(entry.times):
-            self.hand_on(result)
+        for _ in range(queued.times):
+            self.emit(result)
 
-    def hand_on(self, result: CancelResult) -> None:
+    def emit(self, result: CancelResult) -> None:
         """Give one result to whoever waits for it."""
         self.results.append(result)
         self.count.answered += 1

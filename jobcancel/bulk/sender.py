@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from attrs import define, field
 
+from jobcancel import log
 from jobcancel.adapter.protocol import Response
 from jobcancel.bulk.lane import Turn
 from jobcancel.flow.call import with_longest_wait
@@ -20,11 +21,11 @@ from jobcancel.models import CancelResult, Outcome
 from jobcancel.retry import Clock, reset_wait
 from jobcancel.transport import pump
 from jobcancel.transport.clients import AsyncHttpClient
-from jobcancel.transport.pool import AsyncClients
+from jobcancel.transport.pool import ClientPool
 
 if TYPE_CHECKING:
     from jobcancel.adapter.protocol import Reading
-    from jobcancel.bulk.lane import Entry, Lane
+    from jobcancel.bulk.lane import Lane, QueuedJob
     from jobcancel.flow.call import Call
     from jobcancel.flow.events import Reply, Send
 
@@ -38,7 +39,7 @@ _SUCCESSFUL = range(200, 300)
 
 
 @define(eq=False)
-class Traffic:
+class Sender:
     """What is in flight.
 
     Args:
@@ -52,7 +53,7 @@ class Traffic:
         halted: set then.
     """
 
-    client: AsyncHttpClient | AsyncClients
+    client: AsyncHttpClient | ClientPool
     clock: Clock
     wake: asyncio.Event
     in_flight: int = field(init=False, default=0)
@@ -64,13 +65,13 @@ class Traffic:
         self.halt = why
         self.halted.set()
 
-    async def pump(self, lane: Lane, entry: Entry, epoch: int | None) -> CancelResult | None:
+    async def pump(self, lane: Lane, queued: QueuedJob, epoch: int | None) -> CancelResult | None:
         """Pump a job's flow to its result.
 
         Args:
             lane: the job's.
-            entry: the job, with a place for its first request.
-            epoch: what `Pace.sent` returned for that request.
+            queued: the job, with a place for its first request.
+            epoch: what `Pace.record_request` returned for that request.
 
         Returns:
             None when nothing was settled: the vendor refused the first request for now, or
@@ -80,60 +81,81 @@ class Traffic:
         why: str | None = None
         while True:
             try:
-                step = entry.go_on(answer, why)
+                step = queued.go_on(answer, why)
             except StopIteration as done:
                 return cast("CancelResult", done.value)
             answer = None
             if isinstance(step, Pause):
-                self.vacate(lane, entry)
+                log.waiting(queued.call.job, step)
+                self.vacate(lane, queued)
                 epoch, why = None, await self.rest(step.seconds)
                 continue
             if epoch is None:
-                epoch, why = await self.turn(lane, entry)
+                epoch, why = await self.turn(lane, queued)
             # Looked at last, so that nothing is sent whatever became of a cancellation on the way.
             why = self.halt or why
             if why is None:
-                answer, told = await self.exchange(lane, entry, step, cast("int", epoch))
-                first = step.call == "cancel" and entry.cancels == 1
+                answer, told = await self.exchange(lane, queued, step, cast("int", epoch))
+                first = step.call == "cancel" and queued.cancels == 1
                 if first and told is not None and told.repeat:
-                    entry.refusal = answer
+                    queued.refusal = answer
                     return None
-            elif not entry.requests:
+            elif not queued.requests:
                 return None
             epoch = None
 
     async def exchange(
-        self, lane: Lane, entry: Entry, send: Send, epoch: int
+        self, lane: Lane, queued: QueuedJob, send: Send, epoch: int
     ) -> tuple[Reply, Reading | None]:
-        """Send one request and tell the lane what came; with what it means if it refuses."""
-        clock, pace, call = self.clock, lane.pace, entry.call
-        began = clock.monotonic()
-        self.occupy(lane, entry, began)
-        entry.requests += 1
-        entry.cancels += send.call == "cancel"
-        entry.unanswered = True
+        """Send one request; return the reply or fault, interpreted if it is a refusal for now."""
+        began = self.clock.monotonic()
+        self.occupy(lane, queued, began)
+        queued.requests += 1
+        queued.cancels += send.call == "cancel"
+        queued.unanswered = True
         answer = await pump.aexchange(self.client, send)
-        now = clock.monotonic()
-        pump.log_exchange(call.job, send, answer, now - began)
+        now = self.clock.monotonic()
+        job = queued.call.job
+        log.exchanged(job, send, answer, now - began)
+        was_open, limits = lane.is_open, lane.pace.epoch
+        told = self.record(lane, queued, send, epoch, answer, began, now)
+        if lane.is_open is not was_open:
+            log.circuit(job.provider, is_open=lane.is_open)
+        if lane.pace.epoch != limits:
+            log.rate_limited(job.provider, lane.pace.paused_until - now, lane.pace.base)
+        return answer, told
+
+    def record(  # noqa: PLR0917 - each is a fact about one exchange
+        self,
+        lane: Lane,
+        queued: QueuedJob,
+        send: Send,
+        epoch: int,
+        answer: Reply,
+        began: float,
+        now: float,
+    ) -> Reading | None:
+        """Record one exchange in the lane; return the reading of a refusal for now."""
+        pace = lane.pace
         if not isinstance(answer, Response):
             if isinstance(answer, NoReply):
-                lane.took(now - began)
+                lane.record_reply_time(now - began)
             if send.call == "status" or isinstance(answer, NotSent):
-                lane.failed(now, entry)
-            return answer, None
+                lane.record_failure(now, queued)
+            return None
         if answer.status_code < _SERVER_ERROR:
-            lane.worked()
+            lane.record_success()
         elif send.call == "status":
-            lane.failed(now, entry)
-        told = self.refusal(call, send, answer)
+            lane.record_failure(now, queued)
+        told = self.refusal(queued.call, send, answer)
         if told is not None:
-            pace.refused(now, epoch, told.retry_after)
-            return answer, told
-        lane.took(now - began)
-        pace.took(epoch, now - began)
-        if (reset := reset_wait(answer.headers, clock.wall())) is not None:
-            pace.nothing_left(now, reset)
-        return answer, None
+            pace.record_refusal(now, epoch, told.retry_after)
+            return told
+        lane.record_reply_time(now - began)
+        pace.record_success(epoch, now - began)
+        if (reset := reset_wait(answer.headers, self.clock.wall())) is not None:
+            pace.record_exhausted(now, reset)
+        return None
 
     def refusal(self, call: Call, send: Send, answer: Response) -> Reading | None:
         """Return what a reply means that refuses for now; None for any other."""
@@ -153,26 +175,26 @@ class Traffic:
                 await self.halted.wait()
         return self.halt
 
-    async def turn(self, lane: Lane, entry: Entry) -> tuple[int | None, str | None]:
+    async def turn(self, lane: Lane, queued: QueuedJob) -> tuple[int | None, str | None]:
         """Wait until a job that was started may send its next request.
 
         Returns:
-            what `Pace.sent` returned, and why there is to be no other request, if that is so.
+            what `Pace.record_request` returned, and why nothing more is sent, if so.
         """
         if self.halt is not None:
             return None, self.halt
         now = self.clock.monotonic()
-        if entry in lane.in_flight and lane.opened is None and lane.pace.due(now) <= 0:
-            return lane.pace.sent(now), None  # in the place that it has
-        self.vacate(lane, entry)
-        turn = Turn(entry, asyncio.get_running_loop().create_future())
+        if queued in lane.in_flight and not lane.is_open and lane.pace.due(now) <= 0:
+            return lane.pace.record_request(now), None  # in the place that it has
+        self.vacate(lane, queued)
+        turn = Turn(queued, asyncio.get_running_loop().create_future())
         lane.turns.append(turn)
         self.wake.set()
         try:
-            async with asyncio.timeout(max(0.0, entry.late_at - now)):
+            async with asyncio.timeout(max(0.0, queued.late_at - now)):
                 return await turn.granted, None
         except TimeoutError:
-            return None, LATE if lane.opened is None else DOWN
+            return None, LATE if not lane.is_open else DOWN
         finally:
             if turn in lane.turns:
                 lane.turns.remove(turn)
@@ -182,17 +204,17 @@ class Traffic:
         """Let a job send its next request."""
         lane.turns.remove(turn)
         if not turn.granted.done():  # its time is up, or it was cancelled
-            self.occupy(lane, turn.entry, now)
-            turn.granted.set_result(lane.pace.sent(now))
+            self.occupy(lane, turn.queued, now)
+            turn.granted.set_result(lane.pace.record_request(now))
 
-    def occupy(self, lane: Lane, entry: Entry, now: float) -> None:
+    def occupy(self, lane: Lane, queued: QueuedJob, now: float) -> None:
         """Count a request in flight, from now on."""
-        if lane.in_flight.pop(entry, None) is None:
+        if lane.in_flight.pop(queued, None) is None:
             self.in_flight += 1
-        lane.in_flight[entry] = now
+        lane.in_flight[queued] = now
 
-    def vacate(self, lane: Lane, entry: Entry) -> None:
+    def vacate(self, lane: Lane, queued: QueuedJob) -> None:
         """Count it out."""
-        if lane.in_flight.pop(entry, None) is not None:
+        if lane.in_flight.pop(queued, None) is not None:
             self.in_flight -= 1
             self.wake.set()

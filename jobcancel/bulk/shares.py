@@ -49,7 +49,7 @@ class Shares:
         busy = [lane for lane in times if lane.is_busy]
         if len(busy) < 2 and not more_may_come:  # noqa: PLR2004 - alone
             return cls((), math.inf)
-        known = (times[lane] for lane in busy if lane.opened is None)
+        known = (times[lane] for lane in busy if not lane.is_open)
         fastest = min((time for time in known if time is not None), default=None)
         sixth = math.ceil(places / 6) if places > 1 else 0
         if fastest is None and len(busy) > 1:  # each is tried with a little

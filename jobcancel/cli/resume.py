@@ -18,6 +18,7 @@ from jobcancel import Canceller, CancelResult, ConfigurationError, JobState, Out
 from jobcancel.cli import streams
 from jobcancel.cli.sources import lines
 from jobcancel.cli.streams import complain
+from jobcancel.flow.call import VERIFY
 from jobcancel.flow.events import Pause, Stopped
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def _read(call: Call, began: float) -> Flow[JobReading]:
         elapsed = call.clock.monotonic() - began
         if not (call.policy.verify and is_active and elapsed + wait < call.policy.deadline):
             return reading
-        yield Pause(wait)
+        yield Pause(wait, "cancel", VERIFY)
         wait = min(2 * wait, _LONGEST_WAIT)
 
 

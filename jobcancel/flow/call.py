@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from jobcancel.secret import Secret
 
+# Why a call waits, in the log.
+REQUESTED, BACK_OFF, VERIFY = "requested by the vendor", "back-off", "verify"
+
 # Seconds; nearer than that to the deadline, a call does not try again.
 _SHORTEST_LAST_WAIT = 0.25
 
@@ -80,6 +83,7 @@ class Progress:
 
     Args:
         call: the call.
+        kind: `"cancel"` or `"status"`.
 
     Attributes:
         started: when the call began, on its clock.
@@ -92,6 +96,7 @@ class Progress:
     """
 
     call: Call
+    kind: str
     started: float = field(init=False)
     reads: int = field(init=False, default=0)
     retries: int = field(init=False, default=0)
@@ -188,13 +193,13 @@ class Progress:
         if not self.in_time(wait):
             return False
         self.retries += 1
-        yield from self.pause(wait)
+        yield from self.pause(wait, REQUESTED if requested else BACK_OFF)
         return True
 
-    def pause(self, seconds: float) -> Flow[None]:
+    def pause(self, seconds: float, reason: str) -> Flow[None]:
         """Wait so many seconds."""
         self.waited += seconds
-        yield Pause(seconds)
+        yield Pause(seconds, self.kind, reason)
 
 
 def _longer(wait: float | None, other: float | None) -> float | None:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from attrs import define, evolve, field
 
 from jobcancel.adapter.protocol import Reading, Response
-from jobcancel.flow.call import Call, Progress
+from jobcancel.flow.call import REQUESTED, VERIFY, Call, Progress
 from jobcancel.flow.events import Flow, NotSent, Stopped
 from jobcancel.flow.transitions import TRANSITIONS, Event, Phase
 from jobcancel.models import CancelResult, JobState, Outcome
@@ -90,7 +90,7 @@ class _Cancellation:
 
     @progress.default
     def _new_progress(self) -> Progress:
-        return Progress(self.call)
+        return Progress(self.call, "cancel")
 
     def run(self, phase: Phase) -> Flow[Event]:
         """Run one phase; return the event that ended it."""
@@ -239,7 +239,8 @@ class _Cancellation:
         interval, wait = _FIRST_INTERVAL, self.progress.requested_wait or 0.0
         while self.progress.in_time(wait):
             if wait:
-                yield from self.progress.pause(wait)
+                requested = self.progress.requested_wait == wait
+                yield from self.progress.pause(wait, REQUESTED if requested else VERIFY)
                 if not self.progress.in_time():
                     break
             self.progress.cancel_wait = self.progress.status_wait = None

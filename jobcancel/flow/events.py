@@ -31,9 +31,17 @@ class Send:
 
 @frozen
 class Pause:
-    """Wait so many seconds."""
+    """Wait.
+
+    Args:
+        seconds: for how long.
+        call: `"cancel"` or `"status"`: what is waited for, for the log.
+        reason: why, for the log.
+    """
 
     seconds: float
+    call: str
+    reason: str
 
 
 @frozen

@@ -22,7 +22,7 @@ def status(call: Call) -> Flow[JobReading]:
     Returns:
         the reading; no reply of a vendor raises.
     """
-    progress = Progress(call)
+    progress = Progress(call, "status")
     if (refusal := call.adapter.refuse(call.job)) is not None:
         return _result(progress, Reading(outcome=Outcome.INVALID, message=refusal))
     while True:

@@ -36,7 +36,7 @@ class StillClock:
             wall=lambda: _BEGIN + self.now,
             random=lambda: _HALF,
             sleep=self.wait,
-            asleep=self.async_wait,
+            async_sleep=self.async_wait,
         )
 
     def wait(self, seconds: float) -> None:
@@ -72,7 +72,7 @@ class SkippingClock:
             monotonic=lambda: time.monotonic() + _skipped.get(),
             wall=lambda: time.time() + _skipped.get(),
             sleep=self.wait,
-            asleep=self.async_wait,
+            async_sleep=self.async_wait,
         )
 
     def wait(self, seconds: float) -> None:

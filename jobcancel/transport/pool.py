@@ -109,7 +109,7 @@ def _is_fresh(connection: Connection | AsyncConnection) -> bool:
     return time.monotonic() - idle_since <= _LONGEST_IDLE and connection.is_fit
 
 
-class _Sender(Generic[C]):
+class _BaseClient(Generic[C]):
     """What the sync and the async client have in common."""
 
     def __init__(self) -> None:
@@ -167,7 +167,7 @@ class _Sender(Generic[C]):
         return way
 
 
-class Client(_Sender["Connection"]):
+class Client(_BaseClient["Connection"]):
     """A sync client whose exchanges end within their time, whatever the server does.
 
     It has the part of `httpx.Client` that `drive` uses. The rest has no place in a cancel:
@@ -256,7 +256,7 @@ class _Reply(_Head):
         self._client._done(self._connection)  # noqa: SLF001 - likewise
 
 
-class AsyncClient(_Sender["AsyncConnection"]):
+class AsyncClient(_BaseClient["AsyncConnection"]):
     """The same for async code; the time of an exchange is limited by cancelling it."""
 
     async def send(self, request: Prepared, **_: Any) -> _AsyncReply | httpx.Response:  # noqa: ANN401
@@ -299,7 +299,7 @@ class AsyncClient(_Sender["AsyncConnection"]):
         for each in self._pool.put(connection) if connection.is_fit else [connection]:
             await each.aclose()
 
-    def allow(self, connections: int) -> None:
+    def grow(self, connections: int) -> None:
         """Keep at least so many idle connections."""
         self._pool.most = max(self._pool.most, connections)
 
@@ -357,8 +357,13 @@ def _either(own: Errors, others: Errors) -> Errors:
 
 def _as_httpx(request: Prepared) -> httpx.Request:
     """Return a request for httpx's own transport."""
+    times = dict.fromkeys(("connect", "read", "write", "pool"), request.timeout)
     return httpx.Request(
-        request.method, request.url, headers=request.headers, content=request.content
+        request.method,
+        request.url,
+        headers=request.headers,
+        content=request.content,
+        extensions={"timeout": times},
     )
 
 
@@ -406,8 +411,8 @@ def _is_played(method: object) -> bool:
     return not str(module).startswith("httpx.")
 
 
-class AsyncClients:
-    """What async code sends with: aiohttp where it can, else httpx; and how much at once."""
+class ClientPool:
+    """The async client, aiohttp's or ours, and how many exchanges it may do at once."""
 
     def __init__(self) -> None:
         from anyio import Semaphore  # comes with httpx; works under asyncio and trio
@@ -427,8 +432,8 @@ class AsyncClients:
 
         return current_token()
 
-    async def take(self, seconds: float) -> AsyncHttpClient | None:
-        """Return the client for one exchange, to be given back; None when it was not free in time.
+    async def acquire(self, seconds: float) -> AsyncHttpClient | None:
+        """Return the client for one exchange; None if none became free in time.
 
         Raises:
             ConfigurationError: the connections belong to another event loop.
@@ -449,17 +454,17 @@ class AsyncClients:
                 return None
         return self._client
 
-    def give_back(self) -> None:
-        """Let the next one have it."""
+    def release(self) -> None:
+        """Return the client after an exchange."""
         self._free.release()
 
-    def allow(self, connections: int) -> None:
-        """Allow at least so many connections at once."""
+    def grow(self, connections: int) -> None:
+        """Allow at least so many exchanges at once."""
         while self._most < connections:
             self._most += 1
             self._free.release()
         if isinstance(self._client, AsyncClient):
-            self._client.allow(connections)
+            self._client.grow(connections)
 
     async def aclose(self) -> None:
         """Close every connection; one that is in use, when its reply has come."""

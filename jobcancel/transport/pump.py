@@ -7,7 +7,6 @@ clients are made is in `transport`.
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from traceback import clear_frames
@@ -15,10 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from jobcancel import log
 from jobcancel._version import __version__
-from jobcancel.adapter.protocol import Response
 from jobcancel.flow.events import Flow, NoReply, NotSent, Pause, Reply, Send
 from jobcancel.transport.clients import errors_of
-from jobcancel.transport.pool import AsyncClients
+from jobcancel.transport.pool import ClientPool
 from jobcancel.transport.reply import Received
 
 if TYPE_CHECKING:
@@ -57,15 +55,16 @@ def run(flow: Flow[T], client: HttpClient, clock: Clock, job: Job) -> T:
         except StopIteration as done:
             return cast("T", done.value)
         if isinstance(step, Pause):
+            log.waiting(job, step)
             clock.sleep(step.seconds)
             answer = None
         else:
             began = clock.monotonic()
             answer = _exchange(client, step)
-            log_exchange(job, step, answer, clock.monotonic() - began)
+            log.exchanged(job, step, answer, clock.monotonic() - began)
 
 
-async def arun(flow: Flow[T], client: AsyncHttpClient | AsyncClients, clock: Clock, job: Job) -> T:
+async def arun(flow: Flow[T], client: AsyncHttpClient | ClientPool, clock: Clock, job: Job) -> T:
     """Pump `flow` over an async client to its result; arguments as for `run`."""
     answer: Reply | None = None
     while True:
@@ -74,12 +73,13 @@ async def arun(flow: Flow[T], client: AsyncHttpClient | AsyncClients, clock: Clo
         except StopIteration as done:
             return cast("T", done.value)
         if isinstance(step, Pause):
-            await clock.asleep(step.seconds)
+            log.waiting(job, step)
+            await clock.async_sleep(step.seconds)
             answer = None
         else:
             began = clock.monotonic()
             answer = await aexchange(client, step)
-            log_exchange(job, step, answer, clock.monotonic() - began)
+            log.exchanged(job, step, answer, clock.monotonic() - began)
 
 
 def _exchange(client: HttpClient, send: Send) -> Reply:
@@ -104,19 +104,19 @@ def _exchange(client: HttpClient, send: Send) -> Reply:
     return _whole(received)
 
 
-async def aexchange(client: AsyncHttpClient | AsyncClients, send: Send) -> Reply:
+async def aexchange(client: AsyncHttpClient | ClientPool, send: Send) -> Reply:
     """Send one request and return what came of it."""
-    if not isinstance(client, AsyncClients):
+    if not isinstance(client, ClientPool):
         return await _within(client, send, send.timeout)
     began = time.monotonic()
-    leased = await client.take(send.timeout)
+    leased = await client.acquire(send.timeout)
     if leased is None:
         return NotSent(f"no connection was free within {send.timeout:g} seconds")
     try:
         left = send.timeout - (time.monotonic() - began)
         return await _within(leased, send, left)
     finally:
-        client.give_back()
+        client.release()
 
 
 async def _within(client: AsyncHttpClient, send: Send, seconds: float) -> Reply:
@@ -233,21 +233,3 @@ def _reason(error: BaseException) -> str:
     while not str(error) and (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return f"{kind}: {error}".removesuffix(": ")
-
-
-def log_exchange(job: Job, send: Send, answer: Reply, seconds: float) -> None:
-    """Log one request and what came of it."""
-    if not log.is_wanted(logging.DEBUG):
-        return
-    log.emit(
-        logging.DEBUG,
-        f"{send.call}.sent",
-        provider=job.provider,
-        job_id=job.job_id,
-        attempt=send.attempt,
-        method=send.request.method,
-        url=send.request.url,
-        status_code=answer.status_code if isinstance(answer, Response) else None,
-        fault=None if isinstance(answer, Response) else answer.reason,
-        seconds=round(seconds, 4),
-    )

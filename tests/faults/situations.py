@@ -53,7 +53,7 @@ class SkippingClock:
             wall=self.wall,
             random=lambda: 0.5,
             sleep=self._skip,
-            asleep=self._askip,
+            async_sleep=self._askip,
         )
 
     def _skip(self, seconds: float) -> None:
