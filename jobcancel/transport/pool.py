@@ -357,8 +357,13 @@ def _either(own: Errors, others: Errors) -> Errors:
 
 def _as_httpx(request: Prepared) -> httpx.Request:
     """Return a request for httpx's own transport."""
+    times = dict.fromkeys(("connect", "read", "write", "pool"), request.timeout)
     return httpx.Request(
-        request.method, request.url, headers=request.headers, content=request.content
+        request.method,
+        request.url,
+        headers=request.headers,
+        content=request.content,
+        extensions={"timeout": times},
     )
 
 
