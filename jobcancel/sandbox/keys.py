@@ -9,7 +9,7 @@ from jobcancel.sandbox.vendors.catalog import VENDORS
 from jobcancel.sandbox.vendors.declaration import KeyStatus
 
 OWN, OTHER = "own", "other"
-"""The two tenants: ours, and the one whose jobs we must not see."""
+"""The two tenants: the one of the default keys, and another one."""
 
 KEYS: dict[str, dict[str, KeyStatus]] = {name: vendor.keys for name, vendor in VENDORS.items()}
 """Vendor -> key -> its status."""

@@ -128,11 +128,15 @@ def _cancellable(**changes: Any) -> Callable[[Vendor], SeededJob]:  # noqa: ANN4
 # Truth
 
 
+def _acceptance(vendor: Vendor) -> Answer:
+    """Return the answer to a cancel of a `cancellable` job."""
+    state = JobState.PENDING if cancellable(vendor) is PENDING else JobState.RUNNING
+    return vendor.cancels[state]
+
+
 def accepted(vendor: Vendor, state: JobState | None = None) -> set[Outcome]:
     """Return the truth about a cancel of an active job: by default, of a `cancellable` one."""
-    if state is None:
-        state = JobState.PENDING if cancellable(vendor) is PENDING else JobState.RUNNING
-    answer = vendor.cancels[state]
+    answer = _acceptance(vendor) if state is None else vendor.cancels[state]
     if not answer.stops:
         return {O.REFUSED}
     if answer.means is not None:
@@ -143,9 +147,9 @@ def accepted(vendor: Vendor, state: JobState | None = None) -> set[Outcome]:
 
 
 def _later(vendor: Vendor, *ends: Outcome) -> set[Outcome]:
-    """Return the truth about a cancel after which the job runs on, and then may have ended."""
+    """Return the truth about a cancel after which the job runs on, and may then end."""
     truth = accepted(vendor)
-    # One that does not read the status only knows what the reply says.
+    # Where the reply is conclusive, a client reports it and does not read the status.
     return truth if truth == {O.CANCELLED} else {O.CANCELLING, *ends, *truth}
 
 
@@ -266,10 +270,8 @@ def _job_id(vendor: Vendor, name: str, number: int) -> str:
 
 
 def _stops_later(vendor: Vendor) -> bool:
-    """Return whether a job may still run after its cancel was accepted, as far as replies show."""
-    answer = vendor.cancels[
-        JobState.PENDING if cancellable(vendor) is PENDING else JobState.RUNNING
-    ]
+    """Return whether the vendor can show that a job still runs after its cancel was accepted."""
+    answer = _acceptance(vendor)
     return not answer.shows_state or answer.shows is not None or JobState.CANCELLING in vendor.words
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,6 +46,7 @@ def write_jobs(served: Sandbox, path: Path) -> list[str]:
 def until_asked(served: Sandbox, job_id: str, process: subprocess.Popen[str]) -> None:
     while not any(job_id in each.path for each in served.requests):
         assert process.poll() is None
+        time.sleep(0.01)
 
 
 def deletes(served: Sandbox) -> int:

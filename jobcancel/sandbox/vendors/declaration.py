@@ -61,7 +61,7 @@ class KeyStatus(StrEnum):
 
     GOOD = "good"
     OTHER = "other"
-    """Everything, for another tenant, whose jobs are not ours."""
+    """Everything, for another tenant."""
     LIMITED = "limited"
     """Read jobs, but not cancel them."""
     EXPIRED = "expired"
@@ -178,7 +178,8 @@ class Vendor:
         id_form: regular expression of what the vendor accepts as an id.
         words: state -> word; a state without a word cannot be shown.
         other_words: other words for a state in the vendor's SDKs or older documents.
-        job: template of the job.
+        job: template of the job, with `{id}`, `{word}`, `{done}`, `{documents}` and the times
+            `{created}`, `{started}`, `{changed}` and `{ended}`.
         extra: state -> fields that the job then has in addition, or instead.
         time: writes a moment, given in seconds since the epoch.
         codes: state -> status code of a status read, where that is not 200.
