@@ -23,7 +23,7 @@ FIRST_CALLS = """
 import asyncio, json, os, signal, sys
 {imports}
 moments = int(sys.argv[1])
-jobcancel.lazy._PATIENCE = 0.2  # a handler that interrupts an import waits so long in vain
+jobcancel._lazy._PATIENCE = 0.2  # a handler that interrupts an import waits so long in vain
 def first():
     {first}
 outcomes = []
