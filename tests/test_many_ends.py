@@ -115,6 +115,21 @@ def test_nothing_is_sent_after_the_end_however_it_comes(
     assert before == later < 1000
 
 
+def test_a_job_that_is_read_while_the_run_is_stopped_is_not_added() -> None:
+    async def scene() -> tuple[list[CancelResult], int]:
+        async def jobs() -> AsyncIterator[tuple[str, str]]:
+            yield "pulse", "1"
+            assert results._bulk is not None
+            results._bulk.stop()
+            yield "pulse", "2"
+
+        vendors = Vendors({"pulse": after(0.01)})
+        results = vendors.run(jobs())
+        return [result async for result in results], results.unanswered
+
+    assert ([], 2) == play(scene())
+
+
 def test_a_client_that_swallows_cancellations_cannot_keep_a_closed_run_open_or_send() -> None:
     async def stubborn(_method: str, _job_id: str) -> httpx.Response:
         for _ in range(50):

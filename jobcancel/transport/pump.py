@@ -1,8 +1,7 @@
-"""The I/O: pumps a flow over a sync or an async HTTP client.
+"""Runs a flow over a sync or an async HTTP client.
 
-It turns a `Send` into one exchange and whatever happens to it into what the flow understands;
-it decides nothing. Any client with httpx's interface will do, httpx2's included. How our own
-clients are made is in `transport`.
+It performs each `Send` as one HTTP exchange and reports the reply or the fault to the flow. It
+decides nothing. It works with any client that has httpx's interface, including httpx2's.
 """
 
 from __future__ import annotations
@@ -10,11 +9,12 @@ from __future__ import annotations
 import sys
 import time
 from traceback import clear_frames
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
 from jobcancel import log
 from jobcancel._version import __version__
-from jobcancel.flow.events import Flow, NoReply, NotSent, Pause, Reply, Send
+from jobcancel.flow.driver import adrive, drive
+from jobcancel.flow.events import NoReply, NotSent, Reply
 from jobcancel.transport.clients import errors_of
 from jobcancel.transport.pool import ClientPool
 from jobcancel.transport.reply import Received
@@ -22,11 +22,10 @@ from jobcancel.transport.reply import Received
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jobcancel.flow.events import Flow, Pause, Send, T
     from jobcancel.models import Job
     from jobcancel.retry import Clock
     from jobcancel.transport.clients import AsyncHttpClient, Errors, HttpClient
-
-T = TypeVar("T")
 
 _LONGEST_REASON = 300
 _FIRST_FINAL = 200
@@ -40,46 +39,42 @@ _HEADERS = {
 
 
 def run(flow: Flow[T], client: HttpClient, clock: Clock, job: Job) -> T:
-    """Pump `flow` over a sync client to its result.
+    """Run `flow` over a sync client to its result.
 
     Args:
-        flow: the decisions, such as `flow.cancel(...)`.
+        flow: the decisions, such as `flow.cancel(call)`.
         client: an httpx or httpx2 client.
-        clock: what waits.
-        job: what the call is about, for the log.
+        clock: waits.
+        job: the job, for the log.
     """
-    answer: Reply | None = None
-    while True:
-        try:
-            step = flow.send(answer)
-        except StopIteration as done:
-            return cast("T", done.value)
-        if isinstance(step, Pause):
-            log.waiting(job, step)
-            clock.sleep(step.seconds)
-            answer = None
-        else:
-            began = clock.monotonic()
-            answer = _exchange(client, step)
-            log.exchanged(job, step, answer, clock.monotonic() - began)
+
+    def send(step: Send) -> Reply:
+        began = clock.monotonic()
+        answer = _exchange(client, step)
+        log.exchanged(job, step, answer, clock.monotonic() - began)
+        return answer
+
+    def wait(step: Pause) -> None:
+        log.waiting(job, step)
+        clock.sleep(step.seconds)
+
+    return drive(flow, send, wait)
 
 
 async def arun(flow: Flow[T], client: AsyncHttpClient | ClientPool, clock: Clock, job: Job) -> T:
-    """Pump `flow` over an async client to its result; arguments as for `run`."""
-    answer: Reply | None = None
-    while True:
-        try:
-            step = flow.send(answer)
-        except StopIteration as done:
-            return cast("T", done.value)
-        if isinstance(step, Pause):
-            log.waiting(job, step)
-            await clock.async_sleep(step.seconds)
-            answer = None
-        else:
-            began = clock.monotonic()
-            answer = await aexchange(client, step)
-            log.exchanged(job, step, answer, clock.monotonic() - began)
+    """Run `flow` over an async client to its result; arguments as for `run`."""
+
+    async def send(step: Send) -> Reply:
+        began = clock.monotonic()
+        answer = await aexchange(client, step)
+        log.exchanged(job, step, answer, clock.monotonic() - began)
+        return answer
+
+    async def wait(step: Pause) -> None:
+        log.waiting(job, step)
+        await clock.async_sleep(step.seconds)
+
+    return await adrive(flow, send, wait)
 
 
 def _exchange(client: HttpClient, send: Send) -> Reply:

@@ -7,14 +7,14 @@ compared with it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 from attrs import define, field, frozen
 
 from jobcancel import flow
 from jobcancel.adapter import Adapter, Endpoint, Request, Response
 from jobcancel.flow.call import Call
-from jobcancel.flow.events import NoReply, NotSent, Pause, Reply, Send
+from jobcancel.flow.driver import drive
+from jobcancel.flow.events import NoReply, NotSent, Reply, Send
 from jobcancel.models import CancelResult, Job, JobState, Outcome
 from jobcancel.retry import Policy
 from jobcancel.testing.clocks import StillClock
@@ -70,19 +70,10 @@ class Vendor:
 
     def cancel(self) -> CancelResult:
         """Cancel the job with the adapter's flow."""
-        steps = flow.cancel(Call(self.adapter, self.job, self.endpoint, Policy(), self.clock.clock))
-        answer: Reply | None = None
-        while True:
-            try:
-                step = steps.send(answer)
-            except StopIteration as done:
-                return cast("CancelResult", done.value)
-            answer = self._take(step)
+        call = Call(self.adapter, self.job, self.endpoint, Policy(), self.clock.clock)
+        return drive(flow.cancel(call), self._send, lambda pause: self.clock.wait(pause.seconds))
 
-    def _take(self, step: Send | Pause) -> Reply | None:
-        if isinstance(step, Pause):
-            self.clock.wait(step.seconds)
-            return None
+    def _send(self, step: Send) -> Reply:
         self.clock.now += _EXCHANGE
         self.sent.append((step.call, step.request, self.state))
         if step.call == "status":
