@@ -507,10 +507,11 @@ def test_a_transport_that_has_the_body_at_hand_will_do_sync_and_async() -> None:
 
 def test_a_subclass_of_a_client_is_told_by_its_base() -> None:
     class Own(httpx.Client):
-        pass
+        errors = ("the application's own",)
 
     with Own() as own:
         assert clients.module_of(type(own)) is httpx
+        assert httpx.RequestError in clients.errors_of(own).failures
 
 
 def test_a_bug_in_a_transport_is_not_taken_for_a_vendors_answer() -> None:

@@ -97,8 +97,8 @@ def module_of(kind: type) -> Any:  # noqa: ANN401 - the module httpx or httpx2
 
 def errors_of(client: Any) -> Errors:  # noqa: ANN401 - any HttpClient or AsyncHttpClient
     """Return what a client raises: what it says itself, or what its library has."""
-    own: Errors | None = getattr(client, "errors", None)
-    return errors_of_library(module_of(type(client))) if own is None else own
+    own = getattr(client, "errors", None)
+    return own if isinstance(own, Errors) else errors_of_library(module_of(type(client)))
 
 
 @cache
