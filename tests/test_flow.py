@@ -813,7 +813,7 @@ def test_status_of_an_unacceptable_id_sends_nothing() -> None:
 
 def test_status_at_a_vendor_that_has_none_says_so_at_once() -> None:
     reading, did = play_status(adapter=BLIND)
-    assert ("Blind has no way to read a job", []) == (reading.message, did)
+    assert ("Blind has no status endpoint", []) == (reading.message, did)
 
 
 # Every field of what is returned

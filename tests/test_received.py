@@ -17,7 +17,7 @@ import pytest
 from jobcancel import Canceller, Outcome, get_adapter
 from jobcancel.adapter import Reading, Response
 from jobcancel.adapter.body import is_json, parse
-from jobcancel.flow.call import readable
+from jobcancel.flow.call import reportable
 from jobcancel.models import CancelResult, Job
 from jobcancel.secret import Secret
 from tests.test_spellings import SPELLED
@@ -208,7 +208,7 @@ def test_a_key_that_is_cut_where_a_message_is_is_in_no_result(length: int) -> No
 
 def test_a_large_reply_without_words_has_none() -> None:
     response = Response(status_code=200, content=b" " * 300 * KIB)
-    assert Reading() == readable(Reading(body={}), response, Secret(KEY))
+    assert Reading() == reportable(Reading(body={}), response, Secret(KEY))
 
 
 def test_what_is_no_text_is_redacted_too() -> None:
