@@ -884,7 +884,7 @@ def test_a_reading_holds_all_that_the_reply_said() -> None:
 def test_a_refused_id_is_told_why() -> None:
     result, _ = play_cancel(job_id="..")
     reading, _ = play_status(job_id="..")
-    why = "the job id is '..', which would change the path; pass the id that the vendor gave"
+    why = "the job id is '..', which would change the path; pass the id that the vendor returned"
     assert (why, why, "pulse", "..") == (
         result.message,
         reading.message,
