@@ -813,7 +813,7 @@ def test_status_of_an_unacceptable_id_sends_nothing() -> None:
 
 def test_status_at_a_vendor_that_has_none_says_so_at_once() -> None:
     reading, did = play_status(adapter=BLIND)
-    assert ("Blind has no way to read a job", []) == (reading.message, did)
+    assert ("Blind has no status endpoint", []) == (reading.message, did)
 
 
 # Every field of what is returned
@@ -884,7 +884,7 @@ def test_a_reading_holds_all_that_the_reply_said() -> None:
 def test_a_refused_id_is_told_why() -> None:
     result, _ = play_cancel(job_id="..")
     reading, _ = play_status(job_id="..")
-    why = "the job id is '..', which would change the path; pass the id that the vendor gave"
+    why = "the job id is '..', which would change the path; pass the id that the vendor returned"
     assert (why, why, "pulse", "..") == (
         result.message,
         reading.message,

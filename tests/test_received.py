@@ -17,7 +17,7 @@ import pytest
 from jobcancel import Canceller, Outcome, get_adapter
 from jobcancel.adapter import Reading, Response
 from jobcancel.adapter.body import is_json, parse
-from jobcancel.flow.call import readable
+from jobcancel.flow.call import reportable
 from jobcancel.models import CancelResult, Job
 from jobcancel.secret import Secret
 from tests.test_spellings import SPELLED
@@ -82,7 +82,7 @@ def test_a_body_of_too_many_values_is_not_read(bomb: Callable[[], bytes]) -> Non
 def test_a_body_of_too_many_values_settles_nothing_and_says_why() -> None:
     result = cancel(httpx.Response(200, content=body("[]")))
     assert (Outcome.UNKNOWN, None) == (result.outcome, result.body)
-    assert "HTTP 200: a body whose values would take more than 96 MiB" in result.message
+    assert "HTTP 200: a body that may need more than 96 MiB of memory" in result.message
 
 
 def test_one_wide_character_makes_a_text_too_large() -> None:
@@ -208,7 +208,7 @@ def test_a_key_that_is_cut_where_a_message_is_is_in_no_result(length: int) -> No
 
 def test_a_large_reply_without_words_has_none() -> None:
     response = Response(status_code=200, content=b" " * 300 * KIB)
-    assert Reading() == readable(Reading(body={}), response, Secret(KEY))
+    assert Reading() == reportable(Reading(body={}), response, Secret(KEY))
 
 
 def test_what_is_no_text_is_redacted_too() -> None:

@@ -111,7 +111,7 @@ def test_the_most_specific_rule_for_an_error_counts(
         (reply(502, b"<html>"), "HTTP 502 whose body is not a JSON object"),
         (reply(418, {}), "HTTP 418 without a message"),
         (Response(status_code=200, content=None, problem="too large"), "HTTP 200: too large"),
-        (reply(200, {"status": "failed"}), "the vendor reads the job as 'failed'"),
+        (reply(200, {"status": "failed"}), "the vendor reports status 'failed'"),
     ],
 )
 def test_a_reply_without_a_message_is_described(response: Response, message: str) -> None:
@@ -253,7 +253,7 @@ def test_a_prefix_that_ids_may_have_is_left_out_of_the_address_and_of_comparison
 def test_an_id_that_is_not_of_the_vendors_form_is_refused() -> None:
     adapter: HttpAdapter = evolve(PULSE, id_pattern="[0-9]+")
     assert adapter.refuse(Job("pulse", "12")) is None
-    assert "is not of the vendor's form, [0-9]+" in str(adapter.refuse(Job("pulse", "12a")))
+    assert "does not match the vendor's format, [0-9]+" in str(adapter.refuse(Job("pulse", "12a")))
 
 
 def test_a_body_and_fixed_headers_are_sent() -> None:
@@ -284,7 +284,7 @@ def test_a_header_has_its_param_or_is_left_out() -> None:
     assert read is not None
     assert sent[1] == read.headers
     broken = Job("pulse", "12", {"project": "p\r\nx: y"})
-    assert "has a control character" in str(adapter.refuse(broken))
+    assert "contains a control character" in str(adapter.refuse(broken))
 
 
 @pytest.mark.parametrize(

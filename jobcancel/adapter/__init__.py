@@ -1,4 +1,4 @@
-"""What a vendor is: an adapter says what to send and what a reply means, and does no I/O."""
+"""Adapters: each builds one vendor's requests and interprets its replies. No I/O."""
 
 from jobcancel.adapter.declaration import ANY, RETRY_STATUSES, Override
 from jobcancel.adapter.http import HttpAdapter

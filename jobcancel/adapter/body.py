@@ -15,39 +15,39 @@ from attrs import field, frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# A result is converted and pickled by recursion; no vendor nests its bodies nearly as deep.
-_DEEPEST = 64
-# Bytes that the values of a body may take in memory. The 5 MB of a Pulse status take 5 to 50 MiB.
-_MOST_MEMORY = 96 * 2**20
-# Bytes that each of these characters stands for in CPython's memory: an object, an array, an entry
-# of an object, a further value, half a string. Measured; in texts they are counted, too.
+# Converting and pickling a result is recursive; no vendor nests its bodies nearly as deep.
+_MAX_DEPTH = 64
+# Limit for a parsed body, in bytes. The 5 MB of a Pulse status take 5 to 50 MiB of memory.
+_MAX_MEMORY = 96 * 2**20
+# Bytes of memory in CPython for each of these characters: an object, an array, an entry of an
+# object, a further value, half a string. Measured; characters within strings are counted as well.
 _COSTS = {b"{": 184, b"[": 88, b":": 48, b",": 32, b'"': 16}
-# How many texts may be told from what is between them, which takes memory, too.
-_MOST_QUOTES = 1_000_000
-# Bodies that are shorter cannot take so much, whatever is in them.
-_SURELY_CHEAP = _MOST_MEMORY // max(_COSTS.values())
+# Limit for separating strings from the rest of the body, which takes memory as well.
+_MAX_QUOTES = 1_000_000
+# Bytes; a shorter body cannot exceed the limit, whatever its content.
+_ALWAYS_CHEAP = _MAX_MEMORY // max(_COSTS.values())
 
 LONGEST_TEXT = 500
-"""Characters of a vendor's words that are looked at and kept, in results and logs."""
+"""Maximum length of a vendor's text in results and logs, in characters."""
 
-# Of a list that a `*` looks through: a vendor lists a few details, a hostile server millions.
-_MOST_ITEMS = 100
-# Seconds; a year. A wait above it is no wait but a mistake.
+# List items that a `*` searches: a vendor lists a few details, a hostile server millions.
+_MAX_ITEMS = 100
+# One year, in seconds; a longer wait is treated as garbage.
 _LONGEST_WAIT = 366 * 86_400
 
 
 class TooLarge(ValueError):
-    """The values of a body would take too much memory; the text says how much is allowed."""
+    """The parsed body would take too much memory; the message contains the limit."""
 
     def __init__(self) -> None:
-        super().__init__(f"a body whose values would take more than {_MOST_MEMORY >> 20} MiB")
+        super().__init__(f"a body that may need more than {_MAX_MEMORY >> 20} MiB of memory")
 
 
 def read(content: bytes) -> Mapping[str, Any] | None:
-    """Return the JSON object that a body holds, or None when it is anything else.
+    """Return the JSON object in a body, or None if the body is anything else.
 
     Raises:
-        TooLarge: its values would take too much memory.
+        TooLarge: the parsed body would take too much memory.
     """
     try:
         value = _decoded(content)
@@ -59,7 +59,7 @@ def read(content: bytes) -> Mapping[str, Any] | None:
 
 
 def parse(content: bytes | None) -> Mapping[str, Any] | None:
-    """Return the JSON object that a body holds, or None when it is anything else, or too large."""
+    """Return the JSON object in a body, or None if the body is anything else or too large."""
     try:
         return read(content or b"")
     except TooLarge:
@@ -76,33 +76,33 @@ def is_json(content: bytes | None) -> bool:
 
 
 def _decoded(content: bytes) -> object:
-    if len(content) > _SURELY_CHEAP and _cost(content) > _MOST_MEMORY:
+    if len(content) > _ALWAYS_CHEAP and _cost(content) > _MAX_MEMORY:
         raise TooLarge
-    # JSON is UTF-8 between systems (RFC 8259, section 8.1).
+    # JSON exchanged between systems is UTF-8 (RFC 8259, section 8.1).
     text = content.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogatepass")
-    # One character outside the first planes makes all of a text four bytes wide.
-    if sys.getsizeof(text) > _MOST_MEMORY // 2:
+    # A single character outside the BMP makes every character of a str four bytes wide.
+    if sys.getsizeof(text) > _MAX_MEMORY // 2:
         raise TooLarge
-    # A decoder is kept: `json.loads` makes a new one whenever it has to refuse something.
+    # Reuse one decoder: with these options, `json.loads` creates a new one in each call.
     return _DECODER.decode(text)
 
 
 def _cost(content: bytes) -> int:
-    """Return how many bytes of memory the values of a body take at most."""
-    cost = _cost_of_signs(content)
-    if cost <= _MOST_MEMORY:
+    """Return an upper bound of the memory that a parsed body takes, in bytes."""
+    cost = _cost_of_characters(content)
+    if cost <= _MAX_MEMORY:
         return cost
-    # The signs may be in texts, such as formulas: these are left out.
+    # The characters may be within strings, such as formulas: do not count those.
     unescaped = content.replace(b"\\\\", b"").replace(b'\\"', b"")
     quotes = unescaped.count(b'"')
-    if quotes > _MOST_QUOTES:
+    if quotes > _MAX_QUOTES:
         return cost
-    others = b"".join(unescaped.split(b'"')[::2])
-    return _cost_of_signs(others) + quotes * _COSTS[b'"']
+    outside_strings = b"".join(unescaped.split(b'"')[::2])
+    return _cost_of_characters(outside_strings) + quotes * _COSTS[b'"']
 
 
-def _cost_of_signs(content: bytes) -> int:
-    return sum(content.count(sign) * each for sign, each in _COSTS.items())
+def _cost_of_characters(content: bytes) -> int:
+    return sum(content.count(character) * cost for character, cost in _COSTS.items())
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -110,7 +110,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _finite(text: str) -> float | None:
-    """Read a number; one that is too large for a float is no number that anyone can use."""
+    """Parse a number; return None if it is too large for a float."""
     number = float(text)
     return number if math.isfinite(number) else None
 
@@ -120,7 +120,7 @@ _DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant
 
 def _is_too_deep(value: dict[str, Any]) -> bool:
     level: list[Any] = [value]
-    for _ in range(_DEEPEST):
+    for _ in range(_MAX_DEPTH):
         level = [
             inner
             for outer in level
@@ -136,9 +136,9 @@ def _is_too_deep(value: dict[str, Any]) -> bool:
 
 
 def pick(body: Mapping[str, Any], paths: Iterable[str]) -> object:
-    """Return the first value that is there at one of the dotted `paths`, or None.
+    """Return the value at the first of the dotted `paths` that has one, or None.
 
-    A `*` stands for the first item of a list that has the rest, of the first hundred.
+    A `*` matches the first item of a list (among its first 100) that has the rest of the path.
 
     Example:
         >>> pick({"error": {"code": "AUTH_002"}}, ["code", "error.code"])
@@ -153,9 +153,9 @@ def pick(body: Mapping[str, Any], paths: Iterable[str]) -> object:
 
 
 def pick_text(body: Mapping[str, Any], paths: Iterable[str]) -> str:
-    """Return the beginning of the text that is there at one of the `paths`, or an empty one.
+    """Return the start of the text at the first of the `paths` that has a value, or `""`.
 
-    Patterns are tried on no more of a vendor's words than that.
+    Regular expressions are matched against at most that part of a vendor's text.
 
     Example:
         >>> pick_text({"message": "No such run."}, ["message"])
@@ -177,8 +177,8 @@ def _within(value: object, names: list[str]) -> object:
     for number, name in enumerate(names, 1):
         if name == "*":
             items = value if isinstance(value, list) else []
-            found = (_within(item, names[number:]) for item in items[:_MOST_ITEMS])
-            return next((each for each in found if each is not None), None)
+            values = (_within(item, names[number:]) for item in items[:_MAX_ITEMS])
+            return next((each for each in values if each is not None), None)
         value = value.get(name) if isinstance(value, Mapping) else None
     return value
 
@@ -198,11 +198,11 @@ def _id(value: object) -> str | None:
 
 
 def _clean(text: str) -> str:
-    """Return the text without lone surrogates, which JSON can hold but nothing can print."""
+    """Return the text without lone surrogates, which JSON allows but UTF-8 cannot encode."""
     return text.encode(errors="replace").decode()
 
 
-# A duration as protobuf writes it in JSON (google.rpc.RetryInfo), or so in a sentence.
+# A duration in protobuf's JSON format (google.rpc.RetryInfo), alone or within a sentence.
 _DURATION = re.compile(r"(?:^|[\s~])([0-9]{1,12}(?:\.[0-9]{1,9})?)s\b")
 
 
@@ -220,7 +220,7 @@ def _count(value: object) -> int | None:
 
 @frozen(kw_only=True)
 class Fields:
-    """The fields, each None unless it is there and of a usable type; any value may be given."""
+    """The typed fields of a body. Any value may be passed; one of a wrong type becomes None."""
 
     state: str | None = field(default=None, converter=_word)
     message: str | None = field(default=None, converter=_word)

@@ -1,4 +1,4 @@
-"""What an `HttpAdapter` declares: its fields, and no behavior."""
+"""The fields of an `HttpAdapter`, without behavior."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from jobcancel.adapter.protocol import BEARER, Credential, Response
 from jobcancel.adapter.routes import Param, Route
 from jobcancel.models import JobState, Outcome
 
-# Replies that say "not now", by RFC 9110 and RFC 6585; 52x are Cloudflare's, 529 is "overloaded"
-# at several vendors.
+# Temporary failures, by RFC 9110 and RFC 6585; 52x are Cloudflare's, and several vendors send 529
+# when they are overloaded.
 RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
 
 
 ANY = "*"
-"""Any body code, in a pair of `replies`."""
+"""Matches any body code, in a pair of `replies`."""
 
 
 @frozen(kw_only=True)
 class Override:
-    """A state that one word does not tell: `state` when every path of `where` has its value."""
+    """A state that depends on several fields: `state` if every path in `where` has its value."""
 
     where: Mapping[str, str]
     state: JobState
@@ -34,96 +34,98 @@ def _paths(paths: str | tuple[str, ...]) -> tuple[str, ...]:
 
 @frozen(kw_only=True)
 class Declaration:
-    """A vendor as a declaration; a mistake in it is found when it is made.
+    """A vendor as data. `HttpAdapter` validates it when it is constructed.
 
     Args:
         name: the provider's name, in lower case with dashes.
-        title: what the vendor calls the service.
-        docs: where the vendor describes cancelling.
-        family: what kind of service it is, for lists of providers.
-        notes: facts that a user should know, such as what stays billed.
-        deprecated: what to use instead, when the provider should no longer be used.
-        default_url: base URL when none is given; a param may be a part of its host.
-        key_env: environment variable that holds the API key.
-        other_key_envs: further ones that are looked at after it.
-        url_env: environment variable that holds the base URL.
-        other_url_envs: further ones that are looked at after it, each with the path at the end of
-            its URL that the routes have, too, such as `{"ACME_URL": "/api/v1"}`; mostly `""`.
-        credentials_of: provider whose configured key and base URL also serve this one.
-        credential: how the vendor wants the key.
-        headers: further headers, such as the version of the API; with `{param}` in it, templates.
-            One whose optional param is missing is left out.
-        params: what a job needs besides its id: name -> what it is, or a `Param`.
+        title: the vendor's name for the service.
+        docs: URL of the vendor's documentation of the cancel.
+        family: the kind of service, for lists of providers.
+        notes: facts that a user should know, such as whether a cancelled job is billed.
+        deprecated: the provider to use instead, if this one is deprecated.
+        default_url: base URL if none is configured; a param may be part of its host.
+        key_env: environment variable for the API key.
+        other_key_envs: alternative variables for the API key, in order of precedence.
+        url_env: environment variable for the base URL.
+        other_url_envs: alternative variables for the base URL, in order of precedence. Each maps
+            to the path suffix that its URL shares with the routes, such as
+            `{"ACME_URL": "/api/v1"}`; usually `""`.
+        credentials_of: provider whose configured key and base URL this one uses as well.
+        credential: how the API key is sent.
+        headers: further headers, such as the API version. A value may contain `{param}`; a header
+            whose optional param is missing is not sent.
+        params: parameters that identify a job in addition to its id: name -> description, or a
+            `Param`.
         cancel: route of the cancel request.
-        status: route of the status request, or None when the vendor has none.
-        id_prefix: what ids may begin with or not; it is left out of the address.
-        id_pattern: regular expression that every id of the vendor matches in full. Others are
-            `invalid` and not sent, so it must be documented to be so for good.
-        idempotency_header: header whose value makes the vendor apply a repeated request once.
-        destroys_finished: whether the cancel request destroys a finished job's output; the
-            status is then read first.
-        force_param: an optional param that is "yes" where the cancel is to be sent all the same
-            without reading first. It is sent nowhere.
-        accepted: what the documented success means: `CANCELLED`, or `CANCELLING` when the job
-            only ends later.
-        success: what a documented success says without a state: path -> exact value.
-        receipt_only: whether a success that names a final state only repeats the request: it is an
-            acceptance, and `verify` reads the job.
-        confirm_success: whether the job is read once after a documented success, because a job that
-            had already ended has the same reply, or may have.
-        empty_body_statuses: status codes of documented successes whose body is empty, or `{}`.
-        any_body_statuses: status codes of documented successes whose body is not documented: any
-            JSON, or nothing. They are accepted, and the job is read once to find out more.
-        empty_error_statuses: status codes of documented refusals whose body is empty, or `{}`. Any
-            other 4xx must be a JSON object with one of the fields in which the vendor puts a
-            `message` or a `code`; else a proxy may have sent it, and it settles nothing.
-        gone_after_cancel: whether a cancelled job cannot be found any more: of a job that was seen
-            before, and that a cancel was sent for, a `NOT_FOUND` then means that it is cancelled.
-        verdict: path of a word (or true, or false) that says what became of the cancel.
-        verdicts: what each such word means, whatever the status code. After `REFUSED`, which
-            says that the job runs on, its status is read.
-        replies: what an error reply means, by `(status code, body code)`, body code or status
-            code, the most specific first. `(422, "*")` is for any body code. What is not in the
-            table is unsettled, and so is a pair that is None.
+        status: route of the status request, or None if the vendor has no such endpoint.
+        id_prefix: an optional prefix of ids; it is removed before the id goes into the URL.
+        id_pattern: regular expression that every id of the vendor matches in full. Any other id is
+            `invalid` and not sent, so the vendor must document the format as permanent.
+        idempotency_header: header that makes the vendor apply a repeated request only once.
+        destroys_finished: whether the cancel request deletes a finished job's output. If so, the
+            status is read first.
+        force_param: name of an optional param that skips that status read if its value is "yes".
+            It is not sent to the vendor.
+        accepted: meaning of the documented success: `CANCELLED`, or `CANCELLING` if the job ends
+            later.
+        success: content of a documented success without a state: path -> exact value.
+        receipt_only: whether a success that contains a final state only repeats the request. It
+            is then an acceptance, and `verify` reads the status.
+        confirm_success: whether to read the status once after a documented success, because the
+            vendor sends the same reply, or may send it, for a job that had already ended.
+        empty_body_statuses: status codes of documented successes with an empty body or `{}`.
+        any_body_statuses: status codes of documented successes with an undocumented body: any
+            JSON, or nothing. They are acceptances, and the status is read once.
+        empty_error_statuses: status codes of documented refusals with an empty body or `{}`. Any
+            other 4xx must be a JSON object with a vendor's `message` or `code` in it. Otherwise
+            a proxy may have sent it, and it is inconclusive.
+        gone_after_cancel: whether a job can no longer be found after it was cancelled. If so,
+            `NOT_FOUND` after our cancel means cancelled, for a job that existed before.
+        verdict: path of a word, or of true or false, that is the outcome of the cancel.
+        verdicts: meaning of each such word, for any status code. `REFUSED` means that the job
+            keeps running; its status is read afterwards.
+        replies: meaning of an error reply, by `(status code, body code)`, body code or status
+            code; the most specific entry applies. `(422, "*")` matches any body code. A reply
+            without an entry is inconclusive, and so is one whose pair maps to None.
         retry_statuses: status codes after which the request may be sent again.
-        states: the vendor's words for a job's state. A word not in it is `unknown`.
-        overrides: states that a word alone does not tell, looked at before `states`.
-        state_hook: a pure function for what the tables cannot say of a state: of a body to a
-            state, or None to go by the tables.
-        outcome_hook: likewise of a reply to a cancel: to an outcome, to the final state that a
-            refusal gives as its reason, or None. A refusal that it finds in an error counts for a
-            status read, too.
-        state: path of the state word in a body, or several, the first found counts. A word of
-            `verdicts` there is no state.
-        job_id: likewise of the job's id; a reply about another job settles nothing.
-        message: paths of the vendor's message, the first found counts.
+        states: the vendor's words for a job's state. Any other word is `unknown`.
+        overrides: states that depend on several fields; they take precedence over `states`.
+        state_hook: pure function for states that the tables cannot express. It takes a body and
+            returns a state, or None to use the tables.
+        outcome_hook: pure function for outcomes that the tables cannot express. It takes a reply
+            to a cancel and returns an outcome, the final state that is the reason for a refusal,
+            or None to use the tables. For a status read, only its refusals count.
+        state: path or paths of the state in a body; the first one with a value applies. A word of
+            `verdicts` there is not a state.
+        job_id: path or paths of the job's id; a reply about another job is inconclusive.
+        message: paths of the vendor's message; the first one with a value applies.
         code: paths of the vendor's error code.
-        retry_flag: path of the vendor's flag that an error may be tried again.
-        retry_after: paths of the seconds that the vendor asks to wait, beside its headers: a
-            number, or a text with one such as `"1.5s"` in it.
-        request_id: paths of the vendor's request id; its header comes first.
-        request_id_header: that header.
-        progress: paths of how much is done, and of how much there is.
+        retry_flag: path of the vendor's flag that says whether an error may be retried.
+        retry_after: paths of the requested wait in a body, in addition to the headers: a number of
+            seconds, or a text that contains a duration such as `"1.5s"`.
+        request_id: paths of the vendor's request id; the header takes precedence.
+        request_id_header: header with the vendor's request id.
+        progress: two paths: how much is done, and the total.
 
     Raises:
-        ConfigurationError: the declaration cannot be right; the message names the field.
+        ConfigurationError: the declaration is invalid; the message names the field.
     """
 
-    # What it is
+    # Description
     name: str
     title: str
     docs: str
     family: str = "other"
     notes: str = ""
     deprecated: str | None = None
-    # Where
+    # Endpoint
     default_url: str
     key_env: str
     other_key_envs: tuple[str, ...] = ()
     url_env: str
     other_url_envs: Mapping[str, str] = field(factory=dict)
     credentials_of: str | None = None
-    # What to send
+    # Requests
     credential: Credential = BEARER
     headers: Mapping[str, str] = field(factory=dict)
     params: Mapping[str, str | Param] = field(factory=dict)
@@ -134,7 +136,7 @@ class Declaration:
     idempotency_header: str | None = None
     destroys_finished: bool = False
     force_param: str | None = None
-    # What a reply means
+    # Replies
     accepted: Outcome = Outcome.CANCELLED
     success: Mapping[str, str] = field(factory=dict)
     receipt_only: bool = False

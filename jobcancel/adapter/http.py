@@ -1,6 +1,6 @@
-"""`HttpAdapter`: an adapter made of tables, which covers nearly every vendor.
+"""`HttpAdapter`: a declarative adapter, which suits nearly every vendor.
 
-It builds the requests. Its fields are in `declaration`; how replies are read is in `replies`.
+It builds the requests. Its fields are in `declaration`, and `replies` interprets the replies.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class HttpAdapter(Declaration):
-    """A vendor as tables: its fields are those of `Declaration`.
+    """A declarative adapter. Its fields are those of `Declaration`.
 
     Raises:
-        ConfigurationError: the declaration cannot be right; the message names the field.
+        ConfigurationError: the declaration is invalid; the message names the field.
     """
 
     _templates: Mapping[str, tuple[Part, ...]] = field(init=False, repr=False, eq=False)
@@ -46,19 +46,19 @@ class HttpAdapter(Declaration):
 
     @_templates.default
     def _headers_with_placeholders(self) -> dict[str, tuple[Part, ...]]:
-        found: dict[str, tuple[Part, ...]] = {}
+        templates: dict[str, tuple[Part, ...]] = {}
         for name, value in self.headers.items():
-            # What is no template is told by `declaration`, with all the other mistakes.
+            # `validation` reports an invalid template, together with all other mistakes.
             with suppress(ConfigurationError, TypeError):
-                found[name] = parse(value)
-        return {name: parts for name, parts in found.items() if names_in(parts)}
+                templates[name] = parse(value)
+        return {name: parts for name, parts in templates.items() if names_in(parts)}
 
     @_kinds.default
     def _kinds_of_placeholders(self) -> dict[str, set[str]]:
         kinds: dict[str, set[str]] = {}
         for route in (self.cancel, self.status):
-            for place in route.placeholders() if isinstance(route, Route) else ():
-                kinds.setdefault(place.name, set()).add(place.kind)
+            for placeholder in route.placeholders() if isinstance(route, Route) else ():
+                kinds.setdefault(placeholder.name, set()).add(placeholder.kind)
         for parts in self._templates.values():
             for part in parts:
                 if isinstance(part, Placeholder):
@@ -68,10 +68,10 @@ class HttpAdapter(Declaration):
     def __attrs_post_init__(self) -> None:
         check(self)
 
-    # What to send
+    # Requests
 
     def refuse(self, job: Job) -> str | None:
-        """Return why the job's id or parameters cannot be sent, or None when they can."""
+        """Return why the job's id or parameters are invalid, or None if they are valid."""
         if (forced := self._forced(job)) not in {None, "yes", "no"}:
             return f"the param {self.force_param!r} is {forced!r}; it must be 'yes' or 'no'"
         for name, value in job.params.items():
@@ -82,14 +82,17 @@ class HttpAdapter(Declaration):
         job_id = job.job_id.removeprefix(self.id_prefix)
         problem = refuse("job id", job_id, self._kinds.get("id", ()))
         if problem is None and self.id_pattern and not re.fullmatch(self.id_pattern, job_id):
-            return f"the job id is not of the vendor's form, {self.id_pattern}; pass it as given"
+            return (
+                f"the job id does not match the vendor's format, {self.id_pattern}; pass the id "
+                "that the vendor returned"
+            )
         return problem
 
     def _values(self, job: Job) -> dict[str, str]:
         return {**job.params, "id": job.job_id.removeprefix(self.id_prefix)}
 
     def must_read_first(self, job: Job) -> bool:
-        """Return whether the job must be seen running before the cancel may be sent."""
+        """Return whether a status read must show the job running before the cancel is sent."""
         return self.destroys_finished and self._forced(job) != "yes"
 
     def _forced(self, job: Job) -> str | None:
@@ -104,18 +107,18 @@ class HttpAdapter(Declaration):
         return evolve(request, headers=headers)
 
     def status_request(self, job: Job, endpoint: Endpoint) -> Request | None:
-        """Return the request that reads the job, or None when the vendor has none."""
+        """Return the request for the job's status, or None if the vendor has no such endpoint."""
         return None if self.status is None else self._request(self.status, job, endpoint)
 
     def _request(self, route: Route, job: Job, endpoint: Endpoint) -> Request:
         values = self._values(job)
         content = route.content(values)
         headers = self.headers if not self._templates else self._filled(values)
-        json_too = {} if content is None else {"content-type": "application/json"}
+        content_type = {} if content is None else {"content-type": "application/json"}
         return Request(
             method=route.method,
             url=endpoint.base_url + route.target(values),
-            headers={**headers, **json_too},
+            headers={**headers, **content_type},
             content=content,
             credential=self.credential,
             key=self.credential.hide(endpoint.key),
@@ -128,12 +131,12 @@ class HttpAdapter(Declaration):
             if values.keys() >= names_in(self._templates.get(name, ()))
         }
 
-    # What a reply means
+    # Replies
 
     def read_cancel(self, job: Job, response: Response) -> Reading:
-        """Return what a reply to the cancel request means."""
+        """Return the meaning of a reply to the cancel request."""
         return replies.read_cancel(self, job, response)
 
     def read_status(self, job: Job, response: Response) -> Reading:
-        """Return what a reply to the status request means."""
+        """Return the meaning of a reply to the status request."""
         return replies.read_status(self, job, response)

@@ -1,8 +1,8 @@
-"""What knows one vendor: the `Adapter` protocol, and the values it deals in.
+"""The `Adapter` protocol, which describes one vendor, and the values that it uses.
 
-An adapter is pure data and pure functions: it says what to send and what a reply means. It
-does no I/O, keeps nothing between calls and decides nothing about retries; `flow` does.
-Nearly every vendor is an `HttpAdapter` (in `tables`), which is a declaration.
+An adapter consists of data and pure functions: it builds requests and interprets replies. It
+does no I/O, has no state, and does not decide about retries; `flow` does. Nearly every vendor is
+an `HttpAdapter` (in `http`), which is a declaration.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @frozen(kw_only=True)
 class Endpoint:
-    """Where a provider is and who we are there.
+    """A provider's base URL and the API key for it.
 
     Args:
-        base_url: scheme, host and an optional path prefix, without a slash at the end.
+        base_url: scheme, host and an optional path prefix, without a trailing slash.
         key: the API key.
     """
 
@@ -36,12 +36,12 @@ class Endpoint:
 
 @frozen(kw_only=True)
 class Credential:
-    """How a vendor wants the key.
+    """How the API key is sent.
 
     Args:
         header: name of the header, such as `"authorization"` or `"x-api-key"`.
-        scheme: word before the key, such as `"Bearer"`; empty for the key alone.
-        basic: whether the key is `user:password`, or a user alone, sent as RFC 7617 has it.
+        scheme: word before the key, such as `"Bearer"`; empty to send the key alone.
+        basic: whether the key is `user:password`, or only a user, sent in base64 (RFC 7617).
     """
 
     header: str = "authorization"
@@ -49,7 +49,7 @@ class Credential:
     basic: bool = False
 
     def spell(self, key: str) -> str:
-        """Return the value of the header for a key.
+        """Return the header's value for a key.
 
         Example:
             >>> Credential(scheme="Key").spell("abc")
@@ -58,7 +58,7 @@ class Credential:
         return f"{self.scheme} {_encoded(key) if self.basic else key}".lstrip()
 
     def hide(self, key: Secret) -> Secret:
-        """Return the key so that it is redacted as it is spelled, too."""
+        """Return the key as a secret that also redacts its encoded form."""
         return key.spelled(_encoded(key.reveal())) if self.basic else key
 
 
@@ -74,7 +74,7 @@ BASIC = Credential(scheme="Basic", basic=True)
 
 @frozen(kw_only=True)
 class Request:
-    """One HTTP request, complete but for the key, which is added where it is sent."""
+    """One HTTP request, complete except for the key, which `transport` adds."""
 
     method: str
     url: str
@@ -86,15 +86,15 @@ class Request:
 
 @frozen(kw_only=True)
 class Response:
-    """One HTTP reply, read to its end.
+    """One complete HTTP reply.
 
     Args:
         status_code: the HTTP status code.
-        headers: with lower-case names.
-        content: the body after decompression, or None when it could not be read.
+        headers: the headers, with lower-case names.
+        content: the body after decompression, or None if it could not be read.
         problem: why the body could not be read.
-        body: the JSON object that `content` holds, or None.
-        distrust: closes the connection that it came over: it answers another request.
+        body: the JSON object in `content`, or None.
+        distrust: closes the connection, for a reply that belongs to another request.
     """
 
     status_code: int
@@ -107,22 +107,22 @@ class Response:
 
 @frozen(kw_only=True)
 class Reading:
-    """What one reply means.
+    """The meaning of one reply.
 
     Args:
-        outcome: what the reply settles, or None when it does not settle it.
-        state: the job's state, if the reply tells it.
+        outcome: the outcome, or None if the reply is inconclusive.
+        state: the job's state, if the reply contains it.
         raw_state: the vendor's own word for the state.
-        confirm: whether an acceptance says so little that the job is read once in any case.
+        confirm: whether an acceptance is so vague that the status is read once in any case.
         undocumented: whether any reply with this status code is such an acceptance, even for a job
             that does not exist.
-        gone: whether a job that this call cancelled cannot be found afterwards at this vendor.
-        astray: whether the reply is about another job, and so the answer to another request.
+        gone: whether a job can no longer be found at this vendor after it was cancelled.
+        astray: whether the reply is about another job, and so belongs to another request.
         repeat: whether the request may be sent again after this reply.
-        retry_after: seconds that the reply asks to wait.
-        message: the vendor's words, or what was wrong with the reply.
+        retry_after: how long the reply asks to wait, in seconds.
+        message: the vendor's message, or what is wrong with the reply.
         code: the vendor's error code.
-        status_code: the HTTP status code, or None when there was no reply.
+        status_code: the HTTP status code, or None if there was no reply.
         request_id: the vendor's id for the request.
         progress: how much of the job was done.
         body: the reply's JSON object.
@@ -146,18 +146,18 @@ class Reading:
 
     @property
     def is_known(self) -> bool:
-        """Whether the reply shows the job in a state that we know."""
+        """Whether the reply contains the job's state, in a word that we know."""
         return self.state not in {None, JobState.UNKNOWN}
 
     @property
     def final(self) -> bool:
-        """Whether the reply shows the job in a final state."""
+        """Whether the reply shows that the job has ended."""
         return self.state is not None and self.state.final
 
 
 @runtime_checkable
 class Adapter(Protocol):
-    """What the rest of jobcancel needs to know of a vendor."""
+    """The interface between a vendor and the rest of jobcancel."""
 
     @property
     def name(self) -> str:
@@ -166,22 +166,22 @@ class Adapter(Protocol):
 
     @property
     def title(self) -> str:
-        """What the vendor calls the service."""
+        """The vendor's name for the service."""
         ...
 
     @property
     def docs(self) -> str:
-        """Where the vendor describes cancelling."""
+        """URL of the vendor's documentation of the cancel."""
         ...
 
     @property
     def deprecated(self) -> str | None:
-        """What to use instead, for a provider that should no longer be used."""
+        """The provider to use instead, or None if this one is not deprecated."""
         ...
 
     @property
     def default_url(self) -> str:
-        """Base URL when none is given; `{name}` in it is a param."""
+        """Base URL if none is configured; `{name}` in it is a param."""
         ...
 
     @property
@@ -191,7 +191,7 @@ class Adapter(Protocol):
 
     @property
     def other_key_envs(self) -> tuple[str, ...]:
-        """Further ones that are looked at after it."""
+        """Alternative variables for the API key, in order of precedence."""
         ...
 
     @property
@@ -201,27 +201,27 @@ class Adapter(Protocol):
 
     @property
     def credentials_of(self) -> str | None:
-        """Provider whose configured key and base URL also serve this one."""
+        """Provider whose configured key and base URL this one uses as well."""
         ...
 
     @property
     def params(self) -> Mapping[str, str | Param]:
-        """Parameters a job needs besides its id, by name."""
+        """Parameters that identify a job in addition to its id, by name."""
         ...
 
     @property
     def destroys_finished(self) -> bool:
-        """Whether the cancel request destroys the output of a finished job."""
+        """Whether the cancel request deletes the output of a finished job."""
         ...
 
     def refuse(self, job: Job) -> str | None:
-        """Return why the job's id or parameters cannot be sent, or None when they can."""
+        """Return why the job's id or parameters are invalid, or None if they are valid."""
         ...
 
     def must_read_first(self, job: Job) -> bool:
-        """Return whether the job must be seen running before the cancel may be sent.
+        """Return whether a status read must show the job running before the cancel is sent.
 
-        It is so where the cancel `destroys_finished`, unless the job's params say otherwise.
+        True if the cancel `destroys_finished`, unless the job's params override it.
         """
         ...
 
@@ -230,17 +230,17 @@ class Adapter(Protocol):
         ...
 
     def status_request(self, job: Job, endpoint: Endpoint) -> Request | None:
-        """Return the request that reads the job, or None when the vendor has none."""
+        """Return the request for the job's status, or None if the vendor has no such endpoint."""
         ...
 
     def read_cancel(self, job: Job, response: Response) -> Reading:
-        """Return what a reply to the cancel request means."""
+        """Return the meaning of a reply to the cancel request."""
         ...
 
     def read_status(self, job: Job, response: Response) -> Reading:
-        """Return what a reply to the status request means.
+        """Return the meaning of a reply to the status request.
 
-        Its `state` is set when the state was read, whatever the vendor's word; else its
-        `outcome` says why not, or is None when the read may be tried again.
+        Its `state` is set if the reply contains a state, known or unknown. Otherwise its
+        `outcome` is the reason, or None if the read may be retried.
         """
         ...

@@ -1,10 +1,15 @@
-"""What a vendor's replies mean, by the tables of a vendor.
+"""Interprets a vendor's replies with the tables of its declaration.
 
-A reply to a cancel is read in this order: what the outcome hook finds; the verdict
-word; a redirect settles nothing, nor does a 4xx that is not in the vendor's own form; an error goes
-by body code, then by status code; a 2xx is an acceptance if its body is not documented, else it
-goes by the job's state if the body tells it, then by the documented words of success. What no table
-names is unsettled, and `flow` reads the status.
+The first of these rules that applies to a reply to a cancel determines the outcome:
+
+1. The outcome hook returns an outcome, or the final state that is the reason for a refusal.
+2. The body contains one of the `verdicts`.
+3. A redirect is inconclusive, and so is a 4xx that is not in the vendor's own format.
+4. An error: its body code, then its status code, in `replies`.
+5. A 2xx whose body the vendor does not document is an acceptance.
+6. A 2xx: the job's state, if the body contains it; then the documented words of success.
+
+Any other reply is inconclusive, and `flow` reads the status.
 """
 
 from __future__ import annotations
@@ -21,11 +26,11 @@ from jobcancel.models import Job, JobState, Outcome, Progress
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# Refusals that any hop of the way may send for itself, whose meaning is the same from each of them
-# (RFC 9110, RFC 6585); every other 4xx must be the vendor's own.
-_ANYBODYS = frozenset({408, 425, 429})
+# Refusals that mean the same whether the vendor or a proxy sends them (RFC 9110, RFC 6585). Any
+# other 4xx must come from the vendor.
+_FROM_ANY_HOP = frozenset({408, 425, 429})
 
-# What a status read can be refused for. Other outcomes are about cancelling.
+# The possible refusals of a status read. Other outcomes are about cancelling.
 _STATUS_REFUSALS = frozenset(
     {
         Outcome.FORBIDDEN,
@@ -38,7 +43,7 @@ _STATUS_REFUSALS = frozenset(
 
 
 _SUCCESSFUL = range(200, 300)
-# Sent by several vendors' servers, and heeded by the SDKs that Stainless makes.
+# Sent by several vendors' servers, and obeyed by the SDKs that Stainless generates.
 _DO_NOT_RETRY = "x-should-retry"
 _REDIRECT = range(300, 400)
 _CLIENT_ERROR = range(400, 500)
@@ -56,48 +61,48 @@ _SETTLED_BY_STATE: Mapping[JobState | None, Outcome] = {
 
 @frozen
 class _Meaning:
-    """What a reply settles, and what more it says.
+    """The outcome of a reply, and how to treat it.
 
     Args:
-        outcome: what it settles, or None.
-        confirm: whether it is an acceptance after which the job is to be read.
-        undocumented: whether no more of it is documented than the status code.
-        shows: whether a state in it is the job's.
-        over: the final state that a refusal gives as its reason.
+        outcome: the outcome, or None if the reply is inconclusive.
+        confirm: whether it is an acceptance after which the status is to be read.
+        undocumented: whether the vendor documents only its status code.
+        has_state: whether a state in the body is the job's state.
+        final_state: the final state that is the reason for a refusal.
     """
 
     outcome: Outcome | None = None
     confirm: bool = False
     undocumented: bool = False
-    shows: bool = True
-    over: JobState | None = None
+    has_state: bool = True
+    final_state: JobState | None = None
 
 
-_UNSETTLED = _Meaning()
+_INCONCLUSIVE = _Meaning()
 
 
 def read_cancel(vendor: Declaration, job: Job, response: Response) -> Reading:
-    """Return what a reply to the cancel request means."""
-    reading = _read(vendor, job, response, _cancelled)
+    """Return the meaning of a reply to the cancel request."""
+    reading = _read(vendor, job, response, _interpret_cancel)
     forced = vendor.force_param is not None and job.params.get(vendor.force_param) == "yes"
-    unseen = vendor.destroys_finished and forced
-    if unseen and reading.outcome is Outcome.CANCELLED and not reading.final:
-        # The job may have finished before, and its output is gone.
+    unchecked = vendor.destroys_finished and forced
+    if unchecked and reading.outcome is Outcome.CANCELLED and not reading.final:
+        # The job may have finished earlier, and the cancel deleted its output.
         return evolve(reading, outcome=Outcome.CANCELLING)
     return reading
 
 
 def read_status(vendor: Declaration, job: Job, response: Response) -> Reading:
-    """Return what a reply to the status request means."""
-    reading = _read(vendor, job, response, _unreadable)
-    # Reading again does no harm, unless it is the vendor itself that refuses.
-    own = response.status_code in _CLIENT_ERROR and not _is_foreign(vendor, response)
-    again = reading.outcome is None and not own and not _forbids_retry(vendor, response)
-    return evolve(reading, repeat=True) if again and not reading.repeat else reading
+    """Return the meaning of a reply to the status request."""
+    reading = _read(vendor, job, response, _interpret_status)
+    # A status read can be repeated safely, unless the vendor itself refuses it.
+    refused = response.status_code in _CLIENT_ERROR and not _is_foreign(vendor, response)
+    repeat = reading.outcome is None and not refused and not _forbids_retry(vendor, response)
+    return evolve(reading, repeat=True) if repeat and not reading.repeat else reading
 
 
 def is_untyped(vendor: Declaration, response: Response) -> bool:
-    """Return whether a reply is a success of which any JSON, or nothing, may be the body."""
+    """Return whether a reply is a success with an undocumented body: any JSON, or nothing."""
     return response.status_code in vendor.any_body_statuses and (
         response.content == b"" or is_json(response.content)
     )
@@ -128,29 +133,29 @@ def _read(
     vendor: Declaration,
     job: Job,
     response: Response,
-    settle: Callable[[Declaration, Response, Fields, JobState | None], _Meaning],
+    interpret: Callable[[Declaration, Response, Fields, JobState | None], _Meaning],
 ) -> Reading:
     fields = _fields(vendor, response)
     status_code = response.status_code
-    strange = status_code in _SUCCESSFUL and not _is_about(vendor, job, fields)
-    shown = status_code in _SUCCESSFUL and not strange
-    state = _state(vendor, fields, response.body or {}) if shown else None
+    astray = status_code in _SUCCESSFUL and not _is_about(vendor, job, fields)
+    has_state = status_code in _SUCCESSFUL and not astray
+    state = _state(vendor, fields, response.body or {}) if has_state else None
     foreign = _is_foreign(vendor, response)
-    meaning = _UNSETTLED if strange else settle(vendor, response, fields, state)
-    shown = shown and meaning.shows
-    message = fields.message or _describe(response, fields if meaning.shows else None)
+    meaning = _INCONCLUSIVE if astray else interpret(vendor, response, fields, state)
+    has_state = has_state and meaning.has_state
+    message = fields.message or _describe(response, fields if meaning.has_state else None)
     refused = meaning.outcome is Outcome.REFUSED
     return Reading(
         outcome=meaning.outcome,
-        state=state if shown else meaning.over,
-        raw_state=fields.state if shown else None,
+        state=state if has_state else meaning.final_state,
+        raw_state=fields.state if has_state else None,
         confirm=meaning.confirm,
         undocumented=meaning.undocumented,
         gone=vendor.gone_after_cancel,
-        astray=strange,
-        repeat=not refused and _repeatable(vendor, response, foreign=foreign),
+        astray=astray,
+        repeat=not refused and _may_repeat(vendor, response, foreign=foreign),
         retry_after=fields.retry_after,
-        message=f"the reply is about another job, {fields.job_id!r}" if strange else message,
+        message=f"the reply is about another job, {fields.job_id!r}" if astray else message,
         code=fields.code,
         status_code=status_code,
         request_id=fields.request_id,
@@ -159,21 +164,21 @@ def _read(
     )
 
 
-def _cancelled(
+def _interpret_cancel(
     vendor: Declaration, response: Response, fields: Fields, state: JobState | None
 ) -> _Meaning:
-    """Return what a reply to a cancel means."""
-    found = _own(vendor, response)
-    if isinstance(found, JobState):
-        return _Meaning(Outcome.ALREADY_TERMINAL, over=found)
-    if found is not None:
-        return _Meaning(found)
+    """Return the meaning of a reply to a cancel."""
+    custom = _from_hook(vendor, response)
+    if isinstance(custom, JobState):
+        return _Meaning(Outcome.ALREADY_TERMINAL, final_state=custom)
+    if custom is not None:
+        return _Meaning(custom)
     successful = response.status_code in _SUCCESSFUL
     if (word := _verdict(vendor, response)) is not None:
         outcome = vendor.verdicts[word]
         if outcome in _ACCEPTANCES and state in _SETTLED_BY_STATE:
             return _Meaning(_SETTLED_BY_STATE[state])
-        # An error that says so, too, may be about the key, or a gateway's own.
+        # An error with such a word may be about the key, or come from a gateway.
         accepts = outcome in _ACCEPTANCES or outcome is Outcome.REFUSED
         if successful or (not accepts and response.status_code in _CLIENT_ERROR):
             return _Meaning(outcome)
@@ -182,33 +187,33 @@ def _cancelled(
     return _success(vendor, response, state)
 
 
-def _unreadable(
+def _interpret_status(
     vendor: Declaration, response: Response, fields: Fields, _: JobState | None
 ) -> _Meaning:
     """Return why a status could not be read."""
     if response.status_code in _SUCCESSFUL:
-        return _UNSETTLED
+        return _INCONCLUSIVE
     word = _verdict(vendor, response) if response.status_code in _CLIENT_ERROR else None
-    found = (
-        _own(vendor, response),
+    candidates = (
+        _from_hook(vendor, response),
         None if word is None else vendor.verdicts[word],
         _refusal(vendor, response, fields),
     )
-    refusals = (each for each in found if isinstance(each, Outcome))
-    return _Meaning(next((each for each in refusals if each in _STATUS_REFUSALS), None))
+    outcomes = (each for each in candidates if isinstance(each, Outcome))
+    return _Meaning(next((each for each in outcomes if each in _STATUS_REFUSALS), None))
 
 
-def _own(vendor: Declaration, response: Response) -> Outcome | JobState | None:
+def _from_hook(vendor: Declaration, response: Response) -> Outcome | JobState | None:
     return None if vendor.outcome_hook is None else vendor.outcome_hook(response)
 
 
 def _verdict(vendor: Declaration, response: Response) -> str | bool | None:
-    """Return the word that says what became of the cancel, if there is one that we know."""
+    """Return the value at `verdict`, if it is one of `verdicts`."""
     word = None if vendor.verdict is None else pick(response.body or {}, [vendor.verdict])
     return word if isinstance(word, str | bool) and word in vendor.verdicts else None
 
 
-def _repeatable(vendor: Declaration, response: Response, *, foreign: bool) -> bool:
+def _may_repeat(vendor: Declaration, response: Response, *, foreign: bool) -> bool:
     status_code = response.status_code
     if _forbids_retry(vendor, response):
         return False
@@ -223,9 +228,9 @@ def _forbids_retry(vendor: Declaration, response: Response) -> bool:
 
 
 def _is_foreign(vendor: Declaration, response: Response) -> bool:
-    """Whether a 4xx is not in the vendor's own form, such as the page of a proxy."""
+    """Whether a 4xx is not in the vendor's own format, such as a proxy's HTML page."""
     status_code, body = response.status_code, response.body
-    if status_code not in _CLIENT_ERROR or status_code in _ANYBODYS:
+    if status_code not in _CLIENT_ERROR or status_code in _FROM_ANY_HOP:
         return False
     if body:
         paths = (*vendor.message, *vendor.code, *filter(None, [vendor.verdict]))
@@ -238,32 +243,32 @@ def _refusal(vendor: Declaration, response: Response, fields: Fields) -> Outcome
     if _is_foreign(vendor, response):
         return None
     status_code, code = response.status_code, fields.code
-    told = () if code is None else ((status_code, code), code, (status_code, ANY))
-    keys = (*told, status_code)
+    by_code = () if code is None else ((status_code, code), code, (status_code, ANY))
+    keys = (*by_code, status_code)
     return next((vendor.replies[key] for key in keys if key in vendor.replies), None)
 
 
 def _state(vendor: Declaration, fields: Fields, body: Mapping[str, Any]) -> JobState | None:
-    if vendor.state_hook and (found := vendor.state_hook(body)) is not None:
-        return found
+    if vendor.state_hook and (custom := vendor.state_hook(body)) is not None:
+        return custom
     if fields.state is None:
         return None
     for override in vendor.overrides:
-        if _says(body, override.where):
+        if _matches(body, override.where):
             return override.state
     return vendor.states.get(fields.state, JobState.UNKNOWN)
 
 
 def _success(vendor: Declaration, response: Response, state: JobState | None) -> _Meaning:
-    """Return what a 2xx means: by the state it shows, else by the documented words."""
+    """Return the meaning of a 2xx: by the state in it, else by the documented words."""
     if is_untyped(vendor, response):
-        return _Meaning(vendor.accepted, confirm=True, undocumented=True, shows=False)
+        return _Meaning(vendor.accepted, confirm=True, undocumented=True, has_state=False)
     if vendor.receipt_only and state is JobState.CANCELLED:
-        return _Meaning(vendor.accepted, confirm=vendor.confirm_success, shows=False)
+        return _Meaning(vendor.accepted, confirm=vendor.confirm_success, has_state=False)
     if state in _SETTLED_BY_STATE:
         return _Meaning(_SETTLED_BY_STATE[state])
     if state is JobState.UNKNOWN or not _is_documented(vendor, response):
-        return _UNSETTLED
+        return _INCONCLUSIVE
     accepted = vendor.accepted if state is None else Outcome.CANCELLING
     return _Meaning(accepted, confirm=vendor.confirm_success)
 
@@ -271,27 +276,27 @@ def _success(vendor: Declaration, response: Response, state: JobState | None) ->
 def _is_documented(vendor: Declaration, response: Response) -> bool:
     if response.status_code in vendor.empty_body_statuses:
         return response.content == b"" or (response.body is not None and not response.body)
-    return bool(vendor.success) and _says(response.body or {}, vendor.success)
+    return bool(vendor.success) and _matches(response.body or {}, vendor.success)
 
 
 def _is_about(vendor: Declaration, job: Job, fields: Fields) -> bool:
-    """Whether a reply is about this job; ids such as UUIDs come back in either case."""
-    own, told = job.job_id, fields.job_id or job.job_id
-    return _bare(own, vendor.id_prefix) == _bare(told, vendor.id_prefix)
+    """Whether a reply is about this job. Vendors may change the case of ids such as UUIDs."""
+    expected, actual = job.job_id, fields.job_id or job.job_id
+    return _bare(expected, vendor.id_prefix) == _bare(actual, vendor.id_prefix)
 
 
 def _bare(job_id: str, prefix: str) -> str:
     return job_id.removeprefix(prefix).lower()
 
 
-def _says(body: Mapping[str, object], where: Mapping[str, str]) -> bool:
+def _matches(body: Mapping[str, object], where: Mapping[str, str]) -> bool:
     return all(pick(body, [path]) == value for path, value in where.items())
 
 
 def _describe(response: Response, fields: Fields | None) -> str:
-    """Say what a reply without a message of its own was."""
+    """Return a description of a reply that contains no message."""
     if fields is not None and fields.state is not None:
-        return f"the vendor reads the job as {fields.state!r}"
+        return f"the vendor reports status {fields.state!r}"
     if response.status_code in _REDIRECT:
         return f"HTTP {response.status_code}: a redirect, which is never followed"
     if response.content is None:

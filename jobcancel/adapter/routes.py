@@ -1,10 +1,10 @@
-"""What a request is made of: routes with placeholders, and the params that fill them.
+"""Routes with placeholders, and the params that fill them.
 
 /v1/jobs/{id}/cancel         the job's id, as exactly one path segment
-/v2/batches/{id}:cancel      a custom verb after it
-/v2/{endpoint}/cancel/{id}   a param beside it
-/{app:path}/requests/{id}    a param of several segments, such as `fal-ai/flux`
-{id:int}                     digits; in a JSON body a number
+/v2/batches/{id}:cancel      the id, followed by a custom verb
+/v2/{endpoint}/cancel/{id}   a param and the id
+/{app:path}/requests/{id}    a param with several segments, such as `fal-ai/flux`
+{id:int}                     digits; a number in a JSON body
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _NAME = re.compile(r"([a-z][a-z0-9_]*)(?::([a-z]+))?")
 # RFC 9110, section 4.1: recipients should support at least 8,000 octets of URI.
 _LONGEST_SEGMENT = 7000
-# Characters; one takes twelve octets at the most, percent-encoded from four of UTF-8.
-_SURELY_SHORT = _LONGEST_SEGMENT // 12
+# Characters; each takes at most twelve octets (four octets of UTF-8, percent-encoded).
+_ALWAYS_SHORT = _LONGEST_SEGMENT // 12
 
 
 @frozen
 class Placeholder:
-    """A place in a template that a value fills.
+    """A placeholder in a template.
 
     Args:
         name: `id`, or the name of a param.
@@ -50,10 +50,10 @@ Part: TypeAlias = str | Placeholder
 
 
 def parse(template: str) -> tuple[Part, ...]:
-    """Return the text and the placeholders that a template consists of.
+    """Split a template into text and placeholders.
 
     Raises:
-        ConfigurationError: a placeholder is not one, or a brace has no partner.
+        ConfigurationError: a placeholder is malformed, or a brace is unmatched.
 
     Example:
         >>> parse("/job/{id}")
@@ -63,33 +63,32 @@ def parse(template: str) -> tuple[Part, ...]:
     for number, text in enumerate(_PLACEHOLDER.split(template)):
         if number % 2 == 0:
             if "{" in text or "}" in text:
-                raise ConfigurationError(f"{template!r} has a brace without its partner")
+                raise ConfigurationError(f"{template!r} has an unmatched brace")
             parts += [text] if text else []
             continue
-        found = _NAME.fullmatch(text)
-        kind = (found[2] or "segment") if found else ""
-        if found is None or kind not in KINDS:
+        match = _NAME.fullmatch(text)
+        kind = (match[2] or "segment") if match else ""
+        if match is None or kind not in KINDS:
             raise ConfigurationError(
-                f"{{{text}}} in {template!r} is no placeholder; write {{id}}, {{param}}, "
+                f"{{{text}}} in {template!r} is not a placeholder; write {{id}}, {{param}}, "
                 "{param:path} or {id:int}"
             )
-        parts.append(Placeholder(found[1], kind))
+        parts.append(Placeholder(match[1], kind))
     return tuple(parts)
 
 
 @frozen
 class Param:
-    """Something that a vendor needs besides the id to find a job.
+    """A parameter that identifies a job in addition to its id.
 
     Args:
-        description: what it is, for messages and documentation.
-        default: what it is when it is not given.
-        env: environment variable that holds it where it is not given; it comes before `default`.
-        pattern: regular expression that it matches in full; others are `invalid`.
-        optional: whether it may be left out; the query field or header that it fills is left out
-            then.
-        hosts: for one that is the end of the vendor's host: the hosts that are the vendor's, such
-            as `"*.cloud.databricks.com"`. Only these may be named by a job.
+        description: a description, for messages and documentation.
+        default: the value of a job that does not set it.
+        env: environment variable for the value of such a job; it takes precedence over `default`.
+        pattern: regular expression that a value must match in full; other values are `invalid`.
+        optional: whether a job may omit it. Its query field or header is then not sent.
+        hosts: for a param at the end of the host: the hosts that belong to the vendor, such as
+            `"*.cloud.databricks.com"`. A job may name only these.
     """
 
     description: str
@@ -100,24 +99,24 @@ class Param:
     hosts: tuple[str, ...] = ()
 
     def fallback(self) -> str | None:
-        """Return the value for a job that does not set it: the variable's, else the default."""
+        """Return the value for a job that does not set it: from the variable, else the default."""
         value = os.environ.get(self.env, "").strip() if self.env else ""
         return value or self.default
 
     def accepts(self, value: str) -> bool:
-        """Return whether a value is of the form that it must have."""
+        """Return whether a value matches the pattern."""
         return self.pattern is None or re.fullmatch(self.pattern, value) is not None
 
 
 def declared(params: Mapping[str, str | Param]) -> dict[str, Param]:
-    """Return an adapter's params, of which some may be declared by their text alone."""
+    """Return an adapter's params, with each plain description as a `Param`."""
     return {
         name: Param(param) if isinstance(param, str) else param for name, param in params.items()
     }
 
 
 def variables(params: Mapping[str, str | Param]) -> list[str]:
-    """Return the environment variables that an adapter's params may come from.
+    """Return the environment variables of an adapter's params.
 
     Example:
         >>> variables({"queue": "the queue", "project": Param("the project", env="ACME_PROJECT")})
@@ -131,11 +130,11 @@ class Route:
     """Method and address of a request, such as `Route("DELETE", "/job/{id}")`.
 
     Args:
-        method: in capitals.
+        method: the HTTP method, in upper case.
         path: template of the path.
         query: template of each field of the query string.
-        body: what is sent as JSON: templates by field, an empty mapping for `{}`, or None for
-            no body at all.
+        body: the JSON body: template of each field, an empty mapping for `{}`, or None to send
+            no body.
     """
 
     method: str
@@ -159,7 +158,7 @@ class Route:
         return {name: parse(template) for name, template in (self.body or {}).items()}
 
     def placeholders(self) -> Iterator[Placeholder]:
-        """Give every placeholder, of path, query and body."""
+        """Yield every placeholder in path, query and body."""
         for parts in (self._path, *self._fields.values(), *self._body.values()):
             yield from (part for part in parts if isinstance(part, Placeholder))
 
@@ -176,7 +175,7 @@ class Route:
         return f"{path}?{query}" if query else path
 
     def content(self, values: Mapping[str, str]) -> bytes | None:
-        """Return the body with the values filled in, or None when there is none."""
+        """Return the body with the values filled in, or None if the route has no body."""
         if self.body is None:
             return None
         filled: dict[str, str | int] = {}
@@ -188,7 +187,7 @@ class Route:
 
 
 def fill(parts: Iterable[Part], values: Mapping[str, str]) -> str:
-    """Return the path that a template makes of the values."""
+    """Return the path with the values filled in, each percent-encoded."""
     return "".join(part if isinstance(part, str) else _filled(part, values) for part in parts)
 
 
@@ -198,37 +197,40 @@ def names_in(parts: Iterable[Part]) -> set[str]:
 
 
 def text(parts: Iterable[Part], values: Mapping[str, str]) -> str:
-    """Return the text that a template makes of the values, as they are."""
+    """Return the text with the values filled in, unencoded."""
     return "".join(part if isinstance(part, str) else values[part.name] for part in parts)
 
 
-def _filled(place: Placeholder, values: Mapping[str, str]) -> str:
-    value = values[place.name]
-    if place.kind == "path":
+def _filled(placeholder: Placeholder, values: Mapping[str, str]) -> str:
+    value = values[placeholder.name]
+    if placeholder.kind == "path":
         return "/".join(map(segment, value.split("/")))
     return segment(value)
 
 
 def refuse(what: str, value: str, kinds: Iterable[str]) -> str | None:
-    """Return why a value cannot fill placeholders of these kinds, or None when it can.
+    """Return why a value is invalid for placeholders of these kinds, or None if it is valid.
 
     Args:
-        what: what it is, for the message, such as `"job id"`.
+        what: the name of the value, for the message, such as `"job id"`.
         value: any string.
-        kinds: of the placeholders; "header" for those in one.
+        kinds: the kinds of the placeholders; "header" if one is in a header.
 
     Example:
         >>> refuse("param 'app'", "fal-ai/flux", ["path"])
         >>> refuse("job id", "12a", ["int"])
-        "the job id is '12a', which is not a whole number; pass the id that the vendor gave"
+        "the job id is '12a', which is not a whole number; pass the id that the vendor returned"
     """
     if "int" in kinds and not _NUMBER.fullmatch(value):
         problem = f"is {value[:50]!r}, which is not a whole number"
-        return f"the {what} {problem}; pass the id that the vendor gave"
+        return f"the {what} {problem}; pass the id that the vendor returned"
     pieces = value.split("/") if "path" in kinds else [value]
     refused = next(filter(None, (refuse_segment(what, piece) for piece in pieces)), None)
     if refused is None and "header" in kinds and not _VISIBLE.fullmatch(value):
-        return f"the {what} has characters that no header can have; pass what the vendor gave"
+        return (
+            f"the {what} contains characters that are not allowed in a header; use visible ASCII "
+            "characters only"
+        )
     return refused
 
 
@@ -243,24 +245,24 @@ def segment(value: str) -> str:
 
 
 def refuse_segment(what: str, value: str) -> str | None:
-    """Return why `value` cannot be one path segment, or None when it can.
+    """Return why `value` is invalid as one path segment, or None if it is valid.
 
     Args:
-        what: what it is, for the message, such as `"job id"`.
+        what: the name of the value, for the message, such as `"job id"`.
         value: any string.
 
     Example:
         >>> refuse_segment("job id", "..")
-        "the job id is '..', which would change the path; pass the id that the vendor gave"
+        "the job id is '..', which would change the path; pass the id that the vendor returned"
     """
     if not value.strip():
         problem = "is empty" if not value else "is blank"
     elif value in {".", ".."}:
         problem = f"is {value!r}, which would change the path"
     elif not value.isprintable() and any(unicodedata.category(c) in {"Cc", "Cs"} for c in value):
-        problem = "has a control character or a lone surrogate in it"
-    elif len(value) > _SURELY_SHORT and len(segment(value)) > _LONGEST_SEGMENT:
+        problem = "contains a control character or a lone surrogate"
+    elif len(value) > _ALWAYS_SHORT and len(segment(value)) > _LONGEST_SEGMENT:
         problem = f"is too long for a URL ({len(value)} characters)"
     else:
         return None
-    return f"the {what} {problem}; pass the id that the vendor gave"
+    return f"the {what} {problem}; pass the id that the vendor returned"

@@ -1,7 +1,7 @@
-"""Mistakes in an adapter's declaration, found when it is made.
+"""Validates an `HttpAdapter` when it is constructed.
 
-Each check looks at some fields of an `HttpAdapter` and yields what is wrong with them, as
-`field: what is wrong and what would be right`.
+Each check examines some fields and yields a message for each mistake:
+`field: what is wrong; what is expected`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")  # a token (RFC 9110, section 
 _PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/{}%-]*")
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+")
 _METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
-# Headers that are the driver's own, or HTTP's.
-_OURS = frozenset(
+# Headers that `transport` or the HTTP library sets.
+_RESERVED = frozenset(
     {"accept", "accept-encoding", "connection", "content-length", "content-type", "host"}
 )
 _ACCEPTANCES = (Outcome.CANCELLED, Outcome.CANCELLING)
@@ -43,10 +43,10 @@ _PATHS = ("state", "job_id", "message", "code", "retry_after", "request_id")
 
 
 def check(adapter: Declaration) -> None:
-    """Look for mistakes in a declaration.
+    """Validate a declaration.
 
     Raises:
-        ConfigurationError: there are some; the message names the field of each.
+        ConfigurationError: it has mistakes; the message names the field of each.
     """
     problems = list(_types(adapter)) or [problem for each in _CHECKS for problem in each(adapter)]
     if problems:
@@ -54,16 +54,16 @@ def check(adapter: Declaration) -> None:
 
 
 def _types(adapter: Declaration) -> Iterator[str]:
-    """Find what is of a type that the other checks could not look at."""
+    """Find values of a wrong type, on which the other checks would fail."""
     for name in _PATHS:
         paths = getattr(adapter, name)
         if not isinstance(paths, tuple) or not all(
             isinstance(path, str) and path for path in paths
         ):
-            yield f"{name}: must be a path, such as 'error.code', or a tuple of several"
+            yield f"{name}: must be a path, such as 'error.code', or a tuple of paths"
     for name, value in adapter.headers.items():
         if not isinstance(value, str):
-            yield f"headers: the value of {name!r} must be a text, not {value!r}"
+            yield f"headers: the value of {name!r} must be a string, not {value!r}"
     for name in ("receipt_only", "confirm_success", "gone_after_cancel"):
         if not isinstance(getattr(adapter, name), bool):
             yield f"{name}: must be True or False, not {getattr(adapter, name)!r}"
@@ -77,9 +77,9 @@ def _types(adapter: Declaration) -> Iterator[str]:
 
 
 def _address_types(adapter: Declaration) -> Iterator[str]:
-    others = adapter.other_url_envs
-    if not isinstance(others, Mapping) or not all(
-        isinstance(text, str) for item in others.items() for text in item
+    variables = adapter.other_url_envs
+    if not isinstance(variables, Mapping) or not all(
+        isinstance(text, str) for item in variables.items() for text in item
     ):
         yield "other_url_envs: must be a mapping of variables to paths, such as {'ACME_URL': ''}"
 
@@ -104,25 +104,28 @@ def _variables(adapter: Declaration) -> Iterator[str]:
             yield from _param_variable(adapter, name, taken=param.env in keys | urls)
     for field, variable in named:
         if not isinstance(variable, str) or not _VARIABLE.fullmatch(variable):
-            yield f"{field}: {variable!r} cannot be the name of an environment variable"
+            yield f"{field}: {variable!r} is not a valid name of an environment variable"
     if adapter.url_env in keys:
-        yield "url_env: is the variable of the key, too"
+        yield "url_env: must not be a variable of the API key"
     if keys & {*adapter.other_url_envs} or adapter.url_env in adapter.other_url_envs:
-        yield "other_url_envs: has a variable of the key, or url_env, in it, too"
+        yield "other_url_envs: must not contain url_env or a variable of the API key"
     routes = [each for each in (adapter.cancel, adapter.status) if isinstance(each, Route)]
     for variable, path in adapter.other_url_envs.items():
         if path and not all(route.path.startswith(f"{path}/") for route in routes):
-            yield f"other_url_envs: the routes do not begin with {path!r}, the end of {variable}"
+            yield (
+                f"other_url_envs: the routes do not begin with {path!r}, the path suffix of "
+                f"{variable}"
+            )
 
 
 def _param_variable(adapter: Declaration, name: str, *, taken: bool) -> Iterator[str]:
-    """Find what is wrong with a param that has a variable."""
+    """Find mistakes in a param that has an environment variable."""
     if taken:
-        yield f"params: {name!r} is of the variable of the key or of the base URL"
+        yield f"params: {name!r} uses a variable of the API key or of the base URL"
     if name in _names(adapter.default_url):
-        yield f"params: {name!r} is a part of the host, whose variable is url_env"
+        yield f"params: {name!r} is part of the host and must not have a variable; use url_env"
     if name == adapter.force_param:
-        yield f"params: {name!r} is to be asked for by each call, and has no variable"
+        yield f"params: {name!r} is the force_param and must not have a variable"
 
 
 def _params(adapter: Declaration) -> Iterator[str]:
@@ -130,31 +133,31 @@ def _params(adapter: Declaration) -> Iterator[str]:
     used.update(*map(_names, adapter.headers.values()))
     for route in (adapter.cancel, adapter.status):
         if isinstance(route, Route):
-            used |= {place.name for place in route.placeholders()}
+            used |= {placeholder.name for placeholder in route.placeholders()}
     for name, param in declared(adapter.params).items():
         if name == "id":
-            yield "params: 'id' is the job's id and no param"
+            yield "params: 'id' is reserved for the job's id"
         elif not isinstance(param, Param) or not param.description.strip():
-            yield f"params: {name!r} needs a text that says what it is"
+            yield f"params: {name!r} needs a description"
         elif name not in used:
-            yield f"params: {name!r} is in no path, query, body, header or URL"
+            yield f"params: {name!r} is not used in any path, query, body, header or URL"
         else:
-            yield from _form(name, param)
+            yield from _param(name, param)
 
 
-def _form(name: str, param: Param) -> Iterator[str]:
-    """Find what is wrong with a param's hosts and its pattern."""
+def _param(name: str, param: Param) -> Iterator[str]:
+    """Find mistakes in a param's hosts and in its pattern."""
     if not isinstance(param.hosts, tuple) or not all(map(_is_host, param.hosts)):
         yield f"params: hosts of {name!r} must be a tuple of hosts, such as ('*.example.com',)"
     if param.pattern is None:
         return
     try:
-        right = param.default is None or param.accepts(param.default)
+        matches = param.default is None or param.accepts(param.default)
         re.compile(param.pattern)
     except (re.error, TypeError) as error:
-        yield f"params: the pattern of {name!r} is no regular expression: {error}"
+        yield f"params: the pattern of {name!r} is not a valid regular expression: {error}"
         return
-    if not right:
+    if not matches:
         yield f"params: the default of {name!r} does not match its pattern"
 
 
@@ -170,7 +173,10 @@ def _url(adapter: Declaration) -> Iterator[str]:
         return
     parts = urlsplit(re.sub(r"\{[^{}]*\}", "x", adapter.default_url))
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
-        yield f"default_url: {adapter.default_url!r} is not like 'https://api.example.com'"
+        yield (
+            f"default_url: {adapter.default_url!r} is not a base URL, such as "
+            "'https://api.example.com'"
+        )
     for name in sorted(set(_names(adapter.default_url)) - set(adapter.params)):
         yield f"default_url: {{{name}}} is not one of params"
 
@@ -189,33 +195,33 @@ def _routes(adapter: Declaration) -> Iterator[str]:
 
 def _route(adapter: Declaration, route: Route) -> Iterator[str]:
     if route.method not in _METHODS:
-        yield f"the method {route.method!r} is none of {', '.join(_METHODS)}"
+        yield f"the method {route.method!r} is not one of {', '.join(_METHODS)}"
     if not _PATH.fullmatch(route.path) or {".", ".."} & set(route.path.split("/")):
-        yield f"the path {route.path!r} must begin with '/' and hold no query"
-    names = {place.name for place in route.placeholders()}
+        yield f"the path {route.path!r} must begin with '/' and must not contain a query"
+    names = {placeholder.name for placeholder in route.placeholders()}
     for name in sorted(names - {"id", *adapter.params}):
         yield f"{{{name}}} is neither {{id}} nor one of params"
     if "id" not in names:
-        yield "nowhere says {id}, so every job would be the same"
+        yield "the placeholder {id} is missing, so all jobs would have the same address"
     in_query = [part for text in route.query.values() for part in parse(text)]
-    for place in route.placeholders():
-        param = declared(adapter.params).get(place.name)
-        if param is not None and param.optional and place not in in_query:
-            yield f"{place.name!r} may be left out, which works in a query or header only"
+    for placeholder in route.placeholders():
+        param = declared(adapter.params).get(placeholder.name)
+        if param is not None and param.optional and placeholder not in in_query:
+            yield f"{placeholder.name!r} is optional, which only a query or a header allows"
 
 
 def _headers(adapter: Declaration) -> Iterator[str]:
-    own = {"credential": adapter.credential.header}
+    named = {"credential": adapter.credential.header}
     if adapter.idempotency_header is not None:
-        own["idempotency_header"] = adapter.idempotency_header
-    own["request_id_header"] = adapter.request_id_header
-    for field, header in (*own.items(), *(("headers", header) for header in adapter.headers)):
+        named["idempotency_header"] = adapter.idempotency_header
+    named["request_id_header"] = adapter.request_id_header
+    for field, header in (*named.items(), *(("headers", header) for header in adapter.headers)):
         if not _HEADER.fullmatch(header):
-            yield f"{field}: {header!r} is not the name of a header in lower case"
-        elif header in _OURS:
-            yield f"{field}: {header!r} is set where requests are sent"
+            yield f"{field}: {header!r} is not a header name in lower case"
+        elif header in _RESERVED:
+            yield f"{field}: {header!r} is set by jobcancel itself"
     for header in sorted(
-        {own["credential"], own.get("idempotency_header", "")} & {*adapter.headers}
+        {named["credential"], named.get("idempotency_header", "")} & {*adapter.headers}
     ):
         yield f"headers: two rules for {header!r}"
     for header, value in adapter.headers.items():
@@ -235,93 +241,93 @@ def _replies(adapter: Declaration) -> Iterator[str]:
     for key, outcome in adapter.replies.items():
         status_code = key[0] if isinstance(key, tuple) else key
         if isinstance(key, tuple) and [*map(type, key)] != [int, str]:
-            yield f"replies: {key!r} is no pair of a status code and a body code"
+            yield f"replies: {key!r} is not a pair of a status code and a body code"
         elif isinstance(key, str) and key.isdigit():
-            yield f"replies: {key!r} would be a body code; write the status code as {key}"
+            yield f"replies: {key!r} is a string and so a body code; write the status code as {key}"
         elif isinstance(status_code, int) and status_code not in range(400, 600):
-            yield f"replies: {key!r} is no error; a 2xx goes by verdicts, states and success"
+            yield f"replies: {key!r} is not an error; use verdicts, states or success for a 2xx"
         yield from _meaning("replies", key, outcome, or_none=isinstance(key, tuple))
         if outcome in _ACCEPTANCES:
             yield f"replies: {key!r} is an error, which cannot mean {outcome}"
         elif key == _TOO_MANY_REQUESTS and outcome is not Outcome.RATE_LIMITED:
             yield "replies: 429 means rate-limited (RFC 6585)"
         elif key in adapter.retry_statuses and outcome is not Outcome.RATE_LIMITED:
-            yield f"replies: two rules for {key!r}, which is repeatable, too"
+            yield f"replies: two rules for {key!r}, which is in retry_statuses as well"
 
 
 def _verdicts(adapter: Declaration) -> Iterator[str]:
     if adapter.verdict is None and adapter.verdicts:
-        yield "verdict: is missing: the path at which the words of verdicts are"
+        yield "verdict: is missing; it is the path of the words in verdicts"
     if adapter.verdict is not None and not adapter.verdicts:
-        yield "verdicts: is missing: what the words at verdict mean"
+        yield "verdicts: is missing; it maps the words at verdict to outcomes"
     for word, outcome in adapter.verdicts.items():
         yield from _meaning("verdicts", word, outcome, or_none=False)
         if adapter.verdict in adapter.state and word in adapter.states:
-            yield f"verdicts: two rules for {word!r}, which is one of states, too"
+            yield f"verdicts: two rules for {word!r}, which is in states as well"
 
 
 def _success(adapter: Declaration) -> Iterator[str]:
     if not isinstance(adapter.accepted, Outcome) or adapter.accepted not in _ACCEPTANCES:
-        yield "accepted: must be Outcome.CANCELLED, or CANCELLING when the job ends later"
+        yield "accepted: must be Outcome.CANCELLED, or CANCELLING if the job ends later"
     later = adapter.accepted is Outcome.CANCELLING and adapter.status is not None
     if adapter.any_body_statuses and not later:
-        yield "any_body_statuses: goes with accepted=Outcome.CANCELLING, and with a status to read"
+        yield "any_body_statuses: needs accepted=Outcome.CANCELLING and a status route"
     for name in ("receipt_only", "confirm_success", "gone_after_cancel"):
         if getattr(adapter, name) and adapter.status is None:
-            yield f"{name}: needs status, to find out what became of the job"
+            yield f"{name}: needs a status route, to check the job's state"
     for path, value in adapter.success.items():
         if not path or not isinstance(value, str):
-            yield f"success: {path!r} must have a text as its value"
+            yield f"success: the value of {path!r} must be a string, not {value!r}"
 
 
 def _codes(adapter: Declaration) -> Iterator[str]:
-    for name, (right, what) in _CODES.items():
+    for name, (allowed, what) in _CODES.items():
         for code in getattr(adapter, name):
-            if code not in right:
+            if code not in allowed:
                 yield f"{name}: {code!r} is not the status code of {what}"
 
 
 def _states(adapter: Declaration) -> Iterator[str]:
-    told: Mapping[Any, object] = {
+    states: Mapping[Any, object] = {
         **adapter.states,
         **{str(dict(override.where)): override.state for override in adapter.overrides},
     }
-    for word, state in told.items():
+    for word, state in states.items():
         if not isinstance(state, JobState) or state is JobState.UNKNOWN:
-            yield f"states: {word!r} is mapped to {state!r}; name a JobState, or leave it out"
+            yield f"states: {word!r} is mapped to {state!r}; use a known JobState or remove it"
     wheres = [dict(override.where) for override in adapter.overrides]
     if {} in wheres:
-        yield "overrides: one says nowhere to look"
+        yield "overrides: where must not be empty"
     if any(wheres.count(where) > 1 for where in wheres):
         yield "overrides: two rules for the same words"
     if adapter.status is not None and not adapter.states and adapter.state_hook is None:
-        yield "states: none, so a status read could never be understood"
+        yield "states: must not be empty, or no status reply can be interpreted"
     if adapter.progress is not None and len(adapter.progress) != 2:  # noqa: PLR2004 - a pair
-        yield "progress: must be two paths, of how much is done and of how much there is"
+        yield "progress: must be two paths: of how much is done, and of the total"
     if adapter.id_pattern is not None:
         try:
             re.compile(adapter.id_pattern)
         except re.error as error:
-            yield f"id_pattern: is no regular expression: {error}"
+            yield f"id_pattern: is not a valid regular expression: {error}"
 
 
 def _destroying(adapter: Declaration) -> Iterator[str]:
     if adapter.destroys_finished and adapter.status is None:
-        yield "destroys_finished: needs status, to find out whether a job is finished"
+        yield "destroys_finished: needs a status route, to check whether a job has finished"
     if adapter.force_param is not None:
         param = declared(adapter.params).get(adapter.force_param)
         if param is None or not param.optional:
-            yield "force_param: must be one of params, and one that may be left out"
+            yield "force_param: must be one of params, and optional"
         if not adapter.destroys_finished:
-            yield "force_param: goes with destroys_finished, for there is nothing else to force"
+            yield "force_param: needs destroys_finished=True; it has no effect otherwise"
 
 
 def _meaning(field: str, key: object, outcome: object, *, or_none: bool) -> Iterator[str]:
     if outcome is None and or_none:
         return
     if not isinstance(outcome, Outcome) or outcome is Outcome.UNKNOWN:
-        what = f"{field}: {key!r} is mapped to {outcome!r}, which settles nothing"
-        yield f"{what}; name another Outcome, or leave it out: then the status is read"
+        problem = f"{field}: {key!r} is mapped to {outcome!r}, which is not a usable outcome"
+        yield f"{problem}; use another Outcome, or remove the entry: the status is then read"
 
 
 _CHECKS = (

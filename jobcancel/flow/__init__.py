@@ -1,4 +1,4 @@
-"""Decisions: what to send next, how long to wait, when an outcome is settled. Sends nothing."""
+"""The decisions: what to send next, how long to wait, when the outcome is known. No I/O."""
 
 from jobcancel.flow.call import Call
 from jobcancel.flow.cancellation import cancel

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # Why a call waits, in the log.
 REQUESTED, BACK_OFF, VERIFY = "requested by the vendor", "back-off", "verify"
 
-# Seconds; nearer than that to the deadline, a call does not try again.
+# Seconds; a call that is closer to its deadline does not try again.
 _SHORTEST_LAST_WAIT = 0.25
 
 
@@ -31,7 +31,7 @@ class Call:
         adapter: the vendor's adapter.
         job: the job.
         endpoint: the vendor's base URL and the key.
-        policy: the timeouts, and whether an acceptance is verified.
+        policy: the timeouts, and whether to wait until an accepted job has ended (`verify`).
         clock: the source of time and randomness.
     """
 
@@ -43,12 +43,12 @@ class Call:
 
 
 def with_longest_wait(reading: Reading, reply: Response, wall: float) -> Reading:
-    """Return what a reply means, with the longer of the waits in its body and its headers.
+    """Return the reading with the longer of the waits that body and headers request.
 
     Args:
-        reading: what its body says.
-        reply: the reply.
-        wall: seconds since the epoch.
+        reading: the meaning of the reply, with the wait from its body.
+        reply: the reply, with the wait in its headers.
+        wall: the current time, in seconds since the epoch.
     """
     wait = requested_wait(reply.status_code, reply.headers, wall)
     if wait is None or (reading.retry_after is not None and wait <= reading.retry_after):
@@ -56,10 +56,11 @@ def with_longest_wait(reading: Reading, reply: Response, wall: float) -> Reading
     return evolve(reading, retry_after=wait)
 
 
-def readable(reading: Reading, response: Response, key: Secret) -> Reading:
-    """Return what a reply means as it may be told: without the key, nor a body that is too large.
+def reportable(reading: Reading, response: Response, key: Secret) -> Reading:
+    """Return the reading in a form that is safe to report.
 
-    A reply that is small enough to be kept was redacted when it came in.
+    The key is redacted in the texts of a large reply, and its body is dropped. A small reply was
+    redacted when it was received.
     """
     if response.content is None or len(response.content) <= LARGEST_KEPT:
         return reading
@@ -90,9 +91,9 @@ class Progress:
         reads: how many status reads were sent.
         retries: how many times the call waited, for the back-off.
         waited: for how many seconds it waited in all.
-        cancel_wait: the longest wait that replies to the cancel asked for since the last one, in
+        cancel_wait: the longest wait that replies to the cancel requested since the last wait, in
             seconds.
-        status_wait: likewise of replies to the status read, which is limited by itself.
+        status_wait: the same for replies to the status request, which has its own rate limit.
     """
 
     call: Call
@@ -115,13 +116,13 @@ class Progress:
 
     @property
     def requested_wait(self) -> float | None:
-        """The longest wait that the vendor asked for since the last one, in seconds."""
+        """The longest wait that the vendor requested since the last wait, in seconds."""
         waits = [wait for wait in (self.cancel_wait, self.status_wait) if wait is not None]
         return max(waits, default=None)
 
     @property
     def can_read(self) -> bool:
-        """Whether the vendor has a way to read a job."""
+        """Whether the vendor has a status endpoint."""
         return self.call.adapter.status_request(self.call.job, self.call.endpoint) is not None
 
     @property
@@ -131,37 +132,37 @@ class Progress:
         return self.call.policy.deadline - max(self.elapsed, self.waited)
 
     def in_time(self, wait: float = 0.0) -> bool:
-        """Whether a request can still be begun after `wait` seconds."""
+        """Whether a request that starts `wait` seconds from now starts before the deadline."""
         return wait < self.left
 
     def send(self, call: str, request: Request, attempt: int) -> Flow[Reply]:
-        """Send one request; arguments as for `Send`."""
-        # A request that is begun before the deadline gets its whole time: an answer on its
-        # way is worth more than punctuality.
+        """Send one request and return the reply; the arguments are those of `Send`."""
+        # A request that starts before the deadline gets its full timeout: a late reply is worth
+        # more than a punctual "unknown".
         timeout = min(self.call.policy.timeout, self.call.policy.deadline)
         reply: Reply = yield Send(request=request, timeout=timeout, call=call, attempt=attempt)
         return reply
 
     def interpret(self, reply: Reply, read: Callable[[Job, Response], Reading]) -> Reading:
-        """Return what a reply means, a missing one included."""
+        """Return the meaning of a reply, or of its absence."""
         if not isinstance(reply, Response):
             return Reading(message=reply.reason)
-        reading = readable(read(self.call.job, reply), reply, self.call.endpoint.key)
+        reading = reportable(read(self.call.job, reply), reply, self.call.endpoint.key)
         reading = with_longest_wait(reading, reply, self.call.clock.wall())
         if reading.astray:
             reply.distrust()
         return reading
 
-    def request_wait(self, reading: Reading) -> None:
-        """Keep the wait that a reply to the cancel asks for."""
+    def record_cancel_wait(self, reading: Reading) -> None:
+        """Record the wait that a reply to the cancel requests."""
         self.cancel_wait = _longer(self.cancel_wait, reading.retry_after)
 
     def read_status(self) -> Flow[Reading]:
-        """Read the job once."""
+        """Send one status request and return the reading."""
         request = self.call.adapter.status_request(self.call.job, self.call.endpoint)
         if request is None:
             return Reading(
-                message=f"{self.call.adapter.title} has no way to read a job", repeat=False
+                message=f"{self.call.adapter.title} has no status endpoint", repeat=False
             )
         self.reads += 1
         reply = yield from self.send("status", request, self.reads)
@@ -169,26 +170,26 @@ class Progress:
         self.status_wait = _longer(self.status_wait, reading.retry_after)
         return reading
 
-    def rest(self) -> Flow[bool]:
-        """Wait before any further request; return False if there is no time left for it."""
-        if not (yield from self._pause(self.requested_wait)):
+    def wait(self) -> Flow[bool]:
+        """Wait before the next request; return False if there is no time left for it."""
+        if not (yield from self._wait_or_back_off(self.requested_wait)):
             return False
         self.cancel_wait = self.status_wait = None
         return self.in_time()
 
-    def rest_before_read(self) -> Flow[bool]:
-        """Wait before a status read, whatever replies to the cancel asked for; else as `rest`."""
-        if not (yield from self._pause(self.status_wait)):
+    def wait_before_read(self) -> Flow[bool]:
+        """Like `wait`, before a status request: ignore the waits requested for the cancel."""
+        if not (yield from self._wait_or_back_off(self.status_wait)):
             return False
         self.status_wait = None
         return self.in_time()
 
-    def _pause(self, requested: float | None) -> Flow[bool]:
-        """Wait as long as requested, else by back-off; return False if that takes too long."""
-        # "Wait 0 seconds" is no permission to hammer.
+    def _wait_or_back_off(self, requested: float | None) -> Flow[bool]:
+        """Wait as requested, else by back-off; return False if it would exceed the deadline."""
+        # "Wait 0 seconds" is not permission to retry in a tight loop.
         wait = requested or self.call.policy.backoff(self.retries + 1, self.call.clock.random())
         if not requested and not self.in_time(wait):
-            # Our own back-off may be cut short, so that the last try comes near the deadline.
+            # Shorten our own back-off, so that the last attempt starts just before the deadline.
             wait = max(self.left / 2, _SHORTEST_LAST_WAIT)
         if not self.in_time(wait):
             return False
@@ -197,7 +198,7 @@ class Progress:
         return True
 
     def pause(self, seconds: float, reason: str) -> Flow[None]:
-        """Wait so many seconds."""
+        """Wait for `seconds`."""
         self.waited += seconds
         yield Pause(seconds, self.kind, reason)
 

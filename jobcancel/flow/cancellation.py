@@ -1,9 +1,9 @@
-"""How one job is cancelled, whatever goes wrong on the way.
+"""Cancels one job: decides what to send, when to retry, and what the outcome is.
 
-A flow is a generator. It yields `Send` and `Pause`, is sent back a `Response`, `NotSent` or
-`NoReply` for a `Send` (None for a `Pause`), and returns the result. `Stopped`, thrown into it,
-makes it return at once. It does no I/O, so a sync client, an async client and tests run the same
-decisions.
+A flow is a generator. It yields `Send` and `Pause`, receives a `Response`, `NotSent` or `NoReply`
+for each `Send` (None for a `Pause`), and returns the result. When `Stopped` is thrown into it, it
+returns immediately. It does no I/O, so the sync client, the async client and the tests run the
+same decisions.
 
 A cancel goes through the phases of `transitions`: each phase returns the event that ended it,
 and the table says which phase follows.
@@ -37,10 +37,10 @@ def cancel(call: Call, *, new_key: Callable[[], str] = _random_key) -> Flow[Canc
 
     Args:
         call: the validated call.
-        new_key: makes an idempotency key.
+        new_key: creates an idempotency key.
 
     Returns:
-        the result; no reply of a vendor raises.
+        the result. Vendor errors are outcomes; they do not raise.
     """
     cancellation = _Cancellation(call, new_key)
     if (refusal := call.adapter.refuse(call.job)) is not None:
@@ -69,10 +69,10 @@ class _Cancellation:
         maybe_applied: whether one of them may have taken effect although no reply says so.
         may_repeat: whether the cancel request may be sent again.
         known_to_exist: whether a reply has confirmed that the job exists.
-        ours: whether a job that is read as cancelled was cancelled by this call.
+        ours: whether this call is the reason, if the job's state is cancelled.
         cancel_reply: the last reply to a cancel request, interpreted.
-        status_reply: the last status read since then, interpreted, if there was one.
-        last: the reading that the result is made of.
+        status_reply: the last status reply since then, interpreted, or None.
+        last: the reading from which the result is built.
     """
 
     call: Call
@@ -145,7 +145,7 @@ class _Cancellation:
             # The same key again would only replay this reply.
             self.key = None
         reading = self.cancel_reply = self.progress.interpret(reply, self.call.adapter.read_cancel)
-        self.progress.request_wait(reading)
+        self.progress.record_cancel_wait(reading)
         self.status_reply = None
         if isinstance(reply, NotSent):
             return Event.TRY_LATER
@@ -155,7 +155,7 @@ class _Cancellation:
         return self.after_reply(reading)
 
     def after_reply(self, reading: Reading) -> Event:
-        """Return the event of a reply to a cancel request."""
+        """Return the event for a reply to a cancel request."""
         if reading.outcome is None:
             return Event.AMBIGUOUS
         if reading.outcome in _ACCEPTANCES:
@@ -168,7 +168,7 @@ class _Cancellation:
         return self.after_refusal(reading)
 
     def after_refusal(self, reading: Reading) -> Event:
-        """Return the event of a reply that does not accept the cancel."""
+        """Return the event for a reply that does not accept the cancel."""
         if reading.final and reading.outcome is Outcome.ALREADY_TERMINAL:
             self.ours = self.maybe_applied
             return self.ended(reading)
@@ -180,7 +180,7 @@ class _Cancellation:
         return Event.TRY_LATER if limited else self.settled(reading)
 
     def is_doubtful(self, reading: Reading) -> bool:
-        """Whether the status must be read to interpret a refusal."""
+        """Whether a refusal is inconclusive without the job's status."""
         if reading.outcome is Outcome.ALREADY_TERMINAL and self.call.policy.verify:
             return True
         # Any refusal may be due to an earlier request that took effect.
@@ -190,8 +190,8 @@ class _Cancellation:
         if not self.progress.in_time():
             return self.unsettled()
         reading = self.status_reply = yield from self.read()
-        left_alone = self.cancel_reply.outcome in {Outcome.ALREADY_TERMINAL, Outcome.REFUSED}
-        self.ours = self.maybe_applied or not left_alone
+        unchanged = self.cancel_reply.outcome in {Outcome.ALREADY_TERMINAL, Outcome.REFUSED}
+        self.ours = self.maybe_applied or not unchanged
         if self.is_gone(reading):
             return self.removed(reading)
         if reading.final:
@@ -204,31 +204,31 @@ class _Cancellation:
         return self.active()
 
     def unread(self, reading: Reading) -> Event:
-        """Return the event of a status read that does not show the job's state."""
+        """Return the event for a status read that does not show the job's state."""
         over = self.cancel_reply.outcome is Outcome.ALREADY_TERMINAL
         if not self.maybe_applied and (over or reading.outcome is Outcome.NOT_FOUND):
             return self.settled(self.cancel_reply if over else reading)
         return Event.UNREADABLE if reading.repeat or self.may_repeat else self.unsettled()
 
     def active(self) -> Event:
-        """Return the event of a status read that shows a running job."""
+        """Return the event for a status read that shows a running job."""
         if self.cancel_reply.outcome is Outcome.REFUSED and not self.maybe_applied:
             return self.unsettled(Outcome.REFUSED)
-        # Wait while a request of ours may still take effect. A vendor that refuses for good is not
-        # asked again.
+        # Wait while one of our requests may still take effect. Do not resend after a permanent
+        # refusal.
         over = self.cancel_reply.outcome is Outcome.ALREADY_TERMINAL
         return Event.ACTIVE if over or self.may_repeat or self.maybe_applied else self.unsettled()
 
     def back_off(self) -> Flow[Event]:
-        if (yield from self.progress.rest()):
+        if (yield from self.progress.wait()):
             return Event.RETRY if self.may_repeat else Event.RECHECK
-        # The rate limit is on the cancel, not on the status read that may still settle the outcome.
+        # Only the cancel is rate-limited; a status read may still determine the outcome.
         unread = self.status_reply is None or self.status_reply.state is None
         if (
             unread
             and self.maybe_applied
             and self.progress.can_read
-            and (yield from self.progress.rest_before_read())
+            and (yield from self.progress.wait_before_read())
         ):
             return Event.RECHECK
         runs_on = self.status_reply is not None and self.status_reply.is_known
@@ -251,7 +251,8 @@ class _Cancellation:
                 return self.removed(reading)
             unread = reading.state is None
             if (unread and not reading.repeat) or not (unread or self.call.policy.verify):
-                # A 2xx for a job that does not exist is no acceptance unless documented as one.
+                # A 2xx for a job that does not exist is not an acceptance unless the vendor
+                # documents it.
                 vague = self.cancel_reply.undocumented and reading.outcome is Outcome.NOT_FOUND
                 return self.unsettled(Outcome.UNKNOWN if vague else Outcome.CANCELLING)
             wait = max(interval, self.progress.requested_wait or 0.0)
@@ -263,7 +264,7 @@ class _Cancellation:
         return Event.SETTLED
 
     def removed(self, reading: Reading) -> Event:
-        """Settle that our cancel removed the job, which cannot be found any more."""
+        """Settle as cancelled: the job existed and has disappeared after our cancel."""
         return self.settled(evolve(reading, outcome=Outcome.CANCELLED))
 
     def ended(self, reading: Reading) -> Event:
@@ -272,7 +273,7 @@ class _Cancellation:
             self.call.job
         )
         if cancelled and forced:
-            # A finished job that our cancel deleted reads as cancelled as well.
+            # A finished job that our cancel deleted is reported as cancelled as well.
             self.status_reply = evolve(reading, state=JobState.UNKNOWN)
             accepted = self.cancel_reply.outcome in _ACCEPTANCES
             return self.unsettled(Outcome.CANCELLING if accepted else Outcome.UNKNOWN)
@@ -280,7 +281,7 @@ class _Cancellation:
         return self.settled(evolve(reading, outcome=outcome))
 
     def unsettled(self, outcome: Outcome = Outcome.UNKNOWN) -> Event:
-        """End with the last known reply, because nothing settles the outcome."""
+        """End with the last known reply, because no reply is conclusive."""
         refused = self.cancel_reply.outcome is Outcome.RATE_LIMITED and not self.maybe_applied
         last = evolve(
             self.cancel_reply,
@@ -288,14 +289,14 @@ class _Cancellation:
             retry_after=self.progress.requested_wait,
         )
         if self.status_reply is not None:
-            then = (
+            status = (
                 f"its status could not be read: {self.status_reply.message}"
                 if self.status_reply.state is None
                 else f"its status is {self.status_reply.raw_state!r}"
             )
             last = evolve(
                 last,
-                message=f"{last.message}; {then}",
+                message=f"{last.message}; {status}",
                 state=self.status_reply.state,
                 raw_state=self.status_reply.raw_state,
             )
@@ -338,8 +339,8 @@ _SERVER_ERROR = 500
 def _may_have_been_applied(reading: Reading) -> bool:
     """Whether a cancel may have taken effect although its reply does not say so.
 
-    Any server error leaves that open, even one that the adapter interprets. So does a reply that
-    settles nothing, unless it is a 4xx other than a timeout (408).
+    It may after any server error, even one that the adapter interprets, and after any
+    inconclusive reply except a 4xx other than a timeout (408).
     """
     code = reading.status_code
     if code is None:

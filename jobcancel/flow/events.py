@@ -1,4 +1,4 @@
-"""What a flow and its driver say to each other."""
+"""The messages between a flow and its driver: requests and waits, replies and faults."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class Send:
-    """Send `request` and send back what came: a `Response`, `NotSent` or `NoReply`.
+    """Asks the driver to send a request and return the `Response`, `NotSent` or `NoReply`.
 
     Args:
-        request: what to send.
+        request: the request.
         timeout: seconds for the whole exchange, from connecting to the last byte of the body.
         call: `"cancel"` or `"status"`, for the log.
-        attempt: the number of this request among those of its kind, from 1, for the log.
+        attempt: 1 for the first request of this kind, for the log.
     """
 
     request: Request
@@ -31,12 +31,12 @@ class Send:
 
 @frozen
 class Pause:
-    """Wait.
+    """Asks the driver to wait.
 
     Args:
-        seconds: for how long.
-        call: `"cancel"` or `"status"`: what is waited for, for the log.
-        reason: why, for the log.
+        seconds: how long to wait.
+        call: `"cancel"` or `"status"`, the kind of call that waits, for the log.
+        reason: the reason for the wait, for the log.
     """
 
     seconds: float
@@ -46,20 +46,20 @@ class Pause:
 
 @frozen
 class NotSent:
-    """The request cannot have arrived: there was no connection to send it on."""
+    """The request cannot have arrived: no connection was established."""
 
     reason: str
 
 
 @frozen
 class NoReply:
-    """The request may have arrived, but no complete reply came back."""
+    """The request may have arrived, but no complete reply was received."""
 
     reason: str
 
 
 class Stopped(Exception):
-    """Nothing more is to be sent; its text says why. It is thrown into a flow, which ends then."""
+    """Thrown into a flow to end it: no more requests may be sent. The text is the reason."""
 
 
 Reply: TypeAlias = Response | NotSent | NoReply

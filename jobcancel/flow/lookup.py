@@ -1,4 +1,4 @@
-"""How one job's status is read. Like `cancellation`, it decides and does no I/O."""
+"""Gets one job's status. Like `cancellation`, it makes decisions and does no I/O."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def status(call: Call) -> Flow[JobReading]:
-    """Read the state of one job.
+    """Get the state of one job.
 
     Args:
         call: the validated call.
 
     Returns:
-        the reading; no reply of a vendor raises.
+        the job's state, or the problem. Vendor errors do not raise.
     """
     progress = Progress(call, "status")
     if (refusal := call.adapter.refuse(call.job)) is not None:
@@ -28,7 +28,7 @@ def status(call: Call) -> Flow[JobReading]:
     while True:
         reading = yield from progress.read_status()
         may_retry = reading.repeat and reading.outcome in {None, Outcome.RATE_LIMITED}
-        if reading.state is not None or not may_retry or not (yield from progress.rest()):
+        if reading.state is not None or not may_retry or not (yield from progress.wait()):
             return _result(progress, reading)
 
 

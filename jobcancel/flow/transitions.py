@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 
 class Phase(StrEnum):
-    """What a cancel is doing."""
+    """A phase of a cancel."""
 
     PRECHECK = "precheck"
     """Read the status before a request that would delete a finished job's output."""
     SEND = "send"
     """Send the cancel request."""
     CHECK = "check"
-    """Read the status, to settle what the reply to the cancel left open."""
+    """Read the status, because the reply to the cancel was inconclusive."""
     BACK_OFF = "back off"
     """Wait before the next attempt: as long as the vendor asks, else by back-off."""
     CONFIRM = "confirm"
@@ -30,23 +30,23 @@ class Event(StrEnum):
     """The event that ended a phase."""
 
     SETTLED = "settled"
-    """The outcome is settled."""
+    """The outcome is known."""
     ACCEPTED = "accepted"
-    """The vendor accepted; the status is read to verify it, or once."""
+    """The vendor accepted the cancel; the status is still to be read."""
     AMBIGUOUS = "ambiguous"
-    """No reply, or one that does not settle the outcome."""
+    """No reply, or an inconclusive one."""
     TRY_LATER = "try later"
     """Not now: rate-limited, or no connection."""
     ACTIVE = "active"
     """The job has not ended."""
     UNREADABLE = "unreadable"
-    """The status could not be read, or is an unknown word."""
+    """The status could not be read, or is a word that we do not know."""
     RETRY = "retry"
     """The wait is over; the cancel may be sent again."""
     RECHECK = "recheck"
     """The wait is over; the cancel may not be sent again, but the status may be read."""
     EXHAUSTED = "exhausted"
-    """No time, no attempt or no other way to find out is left."""
+    """No time, no attempt, or no other way to determine the outcome is left."""
 
 
 TRANSITIONS: Mapping[tuple[Phase, Event], Phase] = {
