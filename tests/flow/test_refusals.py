@@ -9,8 +9,8 @@ from attrs import evolve
 
 from jobcancel.models import JobState, Outcome
 from jobcancel.vendors.pulse import PULSE
+from tests.flow.test_cancellation import ACCEPTED, DELETE, DESTROYER, GET, read
 from tests.hand import LOST, play_cancel, reply
-from tests.test_flow import ACCEPTED, DELETE, DESTROYER, GET, read
 
 if TYPE_CHECKING:
     from jobcancel import HttpAdapter
