@@ -1,7 +1,7 @@
 """What must hold before a change lands, in parts: `nox --list` shows them, `.ci/run` runs them all.
 
-uv makes an environment for each session. `nox -s tests-3.12 -- tests/test_flow.py` passes arguments
-on to pytest.
+uv makes an environment for each session. `nox -s tests-3.12 -- tests/flow` passes arguments to
+pytest.
 """
 
 from __future__ import annotations

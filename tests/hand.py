@@ -1,4 +1,4 @@
-"""Drives a flow by hand: plays the vendor's answers one after the other, without I/O or waiting."""
+"""Runs a flow on scripted replies, without I/O or waiting."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENDPOINT = Endpoint(base_url="https://vendor.example", key=Secret("sk-very-secre
 
 
 def reply(status_code: int, body: object = None, **headers: str) -> Response:
-    """A vendor's reply, a 4xx with a message; names of headers with underscores for hyphens."""
+    """Return a vendor's reply; a 4xx has a message by default. Header names use underscores."""
     if body is None:
         body = {"message": "no"} if status_code in range(400, 500) else b""
     content = body if isinstance(body, bytes) else _json(body)
@@ -38,8 +38,8 @@ def reply(status_code: int, body: object = None, **headers: str) -> Response:
 
 
 def found(adapter: Adapter) -> Endpoint:
-    """Where a vendor is by what the environment says."""
-    key = cast("str", ENDPOINT.key)  # hidden, as `config` takes it
+    """Return the endpoint that the environment configures."""
+    key = cast("str", ENDPOINT.key)  # `config` expects a `Secret`
     return config.endpoint(
         adapter, api_keys={}, base_urls={}, api_key=key, base_url=None, allow_http=False
     )
@@ -51,9 +51,9 @@ def _json(body: object) -> bytes:
 
 @define
 class Hand:
-    """Answers the requests of a flow in order, and keeps what it did.
+    """Answers the requests of a flow in order, and records requests and pauses.
 
-    `then` answers all further ones, by their method.
+    After `answers`, each request gets the reply that `then` has for its method.
     """
 
     answers: list[Reply]
@@ -78,7 +78,7 @@ class Hand:
             try:
                 step = flow.send(answer)
             except StopIteration as done:
-                assert [] == self.answers, "the flow ended before it asked for these"
+                assert [] == self.answers, "the flow ended before it used these replies"
                 return done.value  # type: ignore[no-any-return]
             answer = self._take(step)
 
@@ -101,7 +101,7 @@ def play_cancel(
     then: Mapping[str, Reply] | None = None,
     **policy: Any,
 ) -> tuple[CancelResult, list[str]]:
-    """Cancel a job at a vendor that gives these answers; what came of it, and what was done."""
+    """Cancel a job with these replies; return the result, and the requests and pauses."""
     hand = hand or Hand(list(answers), then or {})
     job = Job(adapter.name, job_id)
     result = hand.play(cancel(Call(adapter, job, ENDPOINT, Policy(**policy), hand.clock)))
@@ -115,7 +115,7 @@ def play_status(
     then: Mapping[str, Reply] | None = None,
     **policy: Any,
 ) -> tuple[JobReading, list[str]]:
-    """Read a job at a vendor that gives these answers; what was read, and what was done."""
+    """Get a job's status with these replies; return the reading, and the requests and pauses."""
     hand = Hand(list(answers), then or {})
     job = Job(adapter.name, job_id)
     reading = hand.play(status(Call(adapter, job, ENDPOINT, Policy(**policy), hand.clock)))

@@ -111,7 +111,7 @@ def test_signs_in_texts_do_not_count() -> None:
 
 MEASURE = """
 import pathlib, re, sys
-import tests.test_received as here
+import tests.transport.test_reply as here
 
 def most():
     status = pathlib.Path("/proc/self/status").read_text()
@@ -138,7 +138,7 @@ def test_a_few_kilobytes_cost_no_more_than_a_small_multiple_of_the_largest_body(
             assert len(packed) < 128 * KIB
             (tmp_path / f"{name} {size}").write_bytes(packed)
     command = [sys.executable, "-c", MEASURE, str(tmp_path)]
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[2]
     ran = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root)
     assert 10 * 16 >= int(ran.stdout)
 

@@ -1,4 +1,4 @@
-"""A mistake in a declaration is found when it is made, by a message that names the field."""
+"""A mistake in an `HttpAdapter` raises when it is constructed; the message names the field."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jobcancel.adapter import ANY, Credential, Override, Param, Route
 from jobcancel.models import Job
 from tests.hand import reply
 
-RIGHT = HttpAdapter(
+VALID = HttpAdapter(
     name="acme",
     title="Acme",
     docs="docs.acme.example",
@@ -37,11 +37,11 @@ RIGHT = HttpAdapter(
 )
 
 
-def of_variable(name: str) -> dict[str, Any]:
-    return {**RIGHT.params, "project": Param("whose it is", optional=True, env=name)}
+def env_param(name: str) -> dict[str, Any]:
+    return {**VALID.params, "project": Param("whose it is", optional=True, env=name)}
 
 
-NO = {"id": "a", "verdict": False}
+NOT_STOPPED = {"id": "a", "verdict": False}
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"name": "Acme Inc"}, "name: must be lower-case words"),
     ({"title": " "}, "title: must not be empty"),
@@ -55,16 +55,16 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"other_url_envs": {"ACME_API_KEY": ""}}, "other_url_envs: must not contain"),
     ({"other_url_envs": {"ACME_BASE_URL": ""}}, "other_url_envs: must not contain"),
     ({"other_url_envs": {"ACME_URL": "/v2"}}, "other_url_envs: the routes do not begin with '/v2'"),
-    ({"params": of_variable("a b")}, "params: 'project': 'a b' is not a valid name"),
-    ({"params": of_variable("")}, "params: 'project': '' is not a valid name"),
-    ({"params": of_variable("ACME_API_KEY")}, "params: 'project' uses a variable of the API key"),
-    ({"params": of_variable("ACME_BASE_URL")}, "params: 'project' uses a variable of the API key"),
+    ({"params": env_param("a b")}, "params: 'project': 'a b' is not a valid name"),
+    ({"params": env_param("")}, "params: 'project': '' is not a valid name"),
+    ({"params": env_param("ACME_API_KEY")}, "params: 'project' uses a variable of the API key"),
+    ({"params": env_param("ACME_BASE_URL")}, "params: 'project' uses a variable of the API key"),
     (
-        {"params": {**RIGHT.params, "region": Param("r", env="ACME_REGION")}},
+        {"params": {**VALID.params, "region": Param("r", env="ACME_REGION")}},
         "params: 'region' is part of the host and must not have a variable",
     ),
     (
-        {"params": of_variable("ACME_FORCE"), "destroys_finished": True, "force_param": "project"},
+        {"params": env_param("ACME_FORCE"), "destroys_finished": True, "force_param": "project"},
         "params: 'project' is the force_param and must not have a variable",
     ),
     ({"default_url": "acme.example"}, "default_url: 'acme.example' is not a base URL"),
@@ -107,10 +107,10 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"confirm_success": True, "status": None}, "confirm_success: needs a status route"),
     ({"receipt_only": True, "status": None}, "receipt_only: needs a status route"),
     ({"any_body_statuses": frozenset({202})}, "any_body_statuses: needs accepted="),
-    ({"params": {**RIGHT.params, "project": Param("p", pattern="(")}}, "params: the pattern of 'p"),
-    ({"params": {**RIGHT.params, "project": Param("p", pattern=5)}}, "params: the pattern of 'p"),  # type: ignore[arg-type]
+    ({"params": {**VALID.params, "project": Param("p", pattern="(")}}, "params: the pattern of 'p"),
+    ({"params": {**VALID.params, "project": Param("p", pattern=5)}}, "params: the pattern of 'p"),  # type: ignore[arg-type]
     (
-        {"params": {**RIGHT.params, "project": Param("p", default="A", pattern="[a-z]+")}},
+        {"params": {**VALID.params, "project": Param("p", default="A", pattern="[a-z]+")}},
         "params: the default of 'project' does not match its pattern",
     ),
     ({"headers": {"v": "{nobody}"}}, "headers: {nobody} in 'v' is not one of params"),
@@ -151,7 +151,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"states": {"running": JobState.UNKNOWN}}, "states: 'running' is mapped to"),
     ({"states": {}, "overrides": ()}, "states: must not be empty"),
     ({"overrides": (Override(where={}, state=JobState.FAILED),)}, "overrides: where must not be"),
-    ({"overrides": RIGHT.overrides * 2}, "overrides: two rules for the same words"),
+    ({"overrides": VALID.overrides * 2}, "overrides: two rules for the same words"),
     ({"status": None, "destroys_finished": True}, "destroys_finished: needs a status route"),
     ({"force_param": "force"}, "force_param: must be one of params"),
     ({"force_param": "region"}, "force_param: must be one of params, and optional"),
@@ -162,47 +162,47 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("mistake", "message"), MISTAKES)
-def test_a_mistake_is_named(mistake: dict[str, Any], message: str) -> None:
+def test_a_mistake_is_reported_with_its_field(mistake: dict[str, Any], message: str) -> None:
     escaped = re.escape(message).replace(r"\.\*", ".*")
     with pytest.raises(ConfigurationError, match=f"HttpAdapter '.*': (.*; )?{escaped}"):
-        evolve(RIGHT, **mistake)
+        evolve(VALID, **mistake)
 
 
-def test_a_param_that_forces_may_be_sent_nowhere() -> None:
+def test_force_param_does_not_have_to_be_sent() -> None:
     force = {"force": Param("`yes` to force it", optional=True)}
-    params = {**RIGHT.params, **force}
+    params = {**VALID.params, **force}
     forcible: HttpAdapter = evolve(
-        RIGHT, params=params, force_param="force", destroys_finished=True
+        VALID, params=params, force_param="force", destroys_finished=True
     )
     assert "force" == forcible.force_param
 
 
-def test_what_settles_nothing_may_be_said_of_a_pair_and_of_a_verdict() -> None:
-    silent: HttpAdapter = evolve(
-        RIGHT,
+def test_none_marks_an_error_as_inconclusive() -> None:
+    adapter: HttpAdapter = evolve(
+        VALID,
         replies={404: Outcome.NOT_FOUND, (404, "route"): None},
         verdicts={False: Outcome.REFUSED},
     )
     answers = [reply(404, {"code": "route"}), reply(404, {"code": "job"}), reply(404)]
     job = Job("acme", "a")
-    found = [silent.read_cancel(job, answer).outcome for answer in answers]
+    found = [adapter.read_cancel(job, answer).outcome for answer in answers]
     assert [None, Outcome.NOT_FOUND, Outcome.NOT_FOUND] == found
 
 
-def test_a_refusal_to_cancel_may_be_declared_of_errors_and_of_verdicts() -> None:
-    firm: HttpAdapter = evolve(
-        RIGHT,
+def test_errors_and_verdicts_may_be_declared_as_refused() -> None:
+    adapter: HttpAdapter = evolve(
+        VALID,
         replies={(409, "running"): Outcome.REFUSED, 423: Outcome.REFUSED},
         verdicts={False: Outcome.REFUSED},
     )
-    answers = [reply(409, {"code": "running"}), reply(423, {"code": "x"}), reply(200, NO)]
-    found = [firm.read_cancel(Job("acme", "a"), answer).outcome for answer in answers]
+    answers = [reply(409, {"code": "running"}), reply(423, {"code": "x"}), reply(200, NOT_STOPPED)]
+    found = [adapter.read_cancel(Job("acme", "a"), answer).outcome for answer in answers]
     assert [Outcome.REFUSED] * 3 == found
 
 
-def test_a_pair_may_be_of_any_body_code() -> None:
+def test_any_matches_every_body_code() -> None:
     adapter: HttpAdapter = evolve(
-        RIGHT, code=("detail.*.type",), replies={(422, ANY): Outcome.INVALID}
+        VALID, code=("detail.*.type",), replies={(422, ANY): Outcome.INVALID}
     )
     details: list[object] = [[{"type": "uuid"}], "too late", [{}], None]
     answers = [reply(422, {"detail": detail}) for detail in details]
@@ -210,13 +210,13 @@ def test_a_pair_may_be_of_any_body_code() -> None:
     assert [Outcome.INVALID, None, None, None] == found
 
 
-def test_a_param_is_refused_that_is_not_of_its_form() -> None:
-    params = {**RIGHT.params, "project": Param("four digits", optional=True, pattern="[0-9]{4}")}
-    adapter: HttpAdapter = evolve(RIGHT, params=params)
+def test_a_param_that_does_not_match_its_pattern_is_rejected() -> None:
+    params = {**VALID.params, "project": Param("four digits", optional=True, pattern="[0-9]{4}")}
+    adapter: HttpAdapter = evolve(VALID, params=params)
     refused = [adapter.refuse(Job("acme", "a", {"project": p})) for p in ("1234", "12345")]
     assert [None, "the param 'project' is '12345'; it must be four digits"] == refused
 
 
-def test_all_mistakes_are_named_at_once() -> None:
+def test_all_mistakes_are_reported_at_once() -> None:
     with pytest.raises(ConfigurationError, match=r"title: .*; accepted: "):
-        evolve(RIGHT, title="", accepted=Outcome.INVALID)
+        evolve(VALID, title="", accepted=Outcome.INVALID)
