@@ -36,7 +36,7 @@ nitpick_ignore_regex = [
         r"(collections|datetime|httpx|pathlib|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|Item|Received|(Async)?ApiKey",
     ),
     # What only jobcancel makes.
-    ("py:.*", r"Client|AsyncHttpClient|ClientPool|Limits|Replies|.*\.CancelPolicy|.*\.Step"),
+    ("py:.*", r"(Async)?Client|ClientPool|Limits|Replies|.*\.CancelPolicy|.*\.Step"),
 ]
 
 

@@ -1,6 +1,6 @@
 """Adapters: each builds one vendor's requests and interprets its replies. No I/O."""
 
-from jobcancel.adapter.declaration import ANY, RETRY_STATUSES, Override
+from jobcancel.adapter.declaration import ANY, RETRY_STATUSES, Declaration, Override
 from jobcancel.adapter.http import HttpAdapter
 from jobcancel.adapter.protocol import (
     BASIC,
@@ -21,6 +21,7 @@ __all__ = [
     "RETRY_STATUSES",
     "Adapter",
     "Credential",
+    "Declaration",
     "Endpoint",
     "HttpAdapter",
     "Override",
