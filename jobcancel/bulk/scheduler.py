@@ -40,6 +40,8 @@ _ROOM, _FURTHEST = 50, 20_000
 _BACKLOG = 4
 # Results that are remembered to answer a job that is given again after it was stopped.
 _REMEMBERED = 1000
+# Values of a body, and characters of each, that are remembered with the result.
+_FEW, _SHORT = 8, 200
 # Seconds until it is looked again whether a lane that had its share may have more.
 _LOOK_AGAIN = 0.5
 # Whatever swallows a cancellation gets so many, so many seconds apart, and is then left alone.
@@ -404,7 +406,7 @@ class Scheduler:
         del self.working[queued.key]
         self.wake.set()
         if result.stopped:
-            self.finished[queued.key] = evolve(result, body=None)
+            self.finished[queued.key] = result if _is_light(result) else evolve(result, body=None)
         if len(self.finished) > _REMEMBERED:
             self.finished.popitem(last=False)
         for _ in range(queued.times):
@@ -415,3 +417,12 @@ class Scheduler:
         self.results.append(result)
         self.count.answered += 1
         self.news.set()
+
+
+def _is_light(result: CancelResult) -> bool:
+    """Whether a result takes little memory: its body has a few short values."""
+    values = (result.body or {}).values()
+    return len(values) <= _FEW and all(
+        len(value) <= _SHORT if isinstance(value, str) else not isinstance(value, dict | list)
+        for value in values
+    )
