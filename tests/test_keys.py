@@ -185,7 +185,7 @@ def test_the_answer_is_stripped_and_sent(answer: str) -> None:
         (" \n", MissingCredential, "no API key for 'pulse'"),
         (None, TypeError, "the callable for an API key must return a string, not NoneType"),
         (KEY.encode(), TypeError, "must return a string, not bytes"),
-        (f"{KEY}\nmore", ConfigurationError, "has a line break"),
+        (f"{KEY}\nmore", ConfigurationError, "contains a line break"),
     ],
 )
 def test_an_answer_that_is_no_key_is_an_error_that_does_not_show_it(
@@ -206,7 +206,7 @@ async def ask_later() -> str:
 
 @pytest.mark.parametrize("ask", [ask_later, functools.partial(ask_later)])
 def test_a_sync_call_cannot_ask_an_async_callable(ask: Any) -> None:
-    with pytest.raises(TypeError, match="is async, which takes an async call such as acancel"):
+    with pytest.raises(TypeError, match="is async; use an async call, such as acancel"):
         cancel("pulse", "1", api_key=ask)
 
 

@@ -62,7 +62,7 @@ def test_an_outcome_and_its_result_belong_to_the_same_groups(outcome: Outcome) -
 
 
 def test_a_result_has_no_truth_value() -> None:
-    with pytest.raises(TypeError, match=r"ask \.stopped or \.accepted"):
+    with pytest.raises(TypeError, match=r"use \.stopped or \.accepted"):
         bool(RESULT)
 
 

@@ -139,7 +139,7 @@ def test_the_built_in_names_are_in_order() -> None:
 
 def test_a_registered_adapter_does_not_silently_take_a_plug_ins_place(plugins: Path) -> None:
     install(plugins, "acme-jobcancel", acme="acme_plugin:ACME")
-    with pytest.raises(ConfigurationError, match=r"'acme' is brought by acme-jobcancel 1\.0, too"):
+    with pytest.raises(ConfigurationError, match=r"'acme' is also provided by acme-jobcancel 1\.0"):
         register(ACME)
     register(ACME, replace=True)
     assert ACME is get_adapter("acme")
@@ -154,7 +154,7 @@ def test_registering_the_same_adapter_again_changes_nothing() -> None:
 def test_registering_another_adapter_of_the_name_needs_replace() -> None:
     register(ACME)
     other = evolve(ACME, title="Other")
-    with pytest.raises(ConfigurationError, match="'acme' is registered already; pass replace=True"):
+    with pytest.raises(ConfigurationError, match="'acme' is already registered; pass replace=True"):
         register(other)
     register(other, replace=True)
     assert other is get_adapter("acme")
@@ -189,8 +189,8 @@ def test_a_plug_in_cannot_take_a_built_in_name(plugins: Path) -> None:
         ("broken_plugin:ACME", r"cannot be imported: RuntimeError\('no licence'\)"),
         ("missing_plugin:ACME", "cannot be imported: ModuleNotFoundError"),
         ("acme_plugin:MISSING", "cannot be imported: AttributeError"),
-        ("acme_plugin:TEXT", "is not an adapter but 'no adapter'"),
-        ("acme_plugin:PULSE2", "calls itself 'pulse'; both names must be one"),
+        ("acme_plugin:TEXT", "is not an adapter: it is 'no adapter'"),
+        ("acme_plugin:PULSE2", "has an adapter named 'pulse'; the two names must be equal"),
     ],
 )
 def test_a_broken_plug_in_raises_when_used_and_names_its_distribution(
@@ -213,7 +213,7 @@ def test_a_broken_plug_in_raises_when_used_and_names_its_distribution(
             "cannot be imported: a Odd",
         ),
         ("raise ValueError('x' * 10_000)", "cannot be imported: ValueError.{0,300}$"),
-        ("class A(Base):\n    title = 7\nACME = A()", "is not an adapter but .*its 'title' is 7"),
+        ("class A(Base):\n    title = 7\nACME = A()", "is not an adapter: .*its 'title' is 7"),
         ("class A(Base):\n    docs = None\nACME = A()", "its 'docs' is None"),
         ("class A(Base):\n    params = ['x']\nACME = A()", r"its 'params' is \['x'\]"),
         ("class A(Base):\n    read_status = 7\nACME = A()", "it has no method 'read_status'"),
@@ -227,7 +227,7 @@ def test_a_broken_plug_in_raises_when_used_and_names_its_distribution(
         ),
         (
             "class A(Base):\n    def __repr__(self): 1 / 0\n    title = 7\nACME = A()",
-            "but a A: its 'title'",
+            "it is a A; its 'title'",
         ),
         ("ACME = object()", "it has no 'name'"),
     ],
@@ -264,7 +264,7 @@ def test_ctrl_c_while_a_plug_in_is_imported_is_no_fault_of_its(plugins: Path) ->
 def test_two_plug_ins_of_one_name_are_an_error_that_names_both(plugins: Path) -> None:
     install(plugins, "one", acme="acme_plugin:ACME")
     install(plugins, "two", acme="acme_plugin:ACME")
-    with pytest.raises(BrokenAdapter, match=r"'acme' is brought by one 1\.0 and two 1\.0"):
+    with pytest.raises(BrokenAdapter, match=r"'acme' is provided by one 1\.0 and two 1\.0"):
         get_adapter("acme")
 
 

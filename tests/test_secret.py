@@ -34,7 +34,7 @@ def test_a_key_that_is_too_short_to_be_one_garbles_no_text() -> None:
 
 
 def test_a_secret_is_not_pickled() -> None:
-    with pytest.raises(TypeError, match="an API key is not pickled"):
+    with pytest.raises(TypeError, match="an API key cannot be pickled"):
         pickle.dumps(Secret(KEY))
 
 

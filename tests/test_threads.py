@@ -26,7 +26,7 @@ def test_an_error_is_raised_in_the_thread_that_waits() -> None:
 
 def test_work_that_takes_too_long_is_a_time_out() -> None:
     over = threading.Event()
-    with pytest.raises(TimeoutError, match=r"not done within 0\.01 seconds"):
+    with pytest.raises(TimeoutError, match=r"not finished within 0\.01 seconds"):
         call_in_thread(over.wait, 0.01)
     over.set()
 

@@ -584,7 +584,7 @@ def test_logging_that_raises_decides_nothing_and_is_reported_once(
         structlog.reset_defaults()
         logging.getLogger("jobcancel").removeFilter(fail)
     assert {Outcome.CANCELLED: 30} == Counter(result.outcome for result in told)
-    assert 1 == capsys.readouterr().err.count("the logging of 'jobcancel.cancel.sent' failed")
+    assert 1 == capsys.readouterr().err.count("logging of 'jobcancel.cancel.sent' failed")
 
 
 async def _all_of(vendors: Vendors) -> list[CancelResult]:
