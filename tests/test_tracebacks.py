@@ -17,7 +17,7 @@ import pytest
 
 from jobcancel import AsyncCanceller, Canceller, Outcome
 from jobcancel.secret import Secret
-from tests.wire import Behaviour, Wire, answer, drip, silence
+from tests.wire import Behavior, Wire, answer, drip, silence
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -85,12 +85,12 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @contextmanager
-def stalled(behaviour: Behaviour, then: Callable[[], object]) -> Iterator[Wire]:
+def stalled(behavior: Behavior, then: Callable[[], object]) -> Iterator[Wire]:
     """A server that answers the first request so, tells when it does, and the others well."""
 
     def behave(connection: Any, request: bytes) -> None:
         then()
-        behaviour(connection, request)
+        behavior(connection, request)
 
     with Wire([behave, *[ACCEPT] * 9]) as wire:
         yield wire
@@ -100,10 +100,10 @@ def call(canceller: Any, wire: Wire) -> Any:
     return canceller.cancel("pulse", "1", base_url=wire.url, api_key=KEY)
 
 
-@pytest.mark.parametrize("behaviour", [silence, NOTHING_READ])
+@pytest.mark.parametrize("behavior", [silence, NOTHING_READ])
 @pytest.mark.parametrize("client", [None, httpx.AsyncClient])
-def test_a_call_that_is_cancelled_shows_no_key_and_spoils_no_connection(
-    backend: str, behaviour: Behaviour, client: Callable[[], Any] | None
+def test_a_cancelled_call_shows_no_key_and_reuses_no_connection(
+    backend: str, behavior: Behavior, client: Callable[[], Any] | None
 ) -> None:
     async def run() -> tuple[BaseException, Outcome]:
         arrived = anyio.Event()
@@ -114,7 +114,7 @@ def test_a_call_that_is_cancelled_shows_no_key_and_spoils_no_connection(
 
         caught: list[BaseException] = []
         async with AsyncCanceller(http_client=client and client(), timeout=60) as canceller:
-            with stalled(behaviour, tell) as wire:
+            with stalled(behavior, tell) as wire:
                 async with anyio.create_task_group() as group:
 
                     async def one() -> None:
@@ -139,7 +139,7 @@ def test_a_call_that_is_cancelled_shows_no_key_and_spoils_no_connection(
 
 @pytest.mark.parametrize("by", ["httpx", "aiohttp"])
 @pytest.mark.parametrize("how", ["task.cancel", "asyncio.timeout"])
-def test_what_asyncio_ends_shows_no_key_and_spoils_no_connection(
+def test_a_call_ended_by_asyncio_shows_no_key(
     by: str, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JOBCANCEL_TRANSPORT", by)
@@ -178,9 +178,9 @@ def test_what_asyncio_ends_shows_no_key_and_spoils_no_connection(
 
 @pytest.mark.parametrize("own", [None, httpx.Client])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SoftTimeLimit])
-@pytest.mark.parametrize("behaviour", [silence, NOTHING_READ])
-def test_a_signal_whose_handler_raises_shows_no_key_and_spoils_no_connection(
-    own: Callable[[], Any] | None, error: type[BaseException], behaviour: Behaviour
+@pytest.mark.parametrize("behavior", [silence, NOTHING_READ])
+def test_a_raising_signal_handler_shows_no_key(
+    own: Callable[[], Any] | None, error: type[BaseException], behavior: Behavior
 ) -> None:
     def handle(*_: object) -> None:
         raise error
@@ -188,7 +188,7 @@ def test_a_signal_whose_handler_raises_shows_no_key_and_spoils_no_connection(
     before = signal.signal(signal.SIGUSR1, handle)
     try:
         with (
-            stalled(behaviour, lambda: os.kill(os.getpid(), signal.SIGUSR1)) as wire,
+            stalled(behavior, lambda: os.kill(os.getpid(), signal.SIGUSR1)) as wire,
             Canceller(http_client=own and own(), timeout=60) as canceller,
         ):
             with pytest.raises(error) as caught:
@@ -202,7 +202,7 @@ def test_a_signal_whose_handler_raises_shows_no_key_and_spoils_no_connection(
     assert Outcome.CANCELLED is later
 
 
-def test_an_error_that_the_caller_is_handling_keeps_its_local_variables() -> None:
+def test_an_error_being_handled_keeps_its_local_variables() -> None:
     def fail() -> None:
         mine = "what the application wants to see"
         raise LookupError(mine)
@@ -223,7 +223,7 @@ def test_an_error_that_the_caller_is_handling_keeps_its_local_variables() -> Non
 
 
 @pytest.mark.parametrize("by", ["httpx", "aiohttp", "trio"])
-def test_a_task_may_be_cancelled_at_any_step_of_an_exchange(
+def test_a_task_may_be_cancelled_at_any_point_of_an_exchange(
     by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After so many turns of the event loop: connecting, sending, waiting, reading."""
