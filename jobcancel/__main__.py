@@ -1,4 +1,4 @@
-"""`python -m jobcancel`: the command line, where the console script is not on the path."""
+"""`python -m jobcancel`: the command line, for when the console script is not on the PATH."""
 
 from __future__ import annotations
 

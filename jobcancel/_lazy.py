@@ -1,12 +1,12 @@
-"""Modules that are imported late, and names of a package that come when asked for (PEP 562).
+"""Lazy imports: of modules, and of the public names of a package (PEP 562).
 
-The pytest plug-in is loaded into every test run of every environment that has jobcancel; whoever
-does not use it should not wait for an HTTP library.
+pytest loads the plug-in into every test run of every environment that has jobcancel. Test runs
+that do not use it should not pay for importing an HTTP library.
 
-A signal handler may cancel a job at any moment, also while the main thread is in the middle of an
-import. It would find that module half made, for Python lets a thread see what it is importing
-itself. So whatever is imported late is imported in another thread: handlers run in the main one,
-which only waits, and a handler that needs the same module waits as well.
+A signal handler may cancel a job at any moment, even while the main thread is importing a module.
+The handler would get that module partially initialized, because Python does not block a thread on
+its own imports. Lazy imports therefore run in another thread. Handlers run in the main thread,
+which only waits for the import; a handler that needs the same module waits as well.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from jobcancel.threads import call_in_thread
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# A handler that interrupts an import of the application's own may have to go on without it.
+# Seconds. A handler may interrupt one of the application's own imports and wait for it in vain.
 _PATIENCE = 10.0
 
 _loaded: dict[str, Any] = {}
 
 
 def load(name: str) -> Any:  # noqa: ANN401 - a module
-    """Import a module, whole at every moment for signal handlers, too.
+    """Import a module so that no signal handler gets it partially initialized.
 
     Args:
         name: its full name.
@@ -49,18 +49,18 @@ def _imported_in_thread(name: str) -> Any:  # noqa: ANN401 - a module
 def lazily(
     package: str, modules: Mapping[str, str]
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """Return the `__getattr__` and the `__dir__` of a package whose names come when asked for.
+    """Return the `__getattr__` and the `__dir__` of a package with lazily imported names.
 
     Args:
-        package: its name.
-        modules: public name -> the module of the package that has it.
+        package: the package's name.
+        modules: public name -> the module of the package that defines it.
     """
-    space = sys.modules[package].__dict__
+    namespace = sys.modules[package].__dict__
 
     def get(name: str) -> object:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = space[name] = getattr(load(f"{package}.{modules[name]}"), name)
+        value = namespace[name] = getattr(load(f"{package}.{modules[name]}"), name)
         return value
 
-    return get, lambda: sorted({*space, *modules})
+    return get, lambda: sorted({*namespace, *modules})

@@ -1,6 +1,6 @@
-"""The module-level calls, on clients that they share: `cancel`, `acancel`, `status` and the rest.
+"""The module-level functions: `cancel`, `acancel`, `status` and the rest, on shared clients.
 
-What the calls do is in `client`; here is only which client they use.
+The functions are implemented in `client`; this module only chooses the client.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
     _Token: TypeAlias = RunvarToken[tuple[AsyncCanceller, AsyncGenerator[None, Any]]]
 
-# The module-level calls share one warm client a process, and one for each event loop: a new
-# client and its first connection cost many times what a request does.
+# The module-level functions share one warm client per process, and one per event loop: creating
+# a client and its first connection takes many times as long as a request.
 _shared = Canceller()
-# Not closed: the application's own exit handlers may still cancel jobs.
+# Do not close it: the application's own exit handlers may still cancel jobs.
 atexit.register(_shared._disconnect_for_good)  # noqa: SLF001 - a sibling
-if not threading.main_thread().is_alive():  # one of them is the first to do so
+if not threading.main_thread().is_alive():  # imported in an exit handler
     _shared._disconnect_for_good()  # noqa: SLF001 - a sibling
 
 
 @cache
 def _shared_async() -> RunVar[tuple[AsyncCanceller, AsyncGenerator[None, _Token]]]:
-    # All that a signal handler needs, before this thread imports more.
+    # Load everything that a signal handler needs before this thread imports more.
     load("jobcancel.transport.connection")
     from anyio.lowlevel import RunVar  # comes with httpx
 
@@ -62,15 +62,16 @@ async def _loops_own() -> AsyncCanceller:
 
 
 async def _close_at_shutdown(client: AsyncCanceller) -> AsyncGenerator[None, _Token]:
-    """Close `client` when the event loop ends: it finishes its asynchronous generators then.
+    """Close `client` when the event loop ends: the loop then finalizes its async generators.
 
-    It is sent what makes the loop forget the client, which would keep the loop alive.
+    The caller sends the token that removes the client from the loop's variables; the client would
+    keep the loop alive otherwise.
     """
-    kept = yield
+    token = yield
     try:
         yield
     finally:
-        _shared_async().reset(kept)
+        _shared_async().reset(token)
         await client.aclose()
 
 
@@ -85,29 +86,29 @@ def cancel(
     deadline: float = 30.0,
     verify: bool = False,
 ) -> CancelResult:
-    """Cancel one job and say truthfully what became of it.
+    """Cancel one job and report whether it stopped.
 
     Args:
-        provider: the vendor's name, such as `"pulse"`; `providers()` lists them.
-        job_id: the id that the vendor gave when the job was submitted.
-        params: what else the vendor needs to find the job (most need nothing).
-        api_key: the key, or a callable that returns it; by default from the environment, such as
-            `PULSE_API_KEY`.
-        base_url: where the vendor is; by default from the environment, such as
-            `PULSE_BASE_URL`, else the vendor's own address. It may carry a path prefix.
+        provider: the provider's name, such as `"pulse"`; `providers()` lists them.
+        job_id: the id that the vendor returned when the job was submitted.
+        params: parameters that identify the job in addition to its id (most vendors need none).
+        api_key: the API key, or a callable that returns it; by default from the environment, such
+            as `PULSE_API_KEY`.
+        base_url: the base URL, optionally with a path prefix; by default from the environment,
+            such as `PULSE_BASE_URL`, else the vendor's own.
         timeout: seconds for one HTTP exchange.
-        deadline: seconds for the whole call, retries and waits included; it is overrun by one
-            exchange at the most.
-        verify: do not trust an acceptance: read the job until it has ended, or the deadline.
+        deadline: seconds for the whole call, including retries and waits. The call may exceed it
+            by at most one exchange.
+        verify: whether to poll the status of an accepted job until the job has ended, or until
+            the deadline.
 
     Returns:
-        what became of the request. Whatever the vendor answers, and if it does not answer,
-        that is a result and not an exception.
+        the outcome and its details. Vendor errors and timeouts are outcomes; they do not raise.
 
     Raises:
-        UnknownProvider: no such provider; the message names the nearest.
-        MissingCredential: no key; the message names the environment variable.
-        ConfigurationError: an argument or a setting cannot be right.
+        UnknownProvider: there is no such provider; the message suggests the most similar name.
+        MissingCredential: there is no API key; the message names the environment variable.
+        ConfigurationError: an argument or setting is invalid.
     """
     api_key = as_secret(api_key)
     return _shared.cancel(
@@ -133,7 +134,7 @@ async def acancel(
     deadline: float = 30.0,
     verify: bool = False,
 ) -> CancelResult:
-    """Cancel one job from async code; everything as for `cancel`."""
+    """Cancel one job from async code; arguments, result and errors are those of `cancel`."""
     api_key = as_secret(api_key)
     client = await _loops_own()
     return await client.cancel(
@@ -158,10 +159,10 @@ def status(
     timeout: float = 10.0,
     deadline: float = 30.0,
 ) -> JobReading:
-    """Read where a job is; arguments and errors as for `cancel`.
+    """Get a job's state; arguments and errors are those of `cancel`.
 
     Returns:
-        the job's state, or in `problem` why it could not be read.
+        the job's state, or the reason why it could not be read, in `problem`.
     """
     api_key = as_secret(api_key)
     return _shared.status(
@@ -185,7 +186,7 @@ async def astatus(
     timeout: float = 10.0,  # noqa: ASYNC109 - seconds for each exchange, not for the call
     deadline: float = 30.0,
 ) -> JobReading:
-    """Read where a job is from async code; everything as for `status`."""
+    """Get a job's state from async code; arguments, result and errors are those of `status`."""
     api_key = as_secret(api_key)
     client = await _loops_own()
     return await client.status(
@@ -211,31 +212,31 @@ def cancel_many(
     deadline: float = 30.0,
     verify: bool = False,
 ) -> CancelResults:
-    """Cancel many jobs as fast as their vendors allow, and give each result when it is known.
+    """Cancel many jobs as fast as their vendors allow; yield each result as soon as it is known.
 
     Args:
-        jobs: an iterable of `Job` or pairs `(provider, job_id)`, in any order; it is read
-            lazily, in a thread of its own.
-        concurrency: requests in flight at the most, over all vendors.
-        rate: requests a second, such as `"60/s"` or `"100/min"`, or such a text by provider; by
-            default it is learnt from what the vendor accepts and refuses.
-        max_wait: seconds that a vendor's rate limit is waited out at the most; what would have
-            to wait longer comes back as `RATE_LIMITED` with `retry_after`.
+        jobs: an iterable of `Job` or pairs `(provider, job_id)`, in any order. It is read lazily,
+            in a separate thread.
+        concurrency: maximum number of requests in flight, over all vendors.
+        rate: maximum rate of requests, such as `"60/s"` or `"100/min"`, for all providers or as a
+            mapping by provider. By default it is learned from accepted requests and rate limits.
+        max_wait: maximum time to wait for a rate limit, in seconds. If a vendor requests a longer
+            wait, the outcome is `RATE_LIMITED`, with `retry_after`.
         api_keys: API keys by provider; by default from the environment.
         base_urls: base URLs by provider.
         timeout: seconds for one HTTP exchange.
-        deadline: seconds for one job, from its first request on.
-        verify: whether to read a job's status after an acceptance until it has ended.
+        deadline: seconds for one job, from its first request.
+        verify: whether to poll the status of each accepted job until the job has ended.
 
     Returns:
-        an iterator of exactly one result for each item, in the order in which they become
-        known. A job that is given again while the first is on its way, or shortly after it was
-        stopped, is sent once and answered twice. Its `stop()` sends nothing more and lets what is
-        on its way be answered; `close()` abandons that, too.
+        an iterator with exactly one result for each item, in order of completion. A job that
+        occurs again while the first one is in flight, or shortly after it was stopped, is sent
+        once and yields two results. `stop()` stops sending and waits for requests in flight;
+        `close()` abandons them.
 
     Raises:
-        JobCancelError: an item is no job, of no known provider or without a key; raised after
-            the results of the items before it.
+        JobCancelError: an item is not a job, has an unknown provider or has no API key. It is
+            raised after the results of all earlier items.
     """
     api_keys = as_secrets(api_keys)
     canceller = Canceller(
@@ -260,8 +261,8 @@ def acancel_many(
     deadline: float = 30.0,
     verify: bool = False,
 ) -> AsyncCancelResults:
-    """Cancel many jobs from async code (asyncio); everything as for `cancel_many`."""
-    # And with it asyncio, which single sync calls do without.
+    """Cancel many jobs from async code (asyncio), like `cancel_many`."""
+    # This imports asyncio, which single sync calls do not need.
     bulk = load("jobcancel.bulk")
     api_keys = as_secrets(api_keys)
     canceller = AsyncCanceller(

@@ -1,7 +1,8 @@
 """START HERE: `Canceller` and `AsyncCanceller`.
 
-A call is `prepare`, which validates the arguments, and then `transport.run(flow.cancel(call))`:
-`flow` decides, `transport` sends. The module-level calls in `api` use these clients.
+A call consists of `prepare`, which validates the arguments, and of
+`transport.run(flow.cancel(call))`: `flow` decides, `transport` sends. The module-level functions
+in `api` use these clients.
 """
 
 from __future__ import annotations
@@ -40,14 +41,14 @@ if TYPE_CHECKING:
     from jobcancel.models import CancelResult, JobReading
     from jobcancel.secret import Secret
 
-C = TypeVar("C")  # the HTTP client that a caller may pass
-W = TypeVar("W")  # the HTTP client that is used otherwise
+C = TypeVar("C")  # the type of the HTTP client that a caller may pass
+W = TypeVar("W")  # the type of the HTTP client that is used by default
 
 _OURS = f"{Path(__file__).parent}{os.sep}"
 
 
 class _BaseCanceller(Generic[C, W]):
-    """Settings, validation and the HTTP client: what the sync and the async client share.
+    """Settings, validation and the HTTP client, for both the sync and the async client.
 
     Attributes:
         clock: the source of time and randomness. Tests replace it on a client, or on this class
@@ -69,17 +70,17 @@ class _BaseCanceller(Generic[C, W]):
         http_client: C | None = None,
         allow_http: bool = False,
     ) -> None:
-        # One HTTP client a process: after a fork the child opens its own connections.
+        # One HTTP client per process: after a fork, the child opens its own connections.
         self._own: dict[int, W] = {}
         self._closed = False
-        # Keys are hidden before anything can raise, so that no traceback's locals show them.
+        # Wrap the keys before anything can raise, so that no traceback's locals contain them.
         keys, api_keys = config.as_secrets(api_keys), None
         config.check_keys(keys)
         config.policy(timeout, deadline, verify)
         if http_client is not None:
             library = module_of(type(http_client))
-            right = isinstance(http_client, getattr(library, self._http_kind))
-            if not right:
+            is_valid = isinstance(http_client, getattr(library, self._http_kind))
+            if not is_valid:
                 name, kind = type(self).__name__, self._http_kind
                 raise WrongType(f"{name} needs an httpx.{kind} as http_client, not {http_client!r}")
         self._api_keys = keys
@@ -92,7 +93,7 @@ class _BaseCanceller(Generic[C, W]):
         self._http_client = http_client
         self._allow_http = allow_http
 
-    # The defaults keep what is needed alive when the interpreter shuts down.
+    # The default arguments keep these functions alive while the interpreter shuts down.
     def __del__(
         self,
         _pid: Callable[[], int] = os.getpid,
@@ -104,27 +105,27 @@ class _BaseCanceller(Generic[C, W]):
 
     @property
     def keys(self) -> Collection[Secret]:
-        """The keys of this client, which no message may show."""
-        return cast("Collection[Secret]", self._api_keys.values())  # hidden in `__init__`
+        """The keys of this client, to be redacted in messages."""
+        return cast("Collection[Secret]", self._api_keys.values())  # wrapped in `__init__`
 
     def check_open(self) -> None:
-        """Check that this client can still be used.
+        """Check that this client is open.
 
         Raises:
-            ConfigurationError: it was closed.
+            ConfigurationError: the client is closed.
         """
         if self._closed:
             raise ConfigurationError(f"this {type(self).__name__} is closed; make a new one")
 
     def http(self) -> C | W:
-        """Return the HTTP client to send with: the caller's, or this process's own."""
+        """Return the HTTP client: the one that was passed in, or this process's own."""
         self.check_open()
         if self._http_client is not None:
             return self._http_client
         process = os.getpid()
         own = self._own.get(process)
         if own is None:
-            # Of two threads that come here at once, one client is used and one never opened.
+            # If two threads get here at once, one of the two clients is never used or opened.
             own = self._own.setdefault(process, self._new_http_client())
         return own
 
@@ -164,27 +165,27 @@ class _BaseCanceller(Generic[C, W]):
         return Call(adapter, job, endpoint, policy, self.clock)
 
     def flow(self, call: Call) -> Flow[CancelResult]:
-        """Return the decisions of one cancel."""
+        """Return the flow that cancels one job."""
         return flow.cancel(call)
 
 
 class Canceller(_BaseCanceller[HttpClient, HttpClient]):
-    """Cancels jobs at any vendor; thread-safe, keeps its connections, survives a fork.
+    """Cancels jobs at any vendor. It is thread-safe, reuses connections and survives a fork.
 
     Args:
-        api_keys: API keys by provider, such as `{"pulse": "..."}`; instead of a key, a callable
-            that returns it, which is asked once a call.
+        api_keys: API keys by provider, such as `{"pulse": "..."}`. Instead of a key, pass a
+            callable that returns it; it is called once per call.
         base_urls: base URLs by provider.
         timeout: seconds for one HTTP exchange.
-        deadline: seconds for one whole call, retries and waits included.
-        verify: whether to read a job's status after an acceptance until it has ended.
-        http_client: an httpx (or httpx2) client of yours to send with; it is not closed here,
-            and if it is a sync one, `timeout` is for each read and write instead.
+        deadline: seconds for one whole call, including retries and waits.
+        verify: whether to poll the status of an accepted job until the job has ended.
+        http_client: your own httpx (or httpx2) client. jobcancel does not close it. With a sync
+            client, `timeout` applies to each read and write instead.
         allow_http: whether plain HTTP is allowed to hosts that are not loopback.
 
     Raises:
-        ConfigurationError: a setting cannot be right.
-        UnknownProvider: there is no such provider as one that has a key or a URL.
+        ConfigurationError: a setting is invalid.
+        UnknownProvider: `api_keys` or `base_urls` contains an unknown provider.
     """
 
     _http_kind = "Client"
@@ -203,7 +204,7 @@ class Canceller(_BaseCanceller[HttpClient, HttpClient]):
         deadline: float | None = None,
         verify: bool | None = None,
     ) -> CancelResult:
-        """Cancel one job, as `jobcancel.cancel` does, with this client's settings as defaults."""
+        """Cancel one job, like `jobcancel.cancel`, with this client's settings as defaults."""
         api_key = as_secret(api_key)
         call = config.with_key(
             self.prepare(
@@ -233,7 +234,7 @@ class Canceller(_BaseCanceller[HttpClient, HttpClient]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> JobReading:
-        """Read where a job is, as `jobcancel.status` does, with this client's settings."""
+        """Get a job's state, like `jobcancel.status`, with this client's settings as defaults."""
         api_key = as_secret(api_key)
         call = config.with_key(
             self.prepare(
@@ -259,22 +260,22 @@ class Canceller(_BaseCanceller[HttpClient, HttpClient]):
         rate: str | Mapping[str, str] | None = None,
         max_wait: float = 60.0,
     ) -> CancelResults:
-        """Cancel many jobs, as `jobcancel.cancel_many` does, with this client's settings."""
+        """Cancel many jobs, like `jobcancel.cancel_many`, with this client's settings."""
         self.check_open()
-        # And with it asyncio, which single sync calls do without.
+        # This imports asyncio, which single sync calls do not need.
         bulk = load("jobcancel.bulk")
         limits = bulk.Limits(concurrency, rate, max_wait)
         if self._http_client is not None:
             raise ConfigurationError(
-                "cancel_many sends asynchronously, which the http_client of this Canceller "
-                "cannot; use AsyncCanceller(http_client=...) and its cancel_many"
+                "cancel_many is asynchronous and cannot use the sync http_client of this "
+                "Canceller; use AsyncCanceller(http_client=...) and its cancel_many"
             )
         results: CancelResults = bulk.CancelResults(self, jobs, limits)
         return results
 
     @contextmanager
     def _http(self) -> Iterator[HttpClient]:
-        """Give the HTTP client for one call, which closes it when there may be no other."""
+        """Yield the HTTP client for one call; close it if this may be the last call."""
         try:
             yield self.http()
         finally:
@@ -282,12 +283,12 @@ class Canceller(_BaseCanceller[HttpClient, HttpClient]):
                 self._disconnect()
 
     def _disconnect_for_good(self) -> None:
-        """Keep no connection any more; calls open their own."""
+        """Close the connections; each later call opens its own and closes it again."""
         self._is_last = True
         self._disconnect()
 
     def close(self) -> None:
-        """Close the connections; the client cannot be used any more."""
+        """Close the connections. The client cannot be used afterwards."""
         self._closed = True
         self._disconnect()
 
@@ -305,7 +306,7 @@ class Canceller(_BaseCanceller[HttpClient, HttpClient]):
 class AsyncCanceller(_BaseCanceller[AsyncHttpClient, pool.ClientPool]):
     """Cancels jobs at any vendor from one event loop, asyncio's or trio's.
 
-    Arguments as for `Canceller`; `http_client` is an async client.
+    The arguments are those of `Canceller`; `http_client` must be an async client.
     """
 
     _http_kind = "AsyncClient"
@@ -323,7 +324,7 @@ class AsyncCanceller(_BaseCanceller[AsyncHttpClient, pool.ClientPool]):
         deadline: float | None = None,
         verify: bool | None = None,
     ) -> CancelResult:
-        """Cancel one job, as `jobcancel.cancel` does, with this client's settings as defaults."""
+        """Cancel one job, like `jobcancel.cancel`, with this client's settings as defaults."""
         api_key = as_secret(api_key)
         call = await config.awith_key(
             self.prepare(
@@ -352,7 +353,7 @@ class AsyncCanceller(_BaseCanceller[AsyncHttpClient, pool.ClientPool]):
         timeout: float | None = None,  # noqa: ASYNC109 - seconds for each exchange, not the call
         deadline: float | None = None,
     ) -> JobReading:
-        """Read where a job is, as `jobcancel.status` does, with this client's settings."""
+        """Get a job's state, like `jobcancel.status`, with this client's settings as defaults."""
         api_key = as_secret(api_key)
         call = await config.awith_key(
             self.prepare(
@@ -377,16 +378,16 @@ class AsyncCanceller(_BaseCanceller[AsyncHttpClient, pool.ClientPool]):
         rate: str | Mapping[str, str] | None = None,
         max_wait: float = 60.0,
     ) -> AsyncCancelResults:
-        """Cancel many jobs, as `jobcancel.acancel_many` does, with this client's settings."""
+        """Cancel many jobs, like `jobcancel.acancel_many`, with this client's settings."""
         self.check_open()
-        # And with it asyncio, which single sync calls do without.
+        # This imports asyncio, which single sync calls do not need.
         bulk = load("jobcancel.bulk")
         limits = bulk.Limits(concurrency, rate, max_wait)
         results: AsyncCancelResults = bulk.AsyncCancelResults(self, jobs, limits)
         return results
 
     async def aclose(self) -> None:
-        """Close the connections; the client cannot be used any more."""
+        """Close the connections. The client cannot be used afterwards."""
         self._closed = True
         if (client := self._own.pop(os.getpid(), None)) is not None:
             await client.aclose()
@@ -400,7 +401,7 @@ class AsyncCanceller(_BaseCanceller[AsyncHttpClient, pool.ClientPool]):
 
 def _callers_level() -> int:
     """Return the `stacklevel` that makes a warning point at the line that called a client."""
-    level, frame = 0, sys._getframe(1)  # noqa: SLF001 - what `warnings` itself counts frames with
+    level, frame = 0, sys._getframe(1)  # noqa: SLF001 - `warnings` itself counts frames with it
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
         level, frame = level + 1, frame.f_back
     return level + 1

@@ -1,4 +1,4 @@
-"""Keys and URLs, from arguments, client and environment, checked before anything is sent."""
+"""Keys, URLs and times, from arguments, client and environment, validated before any request."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 A = TypeVar("A", bound=AsyncApiKey)
 
-# What a header may hold of a key: visible ASCII (RFC 9110, section 5.5).
+# The characters that a header may contain: visible ASCII (RFC 9110, section 5.5).
 _SENDABLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-# A month; clocks and sockets overflow somewhere above it.
+# 30 days, in seconds; clocks and sockets overflow at some longer time.
 _LONGEST_TIME = 30 * 86_400
 
 
@@ -41,24 +41,24 @@ def endpoint(
     allow_http: bool,
     params: Mapping[str, str] | None = None,
 ) -> Endpoint:
-    """Find where an adapter's provider is and the key for it.
+    """Return the base URL and the key of an adapter's provider.
 
-    A key is looked up in this order: the argument, the client's mapping, the environment; how a
-    URL is found is told by `address`. A provider that shares another's configuration falls back
-    on it.
+    The key comes from the first of: the argument, the client's mapping, the environment. The
+    URL comes from `address.base_url`. A provider with `credentials_of` falls back on the key and
+    the URL of that provider.
 
     Args:
-        adapter: what knows the vendor.
-        api_keys: the client's keys by provider, hidden.
+        adapter: the vendor's adapter.
+        api_keys: the client's keys by provider, as secrets.
         base_urls: the client's base URLs by provider.
-        api_key: the call's own key, hidden.
-        base_url: the call's own base URL.
+        api_key: the key that was passed to the call, as a secret.
+        base_url: the base URL that was passed to the call.
         allow_http: whether plain HTTP is allowed to hosts that are not loopback.
-        params: the job's, one of which may be a part of the adapter's default URL.
+        params: the job's params, one of which may be part of the adapter's default URL.
 
     Raises:
         MissingCredential: there is no key.
-        ConfigurationError: the key or the URL cannot be right.
+        ConfigurationError: the key or the URL is invalid.
     """
     names = [name for name in (adapter.name, adapter.credentials_of) if name is not None]
     key = api_key
@@ -83,32 +83,32 @@ def endpoint(
 
 
 def with_key(call: Call) -> Call:
-    """Return a call with its key: if that was given as a callable, call it now, once.
+    """Return a call with its key. If the key is a callable, call it once.
 
     Raises:
-        WrongType: it is async, or does not return a string.
-        ConfigurationError: it returned something that cannot be a key.
+        WrongType: the callable is async, or does not return a string.
+        ConfigurationError: the callable returned an invalid key.
     """
     source = call.endpoint.key.source
     return call if source is None else _with_key(call, source.ask())
 
 
 async def awith_key(call: Call) -> Call:
-    """Return a call with its key; as `with_key`, and the callable may be async."""
+    """Return a call with its key, like `with_key`; the callable may be async."""
     source = call.endpoint.key.source
     return call if source is None else _with_key(call, await source.aask())
 
 
-def _with_key(call: Call, answer: Secret) -> Call:
-    key = checked_key(call.adapter, answer)
-    return evolve(call, endpoint=evolve(call.endpoint, key=key))
+def _with_key(call: Call, key: Secret) -> Call:
+    endpoint = evolve(call.endpoint, key=checked_key(call.adapter, key))
+    return evolve(call, endpoint=endpoint)
 
 
 def as_secret(key: K) -> K:
-    """Return a key as a `Secret` in its place, so that no traceback's locals show it.
+    """Return a key as a `Secret`, so that the local variables in a traceback do not contain it.
 
-    The first thing that every public call does with a key is to hide it, whatever it is;
-    `endpoint` looks at it and says what is wrong. It is typed as what the caller should give.
+    Every public call first replaces its key with a secret, even if the key is invalid; `endpoint`
+    validates it and raises. The return type is that of the argument, for type checkers.
     """
     if key is None or isinstance(key, Secret):
         return key
@@ -121,7 +121,7 @@ def as_secret(key: K) -> K:
 
 
 def as_secrets(keys: Mapping[str, A] | None) -> dict[str, A]:
-    """Return a client's keys by provider, each `hidden`; `check_keys` says what is wrong."""
+    """Return a client's keys by provider, each as a secret; `check_keys` validates them."""
     if keys is None:
         return {}
     if isinstance(keys, Mapping):
@@ -131,10 +131,10 @@ def as_secrets(keys: Mapping[str, A] | None) -> dict[str, A]:
 
 
 def check_keys(keys: Mapping[str, AsyncApiKey]) -> None:
-    """Check what `as_secrets` made.
+    """Validate the keys that `as_secrets` returned.
 
     Raises:
-        WrongType: the keys are no mapping, or one of them is neither a string nor a callable.
+        WrongType: the keys are not a mapping, or a key is neither a string nor a callable.
     """
     for key in keys.values():
         if isinstance(key, Secret) and key.problem is not None:
@@ -142,9 +142,9 @@ def check_keys(keys: Mapping[str, AsyncApiKey]) -> None:
 
 
 def job(adapter: Adapter, job_id: object, params: object) -> Job:
-    """Return the job, its types and the names of its params checked.
+    """Validate types and param names, and return the job.
 
-    A param that is not given comes from its environment variable, else from its default.
+    A param that the caller omits comes from its environment variable, else from its default.
 
     Raises:
         WrongType: the id or a param is not a string.
@@ -152,37 +152,37 @@ def job(adapter: Adapter, job_id: object, params: object) -> Job:
     """
     if not isinstance(job_id, str):
         raise WrongType(f"job_id must be a string, not {job_id!r}; pass the vendor's id as text")
-    given = {} if params is None else params
-    if not isinstance(given, Mapping) or not all(
-        isinstance(text, str) for item in given.items() for text in item
+    values = {} if params is None else params
+    if not isinstance(values, Mapping) or not all(
+        isinstance(text, str) for item in values.items() for text in item
     ):
         raise WrongType(f"params must map strings to strings, not {params!r}")
-    if not (given or adapter.params):
+    if not (values or adapter.params):
         return Job(adapter.name, job_id)
-    for name in given:
+    for name in values:
         if name not in adapter.params:
             known = ", ".join(map(repr, adapter.params)) or "none"
             raise ConfigurationError(f"{adapter.name!r} has no param {name!r}; it has {known}")
     fallbacks = {
         name: value
         for name, param in declared(adapter.params).items()
-        if name not in given and (value := param.fallback()) is not None
+        if name not in values and (value := param.fallback()) is not None
     }
-    given = {**fallbacks, **given}
+    values = {**fallbacks, **values}
     for name, param in declared(adapter.params).items():
-        if name not in given and not param.optional:
-            where = f"; or set {param.env}" if param.env else ""
+        if name not in values and not param.optional:
+            or_set = f"; or set {param.env}" if param.env else ""
             raise ConfigurationError(
-                f"{adapter.name!r} needs the param {name!r}: {param.description}{where}"
+                f"{adapter.name!r} needs the param {name!r}: {param.description}{or_set}"
             )
-    return Job(adapter.name, job_id, given)
+    return Job(adapter.name, job_id, values)
 
 
 def check_urls(urls: object) -> dict[str, str]:
     """Return a client's base URLs by provider.
 
     Raises:
-        WrongType: they are no mapping.
+        WrongType: `urls` is not a mapping.
     """
     if urls is None:
         return {}
@@ -216,12 +216,12 @@ def _seconds(name: str, value: object) -> float:
 
 
 def checked_key(adapter: Adapter, key: Secret | None) -> Secret:
-    """Return a key that can be sent, or one that is still to be asked for.
+    """Validate a key and return it. A key whose callable was not called yet is returned as it is.
 
     Raises:
-        WrongType: it is not a string.
-        MissingCredential: there is none.
-        ConfigurationError: no header can hold it.
+        WrongType: the key is not a string.
+        MissingCredential: there is no key.
+        ConfigurationError: the key contains characters that are not allowed in a header.
     """
     if key is not None and key.source is not None:
         return key
@@ -233,7 +233,7 @@ def checked_key(adapter: Adapter, key: Secret | None) -> Secret:
         )
     if not _SENDABLE.fullmatch(key.reveal()):
         raise ConfigurationError(
-            f"the API key for {adapter.name!r} has a line break, another control character or a "
-            "character outside ASCII in it; check where it was copied from"
+            f"the API key for {adapter.name!r} contains a line break, another control character "
+            "or a non-ASCII character; check where it was copied from"
         )
     return key

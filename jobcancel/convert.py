@@ -1,7 +1,7 @@
-"""The one cattrs converter: results to and from plain values.
+"""Converts results to and from plain values, with cattrs.
 
-Nothing outside this module imports cattrs, and this module is imported when it is first
-needed: creating a converter takes longer than importing the rest of the package.
+Only this module imports cattrs, and it is imported on first use: creating a converter takes
+longer than importing the rest of the package.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _converter = make_converter()
 
 
 def _exactly(*kinds: type) -> Callable[[object, type], object]:
-    """Refuse what cattrs would convert, such as the text "false" into True."""
+    """Return a hook that rejects implicit conversions, such as of the text "false" to True."""
 
     def structure_exactly(value: object, kind: type) -> object:
         if kind is not kinds[0]:  # a subclass, such as an enumeration of strings
@@ -46,18 +46,18 @@ for _kind in (CancelResult, JobReading):
 
 
 def unstructure(value: object) -> dict[str, Any]:
-    """Return an attrs value as plain values that `json.dumps` takes."""
+    """Return an attrs value as plain values that `json.dumps` accepts."""
     return cast("dict[str, Any]", _converter.unstructure(value))
 
 
 def structure(data: Mapping[str, Any], cls: type[T]) -> T:
-    """Return the `cls` that `unstructure` made `data` from.
+    """Return the `cls` object for data from `unstructure`.
 
     Raises:
-        ValueError: `data` is not such a value; the message names each wrong field.
+        ValueError: `data` is invalid; the message names each invalid field.
     """
     if not isinstance(data, Mapping):
-        raise ValueError(f"not a {cls.__name__}: {data!r}")  # noqa: TRY004 - documented so
+        raise ValueError(f"not a {cls.__name__}: {data!r}")  # noqa: TRY004 - documented as ValueError
     try:
         return _converter.structure(data, cls)
     except BaseValidationError as error:

@@ -1,12 +1,12 @@
-"""What jobcancel raises. A vendor's answer is never raised: it is a `CancelResult`.
+"""The exceptions of jobcancel. Vendor errors never raise; they are returned as a `CancelResult`.
 
 Exception
 └── JobCancelError
-    ├── UnknownProvider (LookupError)       no adapter of that name
+    ├── UnknownProvider (LookupError)       there is no provider with that name
     ├── MissingCredential                   no API key in arguments, client or environment
-    ├── ConfigurationError (ValueError)     an argument or a setting cannot be right
-    │   └── WrongType (TypeError)           an argument is not of the type it must be
-    ├── BrokenAdapter                       a plug-in cannot be imported or is no adapter
+    ├── ConfigurationError (ValueError)     an argument or setting is invalid
+    │   └── WrongType (TypeError)           an argument has the wrong type
+    ├── BrokenAdapter                       a plug-in cannot be imported or is not an adapter
     └── CancelFailed                        raise_for_outcome(): the job was not stopped
 """
 
@@ -23,30 +23,30 @@ class JobCancelError(Exception):
 
 
 class UnknownProvider(JobCancelError, LookupError):
-    """No adapter of that name is built in, registered or installed."""
+    """No adapter with that name is built in, registered or installed."""
 
 
 class MissingCredential(JobCancelError):
-    """No API key was given; the message names the environment variable to set."""
+    """There is no API key; the message names the environment variable to set."""
 
 
 class ConfigurationError(JobCancelError, ValueError):
-    """An argument or a setting cannot be right; the message says which and what to do."""
+    """An argument or setting is invalid; the message says which one and what to do."""
 
 
 class WrongType(ConfigurationError, TypeError):
-    """An argument is not of the type it must be, such as a job id that is not a string."""
+    """An argument has the wrong type, such as a job id that is not a string."""
 
 
 class BrokenAdapter(JobCancelError):
-    """A plug-in cannot be used; the message names the distribution that brought it."""
+    """A plug-in cannot be used; the message names its distribution."""
 
 
 class CancelFailed(JobCancelError):
     """Raised by `CancelResult.raise_for_outcome()` when the job was not stopped.
 
     Attributes:
-        result: the `CancelResult` that says what became of the request.
+        result: the `CancelResult`, with the outcome.
     """
 
     def __init__(self, result: CancelResult) -> None:
@@ -57,5 +57,5 @@ class CancelFailed(JobCancelError):
         self.result = result
 
     def __reduce__(self) -> tuple[type[CancelFailed], tuple[CancelResult]]:
-        """Pickle by the result, so that the error survives a process pool."""
+        """Support pickling, so that the error can be raised across a process pool."""
         return (CancelFailed, (self.result,))

@@ -1,7 +1,7 @@
-"""API keys that are asked for: callables in a key's place, one question at a time.
+"""API keys from callables: one call at a time for each callable.
 
-`config` puts a `KeySource` where a caller gave a callable, and `prepare` asks it when all else
-about the call is known to be right.
+`config` replaces a callable with a `KeySource`. A client calls it after all other arguments were
+validated.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from anyio.lowlevel import RunVar
 
 ApiKey: TypeAlias = str | Callable[[], str]
-"""A key, or what returns one."""
+"""A key, or a callable that returns one."""
 AsyncApiKey: TypeAlias = str | Callable[[], str | Awaitable[str]]
-"""A key, or what returns one, at once or when it is awaited."""
+"""A key, or a sync or async callable that returns one."""
 
 
 class KeySource:
-    """A callable that returns a key. All calls that have the same one share its source.
+    """A callable that returns a key. All calls with the same callable share one source.
 
     Args:
         ask: the callable, sync or async.
@@ -35,34 +35,34 @@ class KeySource:
 
     def __init__(self, ask: Callable[[], Any]) -> None:
         self._ask = ask
-        # Taken again by the thread that has it: a signal handler may interrupt the question.
-        self._asking = threading.RLock()
+        # Reentrant: a signal handler may interrupt the callable and call it again.
+        self._lock = threading.RLock()
 
     def ask(self) -> Secret:
-        """Return the key, hidden.
+        """Return the key as a secret.
 
         Raises:
-            WrongType: the callable is async, or its answer is no string.
+            WrongType: the callable is async, or does not return a string.
         """
-        with self._asking:
+        with self._lock:
             answer = self._ask()
         if inspect.isawaitable(answer):
             if inspect.iscoroutine(answer):
                 answer.close()
             raise WrongType(
-                "the callable that was given as an API key is async, which takes an async call "
-                "such as acancel or AsyncCanceller.cancel"
+                "the callable for an API key is async; use an async call, such as acancel or "
+                "AsyncCanceller.cancel"
             )
-        return hidden_answer(answer)
+        return _as_secret(answer)
 
     async def aask(self) -> Secret:
-        """Return the key, hidden; as `ask`, and the callable may be async."""
-        async with self._asking_here():
-            with self._asking:
+        """Return the key as a secret, like `ask`; the callable may be async."""
+        async with self._loop_lock():
+            with self._lock:
                 answer = self._ask()
-            return hidden_answer(await answer if inspect.isawaitable(answer) else answer)
+            return _as_secret(await answer if inspect.isawaitable(answer) else answer)
 
-    def _asking_here(self) -> anyio.Lock:
+    def _loop_lock(self) -> anyio.Lock:
         """Return the lock for the running event loop."""
         import anyio  # comes with httpx
 
@@ -83,18 +83,18 @@ def _locks() -> RunVar[WeakKeyDictionary[KeySource, anyio.Lock]]:
 
 def source_of(ask: Callable[[], Any]) -> KeySource:
     """Return the source for a callable: the same one for the same callable."""
-    # A bound method is another object each time it is looked up. Nothing else can have these ids
-    # while the source lives, which keeps the callable.
+    # Each lookup of a bound method creates a new object, so compare its parts. No other object can
+    # have these ids while the source lives, because it keeps the callable alive.
     identity = (id(getattr(ask, "__self__", ask)), id(getattr(ask, "__func__", ask)))
     return _sources.setdefault(identity, KeySource(ask))
 
 
-def hidden_answer(answer: object) -> Secret:
-    """Return what a callable returned as a key; what is wrong is said when it is looked at."""
+def _as_secret(answer: object) -> Secret:
+    """Return a callable's result as a secret; `config.checked_key` validates it."""
     if isinstance(answer, str):
         return Secret(answer.strip())
-    what = type(answer).__name__
-    return Secret("", f"the callable for an API key must return a string, not {what}")
+    kind = type(answer).__name__
+    return Secret("", f"the callable for an API key must return a string, not {kind}")
 
 
 _sources: WeakValueDictionary[tuple[int, int], KeySource] = WeakValueDictionary()

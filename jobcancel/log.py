@@ -1,23 +1,23 @@
-"""Log events: names with key-values, one for each request, wait and call.
+"""Log events: a name with key-values, one event for each request, wait and call.
 
 All names begin with `jobcancel.`:
 
-    cancel.sent          one cancel request and its reply            DEBUG
-    status.sent          one status read and its reply               DEBUG
-    cancel.waiting       a wait before the next request, or the      DEBUG
-    status.waiting       like of a status() call                     DEBUG
-    cancel.settled       the result of a cancel                      INFO, WARNING when unknown
-    status.settled       the result of a status() call               INFO, WARNING when unknown
-    bulk.circuit_opened  a vendor is down: only trial requests       WARNING
-    bulk.circuit_closed  it replies again                            INFO
-    bulk.rate_limited    a vendor refuses; the lane waits            INFO
+    cancel.sent          a cancel request and its reply                  DEBUG
+    status.sent          a status request and its reply                  DEBUG
+    cancel.waiting       a wait before the next request of a cancel      DEBUG
+    status.waiting       a wait before the next request of a status()    DEBUG
+    cancel.settled       the result of a cancel                          INFO, WARNING if unknown
+    status.settled       the result of a status()                        INFO, WARNING if unknown
+    bulk.circuit_opened  a vendor is down; only trial requests are sent  WARNING
+    bulk.circuit_closed  the vendor replies again                        INFO
+    bulk.rate_limited    a vendor's rate limit; the lane waits           INFO
 
-They go to structlog when the application configured it, else to the standard library's logger
-`jobcancel`, which is silent until the application adds a handler. (structlog unconfigured
-would print every event to standard output.) Keys are never among the values.
+Events go to structlog if the application configured it, else to the standard library's logger
+`jobcancel`, which is silent until the application adds a handler. (Unconfigured, structlog prints
+every event to standard output.) The values never contain API keys.
 
-An application's logging never decides what becomes of a call: what a filter, a processor or a
-renderer of its raises is reported and goes no further, as in the standard library's handlers.
+Logging never affects a call: if a filter, a processor or a renderer of the application raises, the
+exception is reported on standard error and suppressed, as in the standard library's handlers.
 """
 
 from __future__ import annotations
@@ -45,38 +45,38 @@ _METHODS = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warn
 
 
 def is_enabled(level: int) -> bool:
-    """Whether the application may want to see events of this level."""
+    """Whether events of this level may be logged."""
     return _structlog() is not None or _logger.isEnabledFor(level)
 
 
 def _structlog() -> Any:  # noqa: ANN401 - the module
-    """Return structlog if the application configured it; then it has imported it."""
+    """Return structlog if the application has imported and configured it."""
     structlog = sys.modules.get("structlog")
-    # Nobody can have configured what another thread is still importing and is not all there.
+    # While another thread is importing structlog, this attribute may be missing.
     is_configured = getattr(structlog, "is_configured", None)
     return structlog if is_configured is not None and is_configured() else None
 
 
 def emit(level: int, event: str, **values: object) -> None:
-    """Log `event` with its values where the application wants to see it.
+    """Log `event` with its values, if the level is enabled.
 
     Args:
         level: one of the standard library's levels, such as `logging.DEBUG`.
-        event: the event's name.
-        values: what is to be known of it; those that are None are left out. Their names are
-            none of the standard library's own, such as `message`.
+        event: the event's name, without the prefix.
+        values: the key-values; None values are omitted. Their names must not be attributes of the
+            standard library's log records, such as `message`.
     """
     if not is_enabled(level):
         return
     event = f"jobcancel.{event}"
     try:
         _emit(level, event, values)
-    except Exception:  # noqa: BLE001 - whatever the application's logging raises
+    except Exception:  # noqa: BLE001 - the application's logging may raise anything
         _report(event)
 
 
 def _emit(level: int, event: str, values: Mapping[str, object]) -> None:
-    # The words of a vendor may hold line breaks, lone surrogates and worse.
+    # A vendor's text may contain line breaks, lone surrogates and worse.
     known = {name: _one_line(value) for name, value in values.items() if value is not None}
     if (structlog := _structlog()) is not None:
         getattr(structlog.get_logger("jobcancel"), _METHODS[level])(event, **known)
@@ -98,7 +98,7 @@ def waiting(job: Job, pause: Pause) -> None:
         )
 
 
-def exchanged(job: Job, send: Send, answer: Reply, seconds: float) -> None:
+def exchanged(job: Job, send: Send, reply: Reply, seconds: float) -> None:
     """Log one request and its reply."""
     if is_enabled(logging.DEBUG):
         emit(
@@ -109,14 +109,14 @@ def exchanged(job: Job, send: Send, answer: Reply, seconds: float) -> None:
             attempt=send.attempt,
             method=send.request.method,
             url=send.request.url,
-            status_code=answer.status_code if isinstance(answer, Response) else None,
-            fault=None if isinstance(answer, Response) else answer.reason,
+            status_code=reply.status_code if isinstance(reply, Response) else None,
+            fault=None if isinstance(reply, Response) else reply.reason,
             seconds=round(seconds, 4),
         )
 
 
 def circuit(provider: str, *, is_open: bool) -> None:
-    """Log that a vendor is down, after several failures in a row, or replies again."""
+    """Log that a provider's circuit opened, after several failures in a row, or closed again."""
     if is_open:
         emit(logging.WARNING, "bulk.circuit_opened", provider=provider)
     else:
@@ -124,11 +124,11 @@ def circuit(provider: str, *, is_open: bool) -> None:
 
 
 def rate_limited(provider: str, seconds: float, rate: float | None) -> None:
-    """Log that a vendor refuses requests for now.
+    """Log that a vendor's rate limit rejected a request.
 
     Args:
         provider: the provider.
-        seconds: how long nothing is sent.
+        seconds: how long the lane sends nothing.
         rate: the rate afterwards, in requests per second, if it is known.
     """
     known = None if rate is None else round(rate, 3)
@@ -138,12 +138,12 @@ def rate_limited(provider: str, seconds: float, rate: float | None) -> None:
 
 
 def cancel_settled(result: CancelResult) -> None:
-    """Log how a call to cancel ended."""
+    """Log the result of a cancel."""
     _settled("cancel.settled", result, result.outcome)
 
 
 def status_settled(reading: JobReading) -> None:
-    """Log how a call to read a job ended."""
+    """Log the result of a `status()`."""
     _settled("status.settled", reading, reading.problem)
 
 
@@ -172,16 +172,16 @@ _reported: set[type[BaseException] | None] = set()
 
 
 def _report(event: str) -> None:
-    """Write to standard error what the application's logging raised, once for each kind.
+    """Write an exception of the application's logging to standard error, once for each type.
 
-    It is done, or left out, under the same condition as in `logging.Handler.handleError`.
+    `logging.raiseExceptions` disables it, as in `logging.Handler.handleError`.
     """
     kind = sys.exc_info()[0]
     if kind in _reported or not logging.raiseExceptions:
         return
     _reported.add(kind)
-    with contextlib.suppress(Exception):  # such as a standard error that is closed
-        sys.stderr.write(f"jobcancel: the logging of {event!r} failed; the call goes on\n")
+    with contextlib.suppress(Exception):  # standard error may be closed
+        sys.stderr.write(f"jobcancel: logging of {event!r} failed; the call continues\n")
         traceback.print_exc()
 
 

@@ -1,6 +1,6 @@
 """The values of the public interface: jobs, outcomes and results.
 
-Everything here is immutable and knows nothing of HTTP or of any vendor.
+Everything here is immutable and independent of HTTP and of any vendor.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ T = TypeVar("T")
 
 
 class Outcome(StrEnum):
-    """What became of our request to cancel."""
+    """The outcome of a request to cancel."""
 
     CANCELLED = "cancelled"
     """The job is cancelled, by this call."""
     CANCELLING = "cancelling"
-    """The vendor accepted the request; the job has not been seen to end yet."""
+    """The vendor accepted the request, but the job has not stopped yet, as far as is known."""
     ALREADY_TERMINAL = "already-terminal"
-    """The job had ended, or ended by itself, before the cancel took effect."""
+    """The job ended before the cancel took effect."""
     REFUSED = "refused"
-    """The vendor refuses to cancel this job, which runs on; calling again soon will not help."""
+    """The vendor refuses to cancel this job; it keeps running. Retrying soon will not help."""
     NOT_FOUND = "not-found"
-    """No such job for this key."""
+    """The vendor has no job with this id for this API key."""
     FORBIDDEN = "forbidden"
-    """The key is valid but may not cancel this job."""
+    """The API key is valid but may not cancel this job."""
     UNAUTHORIZED = "unauthorized"
-    """The key is missing, wrong or expired at the vendor."""
+    """The vendor rejects the API key: it is missing, wrong or expired."""
     RATE_LIMITED = "rate-limited"
-    """The vendor refuses for now; `retry_after` says how long when known."""
+    """The vendor's rate limit rejected the request; `retry_after` is the wait, if known."""
     INVALID = "invalid"
-    """The job id (or a parameter) is not acceptable to us or to the vendor."""
+    """The job id or a param is invalid, for jobcancel or for the vendor."""
     UNKNOWN = "unknown"
-    """No trustworthy answer within the deadline; safe to call again."""
+    """No conclusive reply within the deadline; it is safe to call again."""
 
     @property
     def stopped(self) -> bool:
-        """Whether the job will do no more work, because it is cancelled or had ended before."""
+        """Whether the job has stopped: it is cancelled, or had already ended."""
         return self in _STOPPED
 
     @property
@@ -55,7 +55,7 @@ class Outcome(StrEnum):
 
     @property
     def retryable(self) -> bool:
-        """Whether calling again later may give another outcome."""
+        """Whether a later call may have another outcome."""
         return self in _RETRYABLE
 
 
@@ -65,7 +65,7 @@ _RETRYABLE = frozenset({Outcome.RATE_LIMITED, Outcome.UNKNOWN})
 
 
 class JobState(StrEnum):
-    """Where a job is, in one vocabulary for all vendors."""
+    """The state of a job, in one vocabulary for all vendors."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -75,16 +75,16 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     UNKNOWN = "unknown"
-    """The vendor used a word we do not know; it is kept in `raw_state`."""
+    """The vendor's word for the state is not known; it is in `raw_state`."""
 
     @property
     def final(self) -> bool:
-        """Whether a job in this state has ended and will do no more work."""
+        """Whether a job in this state has ended."""
         return self in _FINAL
 
     @property
     def active(self) -> bool:
-        """Whether a job in this state is known not to have ended."""
+        """Whether a job in this state has certainly not ended."""
         return self in _ACTIVE
 
 
@@ -92,44 +92,44 @@ _FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, Job
 _ACTIVE = frozenset({JobState.PENDING, JobState.RUNNING, JobState.CANCELLING})
 
 
-def _own_copy(params: Mapping[str, str]) -> dict[str, str]:
+def _copy(params: Mapping[str, str]) -> dict[str, str]:
     return dict(params)
 
 
 @frozen
 class Job:
-    """One job at one vendor.
+    """One job.
 
     Args:
-        provider: a provider's name, such as `"pulse"`.
-        job_id: the id that the vendor gave when the job was submitted.
-        params: what else the vendor needs to find the job (most need nothing).
+        provider: the provider's name, such as `"pulse"`.
+        job_id: the id that the vendor returned when the job was submitted.
+        params: parameters that identify the job in addition to its id (most vendors need none).
     """
 
     provider: str
     job_id: str
-    params: Mapping[str, str] = field(factory=dict, converter=_own_copy, hash=False)
+    params: Mapping[str, str] = field(factory=dict, converter=_copy, hash=False)
 
 
 LARGEST_KEPT = 256 * 1024
-"""Bytes of the largest reply whose body is kept in a result."""
+"""Maximum size of a body that a result contains, in bytes."""
 
 
 def _kept(body: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Return a body as it is kept: none that is too large, nor numbers that JSON cannot write."""
+    """Return the body for a result: None if it is too large, and no infinite or NaN numbers."""
     if body is None:
         return None
     left = LARGEST_KEPT
     finite = True
-    waiting: list[Any] = [body]
-    while waiting:
-        value = waiting.pop()
+    pending: list[Any] = [body]
+    while pending:
+        value = pending.pop()
         if isinstance(value, Mapping):
             left -= sum(len(str(name)) + 4 for name in value)
-            waiting += value.values() if left > 0 else ()
+            pending += value.values() if left > 0 else ()
         elif isinstance(value, list):
             left -= 2 * len(value)
-            waiting += value if left > 0 else ()
+            pending += value if left > 0 else ()
         elif isinstance(value, str):
             left -= len(value)
         elif isinstance(value, float):
@@ -149,7 +149,7 @@ def _with_finite_numbers(value: object) -> object:
 
 @frozen
 class Progress:
-    """How much of a job was done when the vendor answered, in the vendor's units."""
+    """How much of a job was done when the vendor replied, in the vendor's units."""
 
     done: int
     total: int | None = None
@@ -157,23 +157,25 @@ class Progress:
 
 @frozen(kw_only=True)
 class JobReading:
-    """What one `status()` call found out about a job.
+    """The result of one `status()` call.
 
     Attributes:
-        state: the job's state, or None when it could not be read.
-        raw_state: the vendor's own word for it.
+        provider: the provider's name.
+        job_id: the job's id.
+        state: the job's state, or None if it could not be read.
+        raw_state: the vendor's own word for the state.
         problem: why the state could not be read (`NOT_FOUND`, `FORBIDDEN`, `UNAUTHORIZED`,
-            `RATE_LIMITED`, `INVALID` or `UNKNOWN`); None when it was read.
-        message: the vendor's words, or what happened instead.
-        code: the vendor's error code, if it gave one.
+            `RATE_LIMITED`, `INVALID` or `UNKNOWN`); None if it was read.
+        message: the vendor's message, or a description of the reply or the failure.
+        code: the vendor's error code, if there is one.
         status_code: HTTP status code of the deciding reply, if there was one.
-        retry_after: seconds that the vendor asked to wait, if it did.
-        attempts: how many status requests were sent.
-        elapsed: seconds that the call took.
-        request_id: the vendor's id for the deciding request, for its support.
-        progress: how much of the job is done, if the vendor says so.
-        body: the deciding reply's JSON object, if it was one of at most 256 KiB.
-        params: the job's params, defaults included; left out of `to_dict()` when there are none.
+        retry_after: the wait that the vendor requests, in seconds, if any.
+        attempts: number of status requests that were sent.
+        elapsed: duration of the call, in seconds.
+        request_id: the vendor's id for the deciding request, for its support team.
+        progress: how much of the job is done, if the vendor reports it.
+        body: the JSON object in the deciding reply, unless it is larger than 256 KiB.
+        params: the job's params, including defaults; `to_dict()` omits them if there are none.
     """
 
     provider: str
@@ -193,37 +195,39 @@ class JobReading:
     params: Mapping[str, str] = field(factory=dict, hash=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the reading as plain values that `json.dumps` takes."""
+        """Return the reading as plain values that `json.dumps` accepts."""
         return _unstructure(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the reading that `to_dict()` made `data` from; `ValueError` if it did not."""
+        """Return the reading for data from `to_dict()`; raise `ValueError` if `data` is invalid."""
         return _structure(data, cls)
 
 
 @frozen(kw_only=True)
 class CancelResult:
-    """The result of one request to cancel, whichever vendor it went to.
+    """The result of one request to cancel, the same for all vendors.
 
-    It has no truth value: ask `result.stopped` or `result.accepted`.
+    It has no truth value: use `result.stopped` or `result.accepted`.
 
     Attributes:
-        outcome: what became of the request.
-        state: where the job is, or None when no reply told it (`verify=True` reads it).
+        provider: the provider's name.
+        job_id: the job's id.
+        outcome: the outcome of the request.
+        state: the job's state, or None if no reply contained it (`verify=True` reads it).
         raw_state: the vendor's own word for the state.
-        verified: the job's final state was seen, in the reply itself or in a status read.
-        message: the vendor's words, or what happened instead.
-        code: the vendor's error code, if it gave one.
+        verified: whether a reply showed that the job has ended, to the cancel or to a status read.
+        message: the vendor's message, or a description of the reply or the failure.
+        code: the vendor's error code, if there is one.
         status_code: HTTP status code of the deciding reply, if there was one.
-        retry_after: seconds that the vendor asked to wait, if it did.
-        attempts: how many cancel requests were sent (status reads are not counted).
-        elapsed: seconds that the call took.
-        request_id: the vendor's id for the deciding request, for its support.
-        progress: how much was done before the job stopped, if the vendor says so.
-        body: the deciding reply's JSON object, if it was one of at most 256 KiB.
-        params: the job's params, defaults included; left out of `to_dict()` when there are none.
-        at: when the outcome was settled, in UTC; None in a result that was made by hand.
+        retry_after: the wait that the vendor requests, in seconds, if any.
+        attempts: number of cancel requests that were sent (without status reads).
+        elapsed: duration of the call, in seconds.
+        request_id: the vendor's id for the deciding request, for its support team.
+        progress: how much was done before the job stopped, if the vendor reports it.
+        body: the JSON object in the deciding reply, unless it is larger than 256 KiB.
+        params: the job's params, including defaults; `to_dict()` omits them if there are none.
+        at: when the outcome was settled, in UTC; None in a result that you construct yourself.
     """
 
     provider: str
@@ -246,7 +250,7 @@ class CancelResult:
 
     @property
     def stopped(self) -> bool:
-        """Whether the job will do no more work, because it is cancelled or had ended before."""
+        """Whether the job has stopped: it is cancelled, or had already ended."""
         return self.outcome.stopped
 
     @property
@@ -256,29 +260,29 @@ class CancelResult:
 
     @property
     def retryable(self) -> bool:
-        """Whether calling again later may give another outcome."""
+        """Whether a later call may have another outcome."""
         return self.outcome.retryable
 
     def __bool__(self) -> NoReturn:
-        raise TypeError("a CancelResult is neither true nor false; ask .stopped or .accepted")
+        raise TypeError("a CancelResult has no truth value; use .stopped or .accepted")
 
     def raise_for_outcome(self) -> Self:
-        """Return the result if the job is stopped; raise `CancelFailed` carrying it if not."""
+        """Return the result if the job has stopped; raise `CancelFailed` otherwise."""
         if not self.stopped:
             raise CancelFailed(self)
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result as plain values that `json.dumps` takes."""
+        """Return the result as plain values that `json.dumps` accepts."""
         return _unstructure(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the result that `to_dict()` made `data` from; `ValueError` if it did not."""
+        """Return the result for data from `to_dict()`; raise `ValueError` if `data` is invalid."""
         return _structure(data, cls)
 
     def _repr_html_(self) -> str:
-        """Return the result as a table, for notebooks."""
+        """Return the result as an HTML table, for notebooks."""
         rows = "".join(
             f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
             for name, value in self.to_dict().items()

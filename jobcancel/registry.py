@@ -1,8 +1,8 @@
-"""Names to adapters: built in, registered at run time, or brought by an installed plug-in.
+"""Maps provider names to adapters: built in, registered at run time, or in an installed plug-in.
 
-Built-in adapters are imported when they are first used. Plug-ins are entry points of the
-group `jobcancel.adapters`, looked at only when a name is not built in: an adapter is handed
-API keys, so none can take a built-in name.
+Built-in adapters are imported when they are first used. Plug-ins are entry points of the group
+`jobcancel.adapters`. They are searched only for names that are not built in: an adapter receives
+API keys, so no plug-in can replace a built-in one.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ def get_adapter(provider: str) -> Adapter:
     """Return the adapter of a provider.
 
     Args:
-        provider: its name, such as `"pulse"`.
+        provider: the provider's name, such as `"pulse"`.
 
     Raises:
-        UnknownProvider: there is none of that name; the message lists the known ones.
-        BrokenAdapter: a plug-in of that name cannot be used; the message names it.
+        UnknownProvider: there is no such provider; the message lists the known ones.
+        BrokenAdapter: the plug-in for it cannot be used; the message names the plug-in.
 
     Example:
         >>> get_adapter("talonic").title
@@ -83,14 +83,14 @@ def get_adapter(provider: str) -> Adapter:
         return _built_in(provider)
     if provider in _registered:
         return _registered[provider]
-    return _plugged_in(provider)
+    return _from_plugin(provider)
 
 
 def check_known(provider: object) -> None:
-    """Check that there is a provider of that name, without importing it.
+    """Check that a provider exists, without importing its adapter.
 
     Raises:
-        UnknownProvider: there is none; the message lists the known ones.
+        UnknownProvider: there is no such provider; the message lists the known ones.
     """
     if not isinstance(provider, str):
         raise WrongType(f"provider must be a string such as 'pulse', not {provider!r}")
@@ -99,38 +99,38 @@ def check_known(provider: object) -> None:
 
 
 def register(adapter: Adapter, *, replace: bool = False) -> None:
-    """Make an adapter known to this process under its name.
+    """Register an adapter under its name, in this process.
 
     Args:
-        adapter: such as an `HttpAdapter`.
-        replace: whether it may take the place of one that was registered before.
+        adapter: the adapter, usually an `HttpAdapter`.
+        replace: whether to replace an adapter that is already registered under that name.
 
     Raises:
-        ConfigurationError: it is not an adapter, or its name is built in, or registered
-            while `replace` is false.
+        ConfigurationError: it is not an adapter; or its name is built in, or already registered
+            and `replace` is false.
     """
     if (problem := _problem(adapter)) is not None:
-        raise WrongType(f"not an adapter: {_shown(adapter)}; declare an HttpAdapter ({problem})")
+        raise WrongType(f"not an adapter: {_repr(adapter)}; declare an HttpAdapter ({problem})")
     if adapter.name in BUILT_IN:
         raise ConfigurationError(
             f"{adapter.name!r} is a built-in provider and cannot be replaced; choose another name"
         )
     if not replace and _registered.get(adapter.name, adapter) != adapter:
         raise ConfigurationError(
-            f"{adapter.name!r} is registered already; pass replace=True to replace it"
+            f"{adapter.name!r} is already registered; pass replace=True to replace it"
         )
     if not replace and (points := _points(adapter.name)):
         raise ConfigurationError(
-            f"{adapter.name!r} is brought by {_distribution(points[0])}, too; pass replace=True to "
-            "use this one"
+            f"{adapter.name!r} is also provided by {_distribution(points[0])}; pass replace=True "
+            "to use this one"
         )
     _registered[adapter.name] = adapter
 
 
 def providers() -> tuple[str, ...]:
-    """Return the names of all providers, built in, registered and plugged in, in order.
+    """Return the names of all providers, sorted: built in, registered and from plug-ins.
 
-    Plug-ins are named without being imported.
+    Plug-ins are not imported.
     """
     return tuple(sorted({*BUILT_IN, *_registered, *(point.name for point in _entry_points())}))
 
@@ -152,11 +152,11 @@ def _points(provider: str) -> list[EntryPoint]:
     return [point for point in _entry_points() if point.name == provider]
 
 
-def _plugged_in(provider: str) -> Adapter:
+def _from_plugin(provider: str) -> Adapter:
     points = _points(provider)
     if len(points) > 1:
         names = " and ".join(sorted(map(_distribution, points)))
-        raise BrokenAdapter(f"{provider!r} is brought by {names}; uninstall all but one of them")
+        raise BrokenAdapter(f"{provider!r} is provided by {names}; uninstall all but one of them")
     return _load(points[0])
 
 
@@ -167,38 +167,40 @@ def _load(point: EntryPoint) -> Adapter:
         adapter = point.load()
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # whatever a stranger's module raises, SystemExit included
-        raise BrokenAdapter(f"{origin} cannot be imported: {_shown(error)}") from error
+    except BaseException as error:  # third-party code may raise anything, SystemExit included
+        raise BrokenAdapter(f"{origin} cannot be imported: {_repr(error)}") from error
     if (problem := _problem(adapter)) is not None:
-        raise BrokenAdapter(f"{origin} is not an adapter but {_shown(adapter)}: {problem}")
+        raise BrokenAdapter(f"{origin} is not an adapter: it is {_repr(adapter)}; {problem}")
     if adapter.name != point.name:
-        raise BrokenAdapter(f"{origin} calls itself {adapter.name!r}; both names must be one")
+        raise BrokenAdapter(
+            f"{origin} has an adapter named {adapter.name!r}; the two names must be equal"
+        )
     return cast("Adapter", adapter)
 
 
 def _problem(adapter: object) -> str | None:
-    """Return why an object is not an adapter, or None when it is.
+    """Return why an object is not an adapter, or None if it is one.
 
-    It is a stranger's, so that looking at any of its properties may raise.
+    It is third-party code: any of its properties may raise.
     """
-    for name, kinds in _FACTS.items():
+    for name, kinds in _ATTRIBUTES.items():
         try:
             value = getattr(adapter, name)
         except AttributeError:
             return f"it has no {name!r}"
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # noqa: BLE001 - whatever a stranger's property raises
-            return f"its {name!r} raises {_shown(error)}"
+        except BaseException as error:  # noqa: BLE001 - third-party code
+            return f"its {name!r} raises {_repr(error)}"
         if not isinstance(value, kinds):
-            return f"its {name!r} is {_shown(value)}"
+            return f"its {name!r} is {_repr(value)}"
     missing = [name for name in _METHODS if not callable(getattr(adapter, name, None))]
     return f"it has no method {missing[0]!r}" if missing else None
 
 
 _TEXT, _MAYBE_TEXT = (str,), (str, NoneType)
-# What the list of providers shows and every call looks up, and of which types it is.
-_FACTS: Mapping[str, tuple[type, ...]] = {
+# The attributes that lists of providers and every call use, and their types.
+_ATTRIBUTES: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("name", "title", "docs", "default_url", "key_env", "url_env"), _TEXT),
     **dict.fromkeys(("deprecated", "credentials_of"), _MAYBE_TEXT),
     "other_key_envs": (tuple, list),
@@ -209,16 +211,16 @@ _METHODS = (
     *("refuse", "must_read_first", "cancel_request", "status_request"),
     *("read_cancel", "read_status"),
 )
-_LONGEST_SHOWN = 300
+_LONGEST_REPR = 300
 
 
-def _shown(value: object) -> str:
-    """Return the repr of something that a stranger made, or its type when it has none."""
+def _repr(value: object) -> str:
+    """Return the start of a third-party object's repr, or its type if `repr` raises."""
     try:
-        return repr(value)[:_LONGEST_SHOWN]
+        return repr(value)[:_LONGEST_REPR]
     except KeyboardInterrupt:
         raise
-    except BaseException:  # noqa: BLE001 - whatever a stranger's repr raises
+    except BaseException:  # noqa: BLE001 - third-party code
         return f"a {type(value).__name__}"
 
 

@@ -1,6 +1,6 @@
-"""When to try again: the policy of one call, back-off, and reading how long a vendor asks to wait.
+"""Retries: the policy of one call, back-off, and the waits that vendors request in headers.
 
-It decides nothing about jobs; `flow` does.
+`flow` decides whether to retry; this module only computes times.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from email.utils import mktime_tz, parsedate_tz
 
 from attrs import frozen
 
-# Numbers in X-RateLimit-Reset above this are a time of day (seconds since 1970), not a wait:
-# 10^9 was in 2001, and a wait of 10^9 seconds would be 31 years.
+# A larger number in X-RateLimit-Reset is a point in time (seconds since 1970), not a wait: 10^9 was
+# in 2001, and a wait of 10^9 seconds would be 31 years.
 _EPOCH = 1e9
 _EPOCH_MILLISECONDS = 1e12
 _TOO_MANY_REQUESTS = 429
@@ -27,14 +27,14 @@ _REMAINING = ("ratelimit-remaining", "x-ratelimit-remaining")
 
 @frozen(kw_only=True)
 class Policy:
-    """How much time and how many tries one call has.
+    """The time limits of one call.
 
     Args:
         timeout: seconds for one HTTP exchange.
-        deadline: seconds for the whole call, retries and waits included.
-        verify: whether an acceptance is followed by status reads until the job has ended.
-        first_backoff: the longest that the first back-off may take, in seconds.
-        longest_backoff: the longest that any back-off may take, in seconds.
+        deadline: seconds for the whole call, including retries and waits.
+        verify: whether to poll the status of an accepted job until the job has ended.
+        first_backoff: maximum of the first back-off, in seconds.
+        longest_backoff: maximum of any back-off, in seconds.
     """
 
     timeout: float = 10.0
@@ -44,12 +44,12 @@ class Policy:
     longest_backoff: float = 8.0
 
     def backoff(self, retry: int, chance: float) -> float:
-        """Return how many seconds to wait before a retry: exponential back-off with full jitter.
+        """Return the wait before a retry, in seconds: exponential back-off with jitter.
 
         Args:
-            retry: the number of the retry, from 1.
-            chance: a random number in [0, 1). Below a quarter it counts as a quarter: a call goes
-                on until its deadline, so no wait may be next to nothing.
+            retry: 1 for the first retry.
+            chance: a random number in [0, 1). A number below 0.25 counts as 0.25: a call retries
+                until its deadline, so no wait may be close to 0.
         """
         exponent = min(retry - 1, _LARGEST_EXPONENT)
         longest = min(self.longest_backoff, self.first_backoff * 2.0**exponent)
@@ -64,13 +64,13 @@ async def _sleep(seconds: float) -> None:
 
 @frozen(kw_only=True)
 class Clock:
-    """Where time and chance come from; tests give their own, and nothing waits.
+    """The source of time and randomness. Tests replace it, so that nothing waits.
 
     Args:
-        monotonic: seconds that never go back, for deadlines.
-        wall: seconds since 1970, for the dates that vendors send.
-        random: a number in [0, 1), for jitter.
-        sleep: waits so many seconds.
+        monotonic: returns seconds that never decrease, for deadlines.
+        wall: returns seconds since 1970, for the dates that vendors send.
+        random: returns a number in [0, 1), for jitter.
+        sleep: waits for a number of seconds.
         async_sleep: the same for async code.
     """
 
@@ -81,7 +81,7 @@ class Clock:
     async_sleep: Callable[[float], Awaitable[None]] = _sleep
 
     def now(self) -> datetime:
-        """Return the time of day, in UTC."""
+        """Return the current date and time, in UTC."""
         return datetime.fromtimestamp(self.wall(), UTC)
 
 
@@ -89,40 +89,39 @@ SYSTEM_CLOCK = Clock()
 
 
 def requested_wait(status_code: int, headers: Mapping[str, str], now: float) -> float | None:
-    """Return how many seconds the vendor asks to wait, or None when it does not say.
+    """Return the wait that a reply requests, in seconds, or None if it requests none.
 
-    `Retry-After` (RFC 9110, section 10.2.3) and `retry-after-ms` are believed on every reply.
-    The reset headers come along with every reply of some vendors, so they mean a wait only
-    on a 429.
+    `Retry-After` (RFC 9110, section 10.2.3) and `retry-after-ms` apply to every reply. Some
+    vendors send reset headers with every reply, so these request a wait only on a 429.
 
     Args:
-        status_code: of the reply.
-        headers: of the reply, with lower-case names.
-        now: seconds since 1970.
+        status_code: the reply's status code.
+        headers: the reply's headers, with lower-case names.
+        now: the current time, in seconds since 1970.
     """
     families = _FAMILIES if status_code == _TOO_MANY_REQUESTS else _FAMILIES[:1]
     if not any(name in headers for family in families for name, _ in family):
         return None
-    # A date is as far away as the vendor's own clock says, when it says.
+    # Compare dates with the vendor's own clock, if the reply contains its time.
     now = _http_date(headers.get("date", "")) or now
-    asked = None
+    requested = None
     for family in families:
         waits = [read(headers[name], now) for name, read in family if name in headers]
-        told = [max(0.0, wait) for wait in waits if wait is not None]
-        # Of two headers that say the same in other units, the longer wait is safe.
-        if told:
-            asked = max(told)
-        if asked:
+        valid = [max(0.0, wait) for wait in waits if wait is not None]
+        # If two headers contain the same wait in different units, the longer one is safe.
+        if valid:
+            requested = max(valid)
+        if requested:
             break
-    return asked
+    return requested
 
 
 def reset_wait(headers: Mapping[str, str], now: float) -> float | None:
-    """Return in how many seconds there are requests again, when a reply says that none is left.
+    """Return the seconds until an exhausted quota is reset, or None if it is not exhausted.
 
     Args:
-        headers: of the reply, with lower-case names.
-        now: seconds since 1970.
+        headers: the reply's headers, with lower-case names.
+        now: the current time, in seconds since 1970.
     """
     if any(headers.get(name, "").strip() == "0" for name in _REMAINING):
         return requested_wait(_TOO_MANY_REQUESTS, headers, now)
@@ -130,7 +129,7 @@ def reset_wait(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _number(text: str) -> float | None:
-    """Read a number, or of a header that came several times ("2, 2") the largest one."""
+    """Parse a number, or the largest number of a repeated header ("2, 2")."""
     try:
         number = max(float(part) for part in text.split(","))
     except ValueError:
@@ -154,11 +153,11 @@ def _until_http_date(text: str, now: float) -> float | None:
 
 
 def _http_date(text: str) -> float | None:
-    """Read any of the three forms of an HTTP date (RFC 9110, section 5.6.7)."""
+    """Parse an HTTP date in any of its three formats (RFC 9110, section 5.6.7)."""
     try:
         parsed = parsedate_tz(text)
         return None if parsed is None else float(mktime_tz(parsed))
-    except (ValueError, OverflowError):  # such as a year that no calendar has
+    except (ValueError, OverflowError):  # such as an invalid year
         return None
 
 
@@ -181,17 +180,17 @@ def _until_iso_time(text: str, now: float) -> float | None:
 
 
 def _duration(text: str, _now: float) -> float | None:
-    """Read a duration such as `6m0s` or `20ms`."""
-    found = _UNITS.findall(text)
-    if not found or "".join(number + unit for number, unit in found) != text.strip():
+    """Parse a duration such as `6m0s` or `20ms`."""
+    parts = _UNITS.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text.strip():
         return None
-    return sum(float(number) * _SECONDS[unit] for number, unit in found)
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
 
 _UNITS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|h|m|s)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
-# RFC 9110; a draft of the IETF and its forerunner; OpenAI and Groq; Anthropic.
+# RFC 9110; an IETF draft and its predecessor; OpenAI and Groq; Anthropic.
 _FAMILIES: tuple[tuple[tuple[str, Callable[[str, float], float | None]], ...], ...] = (
     (("retry-after-ms", _milliseconds), ("retry-after", _seconds_or_date)),
     (("ratelimit-reset", _delta_or_time), ("x-ratelimit-reset", _delta_or_time)),

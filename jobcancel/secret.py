@@ -1,4 +1,4 @@
-"""A string that shows itself only when asked to, so that keys stay out of reprs and logs."""
+"""`Secret` keeps an API key out of reprs, logs and tracebacks, and redacts it in texts."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from jobcancel.spellings import Spellings, decoded, encoded
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Shorter strings occur in any text by chance; replacing them would garble what a vendor says.
+# Characters. Shorter strings occur in any text by chance; redacting them would garble messages.
 _SHORTEST_REDACTED = 8
 REDACTED = "[redacted]"
 
 
 class Source(Protocol):
-    """Who can be asked for a key; `asked` has the one there is."""
+    """A source of keys, such as `keys.KeySource`."""
 
     def ask(self) -> Secret:
         """Return the key."""
         ...
 
     async def aask(self) -> Secret:
-        """Return the key, whether or not it must be awaited."""
+        """Return the key from a sync or async source."""
         ...
 
 
 class Secret:
-    """An API key. `repr()` and `str()` hide it; `reveal()` is called where it is sent, only.
+    """An API key. `repr()` and `str()` hide it; only the code that sends it calls `reveal()`.
 
-    It keeps the key in a closure and not in an attribute: whatever walks over the attributes of
-    objects, such as `attrs.asdict`, `vars` or a serializer, finds nothing.
+    The key is in a closure and not in an attribute, so code that inspects the attributes of
+    objects, such as `attrs.asdict`, `vars` or a serializer, does not find it.
 
     Args:
         value: the key.
-        problem: why it cannot be one. What is wrong is said later, in an error whose traceback
-            does not hold what was given.
-        spelled: how else it is written where it is sent.
-        source: whom to ask for it, while nobody has.
+        problem: why the key is invalid. The error is raised later, so that its traceback does not
+            contain the caller's value.
+        spelled: the encoded form in which the key is sent, if it differs.
+        source: the source of the key, until it was called.
     """
 
     __slots__ = ("__spellings", "__value", "problem", "source")
@@ -57,7 +57,7 @@ class Secret:
         self.__spellings: Callable[[], Spellings] = lambda: _spellings(value, spelled)
 
     def spelled(self, text: str) -> Secret:
-        """Return the same key, redacted as well where it is quoted in this other spelling."""
+        """Return the same key as a secret that also redacts this encoded form."""
         return Secret(self.__value(), self.problem, spelled=text)
 
     def reveal(self) -> str:
@@ -65,17 +65,17 @@ class Secret:
         return self.__value()
 
     def redact(self, text: str) -> str:
-        """Return `text` with every occurrence of the key replaced, however it is spelled.
+        """Return `text` with every occurrence of the key replaced, in any encoding.
 
-        Vendors quote a wrong key in their error messages; what they say ends up in results.
+        Vendors quote a wrong key in their error messages, and results contain these messages.
         """
         redacted, times = self.__spellings().replace(encoded(text), REDACTED.encode())
         return decoded(redacted) if times else text
 
     def redact_cut(self, text: str) -> str:
-        """Return a text that may have been cut within the key, redacted as by `redact`."""
-        whole = encoded(self.redact(text))
-        return self.__spellings().without_tail(whole).decode("utf-8", "replace")
+        """Like `redact`, for a text that may have been truncated within the key."""
+        redacted = encoded(self.redact(text))
+        return self.__spellings().without_tail(redacted).decode("utf-8", "replace")
 
     def redact_bytes(self, data: bytes) -> bytes:
         """Return `data` with every occurrence of the key replaced."""
@@ -97,14 +97,14 @@ class Secret:
         return self
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("an API key is not pickled: hand it over in the environment")
+        raise TypeError("an API key cannot be pickled; pass it in the environment")
 
     def __repr__(self) -> str:
         return "Secret('***')"
 
 
-@lru_cache(maxsize=32)  # the key of the environment is hidden anew for each call
+@lru_cache(maxsize=32)  # each call wraps the key of the environment again
 def _spellings(value: str, spelled: str) -> Spellings:
-    """Return what must not be told of a key: it, its other spelling, each half of a pair."""
+    """Return the texts to redact: the key, its encoded form, and each half of `user:password`."""
     texts = {value, spelled, *value.split(":", 1)}
     return Spellings(text for text in texts if len(text) >= _SHORTEST_REDACTED)

@@ -1,8 +1,8 @@
-r"""Finds a text however it is spelled where somebody quotes it.
+r"""Finds a text in data, in any encoding in which it may be quoted.
 
-It may be as it is, escaped in JSON (`\u0073`, `\/`), in a URL (`%73`) or in HTML (`&#115;`), each
-of them once or several times, or all of it may be in base64 or hex. Every step takes time in
-proportion to the data, whatever is in it.
+The text may be unescaped; escaped in JSON (`\u0073`, `\/`), in a URL (`%73`) or in HTML
+(`&#115;`), also repeatedly; or encoded as a whole in base64 or hex. Every step takes linear time,
+whatever the data.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-# Shorter values have no base64 and hex of their own: these would occur in any text.
+# Shorter values are not searched in base64 and hex: the encoded form would occur by chance.
 _SHORTEST_ENCODED = 8
-# Fewer characters of a key tell nothing.
+# A shorter part of a key reveals nothing.
 _SHORTEST_PART = 4
 _MARKS = (b"\\", b"%", b"&")
 _HEX = rb"[0-9A-Fa-f]"
-# A run of backslashes is taken as a whole, possessively, so that it is looked at once.
+# A run of backslashes is matched as a whole (possessively), so that it is scanned only once.
 _ESCAPE = re.compile(
     rb"\\++(?:u([Dd][89ABab]" + _HEX + rb"{2})\\++u([Dd][C-Fc-f]" + _HEX + rb"{2})"
     rb"|u(" + _HEX + rb"{4})|x(" + _HEX + rb"{2})|([\"/bfnrt]))?"
@@ -33,7 +33,7 @@ _ESCAPE = re.compile(
     rb"|&(?:amp;)*+(?:\#([0-9]{1,7});?|\#[Xx](" + _HEX + rb"{1,6});?|([A-Za-z][A-Za-z0-9]{1,31};))"
     rb"|&(?:amp;)++"
 )
-# What JSON writes with a letter (RFC 8259, section 7).
+# The control characters that JSON escapes with a letter (RFC 8259, section 7).
 _JSON_LETTERS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
@@ -44,15 +44,15 @@ def encoded(text: str) -> bytes:
 
 
 def decoded(data: bytes) -> str:
-    """Return the text that `encoded` made the bytes of."""
+    """Return the text of bytes from `encoded`."""
     return data.decode("utf-8", "surrogatepass")
 
 
 class Spellings:
-    r"""Every spelling of some texts.
+    r"""Finds some texts in all their encodings.
 
     Args:
-        texts: what to find, each as it is.
+        texts: the texts to find, unescaped.
 
     Example:
         >>> found = Spellings(["a/b?secret"])
@@ -66,11 +66,11 @@ class Spellings:
             wanted.add(value)
             if len(value) >= _SHORTEST_ENCODED:
                 wanted.update(_encodings(value))
-        # Of two texts one of which holds the other, the longer is to be found.
+        # If one text contains another, find the longer one.
         self._wanted = sorted(wanted, key=len, reverse=True)
 
     def replace(self, data: bytes, by: bytes) -> tuple[bytes, int]:
-        """Return the data with every spelling replaced, and how many there were."""
+        """Return the data with every occurrence replaced, and the number of occurrences."""
         times = 0
         if any(mark in data for mark in _MARKS):
             data, times = self._replace_escaped(data, by)
@@ -81,7 +81,7 @@ class Spellings:
         return data, times
 
     def without_tail(self, data: bytes) -> bytes:
-        """Return the data without a part of a spelling at its end, where it has been cut."""
+        """Return truncated data without the part of an occurrence at its end."""
         most = min(len(data), max(map(len, self._wanted), default=0))
         for length in range(most, _SHORTEST_PART - 1, -1):
             if any(text.startswith(data[-length:]) for text in self._wanted):
@@ -89,13 +89,15 @@ class Spellings:
         return data
 
     def _replace_escaped(self, data: bytes, by: bytes) -> tuple[bytes, int]:
-        # JSON writes control characters with a letter; elsewhere the letter is the text's own.
-        letters = any(sign in text for text in self._wanted for sign in _JSON_LETTERS.values())
+        # JSON escapes control characters with a letter; elsewhere the letter belongs to the text.
+        letters = any(
+            control in text for text in self._wanted for control in _JSON_LETTERS.values()
+        )
         plain = _Plain.of(data, letters=letters)
         spans: list[tuple[int, int]] = []
         for text in self._wanted:
             bare = _Plain.of(text, letters=letters).data
-            spans += (plain.span(at, bare, text) for at in _places(plain.data, bare))
+            spans += (plain.span(at, bare, text) for at in _positions(plain.data, bare))
         pieces, end, times = [], 0, 0
         for start, stop in sorted(spans):
             if start >= end:
@@ -107,13 +109,13 @@ class Spellings:
 
 @frozen
 class _Plain:
-    """Data with all escapes undone, and where in the data each escape was.
+    """Unescaped data, and the positions of the escapes in the original data.
 
     Args:
-        data: without escapes.
-        ends: where what each escape stands for ends in it.
-        starts: where that begins.
-        escapes: where the escapes themselves are.
+        data: the unescaped data.
+        ends: where the meaning of each escape ends in the unescaped data.
+        starts: where it starts there.
+        escapes: where each escape starts and ends in the original data.
     """
 
     data: bytes
@@ -128,28 +130,28 @@ class _Plain:
         ends: list[int] = []
         escapes: list[tuple[int, int]] = []
         size = end = 0
-        for found in _ESCAPE.finditer(data):
-            start, stop = found.span()
-            meant = _meant(found)
-            if not letters and found[5] in _JSON_LETTERS:
-                stop, meant = stop - 1, b""
-            pieces += [data[end:start], meant]
+        for match in _ESCAPE.finditer(data):
+            start, stop = match.span()
+            meaning = _meaning(match)
+            if not letters and match[5] in _JSON_LETTERS:
+                stop, meaning = stop - 1, b""
+            pieces += [data[end:start], meaning]
             starts.append(size + start - end)
-            size = starts[-1] + len(meant)
+            size = starts[-1] + len(meaning)
             ends.append(size)
             escapes.append((start, stop))
             end = stop
         return cls(b"".join([*pieces, data[end:]]), ends, starts, escapes)
 
     def span(self, at: int, bare: bytes, text: bytes) -> tuple[int, int]:
-        """Return where a text is in the data with its escapes.
+        """Return where a text starts and ends in the original data.
 
         Args:
-            at: where it is in the plain data.
-            bare: what it is there.
-            text: what it is with the backslashes at its ends, which are in no plain data.
+            at: its position in the unescaped data.
+            bare: the unescaped text.
+            text: the text with backslashes at its ends, which unescaped data does not contain.
         """
-        start, stop = self._place(at), self._place(at + len(bare) - 1, last=True)
+        start, stop = self._position(at), self._position(at + len(bare) - 1, last=True)
         first = bisect_left(self.starts, at)
         if text.startswith(b"\\") and self.starts[first : first + 1] == [at]:
             start = self.escapes[first][0]
@@ -158,7 +160,7 @@ class _Plain:
             stop = self.escapes[after][1]
         return start, stop
 
-    def _place(self, at: int, *, last: bool = False) -> int:
+    def _position(self, at: int, *, last: bool = False) -> int:
         number = bisect_right(self.starts, at) - 1
         if number < 0:
             return at + last
@@ -167,44 +169,44 @@ class _Plain:
         return self.escapes[number][1] + at - self.ends[number] + last
 
 
-def _meant(found: re.Match[bytes]) -> bytes:
-    """Return what an escape stands for; nothing for backslashes, which multiply in JSON in JSON."""
-    kind = found.lastindex
-    return (found[0][:1] if kind is None else _MEANINGS[kind](found)).replace(b"\\", b"")
+def _meaning(match: re.Match[bytes]) -> bytes:
+    """Return the meaning of an escape, without backslashes, which multiply in nested JSON."""
+    kind = match.lastindex
+    return (match[0][:1] if kind is None else _MEANINGS[kind](match)).replace(b"\\", b"")
 
 
-def _octet(found: re.Match[bytes]) -> bytes:
-    return bytes.fromhex(found[found.lastindex or 0].decode())
+def _octet(match: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(match[match.lastindex or 0].decode())
 
 
-def _pair(found: re.Match[bytes]) -> bytes:
-    return encoded(bytes.fromhex((found[1] + found[2]).decode()).decode("utf-16-be"))
+def _pair(match: re.Match[bytes]) -> bytes:
+    return encoded(bytes.fromhex((match[1] + match[2]).decode()).decode("utf-16-be"))
 
 
-def _character(found: re.Match[bytes], code: int) -> bytes:
-    return encoded(chr(code)) if code <= sys.maxunicode else found[0]
+def _character(match: re.Match[bytes], code: int) -> bytes:
+    return encoded(chr(code)) if code <= sys.maxunicode else match[0]
 
 
-def _entity(found: re.Match[bytes]) -> bytes:
-    name = found[9].decode()
-    return encoded(html5[name]) if name in html5 else found[0]
+def _entity(match: re.Match[bytes]) -> bytes:
+    name = match[9].decode()
+    return encoded(html5[name]) if name in html5 else match[0]
 
 
-# By the number of the last group of `_ESCAPE` that took part.
+# By the number of the last group of `_ESCAPE` that matched.
 _MEANINGS: Mapping[int, Callable[[re.Match[bytes]], bytes]] = {
     2: _pair,
-    3: lambda found: _character(found, int(found[3], 16)),
+    3: lambda match: _character(match, int(match[3], 16)),
     4: _octet,
-    5: lambda found: _JSON_LETTERS.get(found[5], found[5]),
+    5: lambda match: _JSON_LETTERS.get(match[5], match[5]),
     6: _octet,
-    7: lambda found: _character(found, int(found[7])),
-    8: lambda found: _character(found, int(found[8], 16)),
+    7: lambda match: _character(match, int(match[7])),
+    8: lambda match: _character(match, int(match[8], 16)),
     9: _entity,
 }
 
 
 def _encodings(value: bytes) -> Iterator[bytes]:
-    """Give a value in hex, and in base64 wherever it is in what was encoded."""
+    """Yield a value in hex, and in base64 at any offset within the encoded data."""
     yield value.hex().encode()
     yield value.hex().upper().encode()
     whole = b64encode(value)
@@ -214,12 +216,15 @@ def _encodings(value: bytes) -> Iterator[bytes]:
 
 
 def _core(value: bytes, before: int) -> bytes:
-    """Return what a value alone decides of its base64: six bits a character, of eight a byte."""
+    """Return the part of the base64 that depends only on the value.
+
+    A base64 character is six bits and a byte is eight, so the neighbors affect the edges.
+    """
     text = b64encode(bytes(before) + value)
     return text[-(-before * 8 // 6) : (before + len(value)) * 8 // 6]
 
 
-def _places(data: bytes, text: bytes) -> Iterator[int]:
+def _positions(data: bytes, text: bytes) -> Iterator[int]:
     at = data.find(text) if text else -1
     while at >= 0:
         yield at

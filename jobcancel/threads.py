@@ -1,7 +1,7 @@
-"""A function that runs in another thread while the caller waits, for a limited time.
+"""Runs a function in another thread while the caller waits, for a limited time.
 
-It works at every moment of a signal handler: `threading.Thread` has locks of its own, which a
-handler may find held by the thread that it interrupted.
+It is safe in signal handlers at any moment. `threading.Thread` is not: it uses locks, and the
+thread that the handler interrupted may hold one of them.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ def call_in_thread(work: Callable[[], T], seconds: float | None) -> T:
     """Return what `work` returns, or raise what it raises.
 
     Args:
-        work: what to do; it goes on when the time is up.
-        seconds: how long to wait, None for as long as it takes.
+        work: the function. It keeps running after a timeout.
+        seconds: how long to wait, in seconds; None to wait without a limit.
 
     Raises:
-        TimeoutError: the time is up.
+        TimeoutError: the function did not return in time.
     """
     results: list[T] = []
     errors: list[BaseException] = []
     done = _thread.allocate_lock()
     done.acquire()
 
-    def run() -> None:  # pragma: no cover - tracing begins with the function that it calls
-        sys.settrace(threading.gettrace())  # as `threading` does
+    def run() -> None:  # pragma: no cover - tracing starts with the function that it calls
+        sys.settrace(threading.gettrace())  # like `threading`
         work_and_report()
 
     def work_and_report() -> None:
@@ -46,10 +46,10 @@ def call_in_thread(work: Callable[[], T], seconds: float | None) -> T:
 
     try:
         _thread.start_new_thread(run, ())
-    except RuntimeError:  # there are no threads here, or no more at the interpreter's end
+    except RuntimeError:  # no threads on this platform, or the interpreter is shutting down
         return work()
     if not done.acquire(timeout=-1 if seconds is None else seconds):
-        raise TimeoutError(f"not done within {seconds:g} seconds")
+        raise TimeoutError(f"not finished within {seconds:g} seconds")
     if errors:
         raise errors[0]
     return results[0]

@@ -1,4 +1,4 @@
-"""A call that is ended from outside: no traceback shows the key, and no connection is spoilt."""
+"""Calls ended from outside: no traceback shows the key, and no broken connection is reused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 
 from jobcancel import AsyncCanceller, Canceller, Outcome
 from jobcancel.secret import Secret
-from tests.wire import Behaviour, Wire, answer, drip, silence
+from tests.wire import Behavior, Wire, answer, drip, silence
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -28,11 +28,11 @@ NOTHING_READ = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", b" ")
 
 
 class SoftTimeLimit(Exception):
-    """What a task queue raises in the main thread when a task takes too long."""
+    """Raised by a task queue in the main thread when a task takes too long."""
 
 
 def frames(error: BaseException) -> Iterator[Any]:
-    """The frames of an error and of all that it came from."""
+    """Return the frames of an error and of its causes and contexts."""
     errors, seen = [error], set()
     while errors:
         each = errors.pop()
@@ -48,7 +48,7 @@ def frames(error: BaseException) -> Iterator[Any]:
 
 
 def shows_key(value: object, depth: int = 6) -> bool:
-    """Whether what reports errors would find the key: in reprs, containers, fields."""
+    """Return whether an error reporter would find the key: in reprs, containers or fields."""
     if isinstance(value, Secret) or depth == 0:
         return False
     if KEY in repr(value):
@@ -71,10 +71,10 @@ def assert_hidden(error: BaseException) -> None:
     for frame in frames(error):
         ours += "jobcancel" in frame.f_code.co_filename
         if frame.f_code.co_filename == __file__:
-            continue  # it has the key to look for
+            continue  # this module's frames have the key
         shown = [name for name, value in frame.f_locals.items() if shows_key(value)]
         assert not shown, f"{frame.f_code.co_qualname} shows the key in {shown}"
-    assert ours  # the lines that it came through are still there
+    assert ours  # the traceback still has our frames
 
 
 @pytest.fixture(params=["httpx", "aiohttp", "trio"])
@@ -85,12 +85,12 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @contextmanager
-def stalled(behaviour: Behaviour, then: Callable[[], object]) -> Iterator[Wire]:
-    """A server that answers the first request so, tells when it does, and the others well."""
+def stalled(behavior: Behavior, then: Callable[[], object]) -> Iterator[Wire]:
+    """A server that calls `then` and applies `behavior` to the first request only."""
 
     def behave(connection: Any, request: bytes) -> None:
         then()
-        behaviour(connection, request)
+        behavior(connection, request)
 
     with Wire([behave, *[ACCEPT] * 9]) as wire:
         yield wire
@@ -100,10 +100,10 @@ def call(canceller: Any, wire: Wire) -> Any:
     return canceller.cancel("pulse", "1", base_url=wire.url, api_key=KEY)
 
 
-@pytest.mark.parametrize("behaviour", [silence, NOTHING_READ])
+@pytest.mark.parametrize("behavior", [silence, NOTHING_READ])
 @pytest.mark.parametrize("client", [None, httpx.AsyncClient])
-def test_a_call_that_is_cancelled_shows_no_key_and_spoils_no_connection(
-    backend: str, behaviour: Behaviour, client: Callable[[], Any] | None
+def test_a_cancelled_call_shows_no_key_and_reuses_no_connection(
+    backend: str, behavior: Behavior, client: Callable[[], Any] | None
 ) -> None:
     async def run() -> tuple[BaseException, Outcome]:
         arrived = anyio.Event()
@@ -114,7 +114,7 @@ def test_a_call_that_is_cancelled_shows_no_key_and_spoils_no_connection(
 
         caught: list[BaseException] = []
         async with AsyncCanceller(http_client=client and client(), timeout=60) as canceller:
-            with stalled(behaviour, tell) as wire:
+            with stalled(behavior, tell) as wire:
                 async with anyio.create_task_group() as group:
 
                     async def one() -> None:
@@ -139,7 +139,7 @@ def test_a_call_that_is_cancelled_shows_no_key_and_spoils_no_connection(
 
 @pytest.mark.parametrize("by", ["httpx", "aiohttp"])
 @pytest.mark.parametrize("how", ["task.cancel", "asyncio.timeout"])
-def test_what_asyncio_ends_shows_no_key_and_spoils_no_connection(
+def test_a_call_ended_by_asyncio_shows_no_key(
     by: str, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JOBCANCEL_TRANSPORT", by)
@@ -178,9 +178,9 @@ def test_what_asyncio_ends_shows_no_key_and_spoils_no_connection(
 
 @pytest.mark.parametrize("own", [None, httpx.Client])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SoftTimeLimit])
-@pytest.mark.parametrize("behaviour", [silence, NOTHING_READ])
-def test_a_signal_whose_handler_raises_shows_no_key_and_spoils_no_connection(
-    own: Callable[[], Any] | None, error: type[BaseException], behaviour: Behaviour
+@pytest.mark.parametrize("behavior", [silence, NOTHING_READ])
+def test_a_raising_signal_handler_shows_no_key(
+    own: Callable[[], Any] | None, error: type[BaseException], behavior: Behavior
 ) -> None:
     def handle(*_: object) -> None:
         raise error
@@ -188,7 +188,7 @@ def test_a_signal_whose_handler_raises_shows_no_key_and_spoils_no_connection(
     before = signal.signal(signal.SIGUSR1, handle)
     try:
         with (
-            stalled(behaviour, lambda: os.kill(os.getpid(), signal.SIGUSR1)) as wire,
+            stalled(behavior, lambda: os.kill(os.getpid(), signal.SIGUSR1)) as wire,
             Canceller(http_client=own and own(), timeout=60) as canceller,
         ):
             with pytest.raises(error) as caught:
@@ -202,7 +202,7 @@ def test_a_signal_whose_handler_raises_shows_no_key_and_spoils_no_connection(
     assert Outcome.CANCELLED is later
 
 
-def test_an_error_that_the_caller_is_handling_keeps_its_local_variables() -> None:
+def test_an_error_being_handled_keeps_its_local_variables() -> None:
     def fail() -> None:
         mine = "what the application wants to see"
         raise LookupError(mine)
@@ -223,10 +223,10 @@ def test_an_error_that_the_caller_is_handling_keeps_its_local_variables() -> Non
 
 
 @pytest.mark.parametrize("by", ["httpx", "aiohttp", "trio"])
-def test_a_task_may_be_cancelled_at_any_step_of_an_exchange(
+def test_a_task_may_be_cancelled_at_any_point_of_an_exchange(
     by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After so many turns of the event loop: connecting, sending, waiting, reading."""
+    """After each number of event loop iterations: connecting, sending, waiting, reading."""
     monkeypatch.setenv("JOBCANCEL_TRANSPORT", by)
 
     async def run() -> set[Outcome]:
@@ -246,7 +246,7 @@ def test_a_task_may_be_cancelled_at_any_step_of_an_exchange(
 
 
 def test_threads_and_signals_share_one_client() -> None:
-    """A handler runs between any two instructions, also while connections are taken and kept."""
+    """A handler may run between any two instructions, also during pool operations."""
     outcomes: list[Outcome] = []
     with (
         Wire([ACCEPT] * 5000) as wire,

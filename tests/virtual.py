@@ -1,4 +1,4 @@
-"""An event loop whose time passes at once when nothing is left to do, and vendors in it."""
+"""An event loop in virtual time, which skips waits, and simulated vendors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CANCELLED = {"message": "Job cancelled successfully"}
 
 
 class _Selector(selectors.SelectSelector):
-    """Lets time pass instead of waiting for it."""
+    """Advances the virtual time instead of waiting."""
 
     now = 0.0
 
@@ -54,7 +54,7 @@ def play(scene: Coroutine[Any, Any, T]) -> T:
 
 
 def now() -> float:
-    """Return the seconds since the scene began."""
+    """Return the virtual seconds since the scene began."""
     return asyncio.get_running_loop().time()
 
 
@@ -65,12 +65,12 @@ def reply(status_code: int, body: object = None, **headers: str) -> httpx.Respon
 
 @define
 class Vendors:
-    """Answers for every vendor by a function of its own.
+    """Simulated vendors; a function per vendor answers its requests.
 
     Attributes:
         sent: the vendor, method, job and time of each request.
-        in_flight: how many of each vendor's are.
-        most: how many there were at the most, of all vendors.
+        in_flight: the number of requests in flight, by vendor.
+        most: the most requests in flight at once, over all vendors.
     """
 
     answers: dict[str, Callable[[str, str], Awaitable[httpx.Response]]]
@@ -99,7 +99,7 @@ class Vendors:
         client: dict[str, Any] | None = None,
         **settings: Any,
     ) -> AsyncCancelResults:
-        """Begin a run over jobs at these vendors."""
+        """Start cancel_many with these vendors."""
         names = ("rate", "concurrency", "max_wait")
         limits = {name: settings.pop(name) for name in names if name in settings}
         http_client = httpx.AsyncClient(transport=httpx.MockTransport(self), **(client or {}))
@@ -116,7 +116,7 @@ class Vendors:
 
 
 def after(seconds: float, status_code: int = 200, body: object = CANCELLED, **headers: str) -> Any:
-    """Answer every request after so many seconds."""
+    """Return a function that answers every request after so many seconds."""
 
     async def answer(_method: str, _job_id: str) -> httpx.Response:
         await asyncio.sleep(seconds)

@@ -1,4 +1,4 @@
-"""A server that does on a real socket just what a test says: the wire itself, and its faults."""
+"""A server on a real socket that behaves exactly as a test specifies, faults included."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Self, TypeAlias
 
 from attrs import define, field
 
-Behaviour: TypeAlias = Callable[[socket.socket, bytes], None]
+Behavior: TypeAlias = Callable[[socket.socket, bytes], None]
 
 
 def answer(
     status: str = "200 OK", body: bytes | None = None, headers: tuple[str, ...] = ()
-) -> Behaviour:
-    """Send one complete reply; a refusal has a message, as the vendor's own, unless it is given."""
+) -> Behavior:
+    """Send one complete reply; the default body of a 4xx has a message, as a vendor's does."""
     if body is None:
         body = b'{"message": "no"}' if status.startswith("4") else b""
     head = "".join(f"{line}\r\n" for line in (f"HTTP/1.1 {status}", *headers))
@@ -26,8 +26,8 @@ def answer(
     return lambda connection, _: connection.sendall(head.encode() + length.encode() + body)
 
 
-def raw(*parts: bytes) -> Behaviour:
-    """Send these bytes and close."""
+def raw(*parts: bytes) -> Behavior:
+    """Send these bytes and close the connection."""
 
     def behave(connection: socket.socket, _: bytes) -> None:
         for part in parts:
@@ -37,8 +37,8 @@ def raw(*parts: bytes) -> Behaviour:
     return behave
 
 
-def drip(head: bytes, parts: bytes, seconds: float = 0.02) -> Behaviour:
-    """Send `head`, then `parts` over and over, a byte at a time."""
+def drip(head: bytes, parts: bytes, seconds: float = 0.02) -> Behavior:
+    """Send `head`, then `parts` again and again, a byte at a time."""
 
     def behave(connection: socket.socket, _: bytes) -> None:
         connection.sendall(head)
@@ -52,26 +52,26 @@ def drip(head: bytes, parts: bytes, seconds: float = 0.02) -> Behaviour:
 
 
 def reset(connection: socket.socket, _: bytes) -> None:
-    """Reset the connection without an answer."""
+    """Reset the connection without a reply."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
 def silence(connection: socket.socket, _: bytes) -> None:
-    """Say nothing until the client goes away."""
+    """Send nothing until the client disconnects."""
     connection.recv(1)
 
 
 @define
 class Wire:
-    """Accepts connections on loopback and gives each request the next behaviour.
+    """Accepts connections on loopback and applies the next behavior to each request.
 
-    Requests after these get `then`. With `tls`, each connection is encrypted; `greeting` is said
-    to it before any request.
+    Further requests get `then`. With `tls`, each connection is encrypted; `greeting` is sent on
+    it before any request.
     """
 
-    behaviours: list[Behaviour]
-    then: Behaviour | None = None
+    behaviors: list[Behavior]
+    then: Behavior | None = None
     greeting: bytes = b""
     tls: ssl.SSLContext | None = None
     requests: list[bytes] = field(init=False, factory=list)
@@ -100,7 +100,10 @@ class Wire:
                 threading.Thread(target=self._serve, args=[connection], daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):  # the client left
+        with (
+            contextlib.ExitStack() as stack,
+            contextlib.suppress(OSError),
+        ):  # the client disconnected
             stack.enter_context(connection)
             if self.tls is not None:
                 encrypted = self.tls.wrap_socket(connection, server_side=True)
@@ -108,8 +111,8 @@ class Wire:
             connection.sendall(self.greeting)
             while request := self._request(connection):
                 self.requests.append(request)
-                last = self.then if not self.behaviours else None
-                (last or self.behaviours.pop(0))(connection, request)
+                last = self.then if not self.behaviors else None
+                (last or self.behaviors.pop(0))(connection, request)
 
     def _request(self, connection: socket.socket) -> bytes:
         received = b""

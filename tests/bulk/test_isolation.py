@@ -1,4 +1,4 @@
-"""One vendor's slowness, limit or outage is not another's: in virtual time."""
+"""One vendor's slowness, rate limit or outage does not affect the others; in virtual time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def mixed(counts: dict[str, int]) -> Iterator[tuple[str, str]]:
 def ends(
     seconds: dict[str, float], counts: dict[str, int], **settings: Any
 ) -> tuple[dict[str, float], int]:
-    """Return when each vendor's last job had its result, and how many were in flight at most."""
+    """Return when each vendor's last result came, and the most requests in flight at once."""
 
     async def scene() -> tuple[dict[str, float], int]:
         vendors = Vendors({name: after(each) for name, each in seconds.items()})
@@ -59,43 +59,43 @@ def alone(jobs: int, concurrency: int = 32) -> float:
 
 @pytest.mark.parametrize("jobs", [100, 300])
 @pytest.mark.parametrize("slow", [{"slow-1": 2.0}, dict.fromkeys(SLOW[:2], 60.0)])
-def test_slow_vendors_cost_the_others_little(jobs: int, slow: dict[str, float]) -> None:
+def test_slow_vendors_barely_slow_down_the_others(jobs: int, slow: dict[str, float]) -> None:
     counts = {**dict.fromkeys(slow, 50), **dict.fromkeys(FAST, jobs)}
     ended, most = ends({**slow, **FAST}, counts)
     assert max(ended[name] for name in FAST) <= 1.4 * alone(jobs)
     assert 32 == most
 
 
-def test_slow_jobs_that_pile_up_do_not_stop_the_reading_of_others() -> None:
-    # More of them than there is room for.
+def test_queued_slow_jobs_do_not_block_the_input() -> None:
+    # More slow jobs than the read-ahead has room for.
     counts = {"slow-1": 500, **dict.fromkeys(FAST, 500)}
     settings = {"concurrency": 8, "timeout": 60, "deadline": 1e6}
     ended, _ = ends({"slow-1": 2.0, **FAST}, counts, **settings)
     assert max(ended[name] for name in FAST) <= 1.4 * alone(500, concurrency=8)
-    # The slow ones have the rest to themselves.
+    # The slow jobs then use the full concurrency.
     assert ended["slow-1"] <= 1.15 * 500 * 2.0 / 8
 
 
-def test_one_fast_vendor_beside_three_that_stall_still_gets_most() -> None:
+def test_a_fast_vendor_beside_three_stalled_ones_stays_fast() -> None:
     only, _ = ends({"fast-1": 0.05}, {"fast-1": 500})
     counts = {**dict.fromkeys(SLOW, 20), "fast-1": 500}
     ended, _ = ends({**dict.fromkeys(SLOW, 60.0), "fast-1": 0.05}, counts)
     assert ended["fast-1"] <= 1.5 * only["fast-1"]
 
 
-def test_a_slow_vendor_that_is_alone_has_all_places() -> None:
-    # The window begins with 24.
+def test_a_slow_vendor_alone_uses_the_full_concurrency() -> None:
+    # The window starts at 24.
     ended, most = ends({"slow-1": 2.0}, {"slow-1": 24 + 9 * 32})
     assert (32, 20.0) == (most, ended["slow-1"])
 
 
-def test_vendors_that_are_all_slow_share_all_places() -> None:
+def test_slow_vendors_share_the_full_concurrency() -> None:
     ended, most = ends(dict.fromkeys(SLOW, 2.0), dict.fromkeys(SLOW, 100))
     assert 32 == most
     assert max(ended.values()) <= 1.2 * 300 * 2.0 / 32
 
 
-def test_with_one_place_lanes_take_turns() -> None:
+def test_lanes_take_turns_with_a_concurrency_of_one() -> None:
     async def scene() -> list[str]:
         vendors = Vendors({"fast-1": after(0.05), "slow-1": after(2.0)})
         jobs = mixed({"slow-1": 3, "fast-1": 3})
@@ -106,7 +106,7 @@ def test_with_one_place_lanes_take_turns() -> None:
     assert {"fast-1": 2, "slow-1": 2} == Counter(play(scene())[:4])
 
 
-def test_a_slow_vendor_leaves_places_for_those_whose_jobs_come_later() -> None:
+def test_a_slow_vendor_leaves_capacity_for_vendors_that_come_later() -> None:
     async def scene() -> float:
         vendors = Vendors({"fast-1": after(0.05), "slow-1": after(5.0)})
 
@@ -125,8 +125,8 @@ def test_a_slow_vendor_leaves_places_for_those_whose_jobs_come_later() -> None:
     assert 1.0 < play(scene()) < 1.5
 
 
-def test_a_job_that_waits_for_the_pace_of_its_vendor_takes_no_place() -> None:
-    """Its cancel had no reply and its status is to be read, but the vendor asks all to wait."""
+def test_a_job_waiting_for_its_lane_uses_no_capacity() -> None:
+    """Its cancel failed and its status must be read, but the vendor rate-limits the whole lane."""
 
     async def doubtful(method: str, job_id: str) -> httpx.Response:
         if method == "GET":
@@ -139,8 +139,8 @@ def test_a_job_that_waits_for_the_pace_of_its_vendor_takes_no_place() -> None:
         jobs = [("slow-1", "limited"), *(("slow-1", str(number)) for number in range(3))]
         jobs += [("fast-1", str(number)) for number in range(40)]
         ended = {}
-        async with vendors.run(jobs, concurrency=4) as told:
-            async for result in told:
+        async with vendors.run(jobs, concurrency=4) as received:
+            async for result in received:
                 ended[result.provider] = now()
                 if result.provider == "slow-1":
                     break
@@ -175,24 +175,24 @@ def results(answer: Any, jobs: int, **settings: Any) -> tuple[list[CancelResult]
 
 @pytest.mark.parametrize("away", [0.1, 1.0, 3.0, 6.0])
 @pytest.mark.parametrize("begin", [0.0, 0.05])
-def test_an_outage_shorter_than_the_deadline_costs_no_job(begin: float, away: float) -> None:
-    told, vendors, seconds = results(outage(begin, begin + away), 250, deadline=8.0)
-    assert 250 == len({result.job_id for result in told}) == len(told)
-    assert {Outcome.CANCELLED: 250} == Counter(result.outcome for result in told)
+def test_every_job_survives_an_outage_shorter_than_the_deadline(begin: float, away: float) -> None:
+    received, vendors, seconds = results(outage(begin, begin + away), 250, deadline=8.0)
+    assert 250 == len({result.job_id for result in received}) == len(received)
+    assert {Outcome.CANCELLED: 250} == Counter(result.outcome for result in received)
     assert seconds < begin + away + 4
     refused = [sent for *_, sent in vendors.sent if begin <= sent < begin + away]
     assert len(refused) <= 32 + away / 0.5
 
 
-def test_a_vendor_that_stays_down_ends_the_run_with_the_deadline() -> None:
-    told, vendors, seconds = results(outage(0.0, 1e9), 2000, deadline=8.0)
-    assert {Outcome.UNKNOWN: 2000} == Counter(result.outcome for result in told)
-    assert any("the vendor is down" in result.message for result in told)
+def test_a_run_with_a_dead_vendor_ends_at_the_deadline() -> None:
+    received, vendors, seconds = results(outage(0.0, 1e9), 2000, deadline=8.0)
+    assert {Outcome.UNKNOWN: 2000} == Counter(result.outcome for result in received)
+    assert any("the vendor is down" in result.message for result in received)
     assert seconds < 8 + 8 + 1
     assert len(vendors.sent) < 100
 
 
-def test_a_vendor_that_goes_down_after_its_first_replies_leaves_its_places_to_the_others() -> None:
+def test_a_vendor_that_goes_down_frees_its_capacity() -> None:
     async def scene(*, down: bool) -> float:
         async def answer(_method: str, _job_id: str) -> httpx.Response:
             if now() > 0.2:
@@ -210,7 +210,7 @@ def test_a_vendor_that_goes_down_after_its_first_replies_leaves_its_places_to_th
     assert play(scene(down=True)) < play(scene(down=False)) + 0.5
 
 
-def test_a_job_that_is_given_over_and_over_is_read_no_further_than_its_results_are_taken() -> None:
+def test_duplicates_are_not_read_ahead_without_limit() -> None:
     async def scene() -> tuple[int, Counter[Outcome], int]:
         vendors, read, answered = Vendors({"fast-1": after(0.05)}), [], asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""How fast a vendor lets us go: simulated vendors, no I/O and no waiting."""
+"""Learning a vendor's rate limit, with simulated vendors and without I/O or waiting."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def simulate(
     retry_after: float | None = 1.0,
     fixed: float | None = None,
 ) -> Run:
-    """Send jobs to a vendor with a token bucket; what it took."""
+    """Send jobs to a vendor with a token bucket; return how the run went."""
     pace, now = Pace(most=most, fixed=fixed, now=0.0), 0.0
     waiting, in_flight, done, refused = jobs, 0, 0, 0
     tokens, filled = burst, 0.0
@@ -68,7 +68,7 @@ def simulate(
     return Run(now, refused, sent_at)
 
 
-def test_without_a_limit_the_window_doubles_to_all_that_may_be_in_flight() -> None:
+def test_without_a_rate_limit_the_window_grows_to_the_concurrency() -> None:
     run = simulate(3000, most=100, latency=0.1)
     assert 0 == run.refused
     assert run.seconds <= 1.10 * 3.0
@@ -87,7 +87,7 @@ def test_without_a_limit_the_window_doubles_to_all_that_may_be_in_flight() -> No
         (6000, 50, 0.02, 60, 20, 1.12),
     ],
 )
-def test_an_unknown_rate_is_found_with_few_refusals(
+def test_an_unknown_rate_is_learned_with_few_refusals(
     jobs: int, most: int, latency: float, *, rate: float, burst: float, ratio: float
 ) -> None:
     run = simulate(jobs, most=most, latency=latency, rate=rate, burst=burst)
@@ -102,7 +102,7 @@ def test_a_fixed_rate_below_the_vendors_is_never_refused() -> None:
     assert 199 / 50 <= run.seconds <= 1.05 * 200 / 50
 
 
-def test_a_fixed_rate_above_the_vendors_is_kept_but_for_the_waits() -> None:
+def test_a_fixed_rate_above_the_vendors_is_refused() -> None:
     run = simulate(100, most=50, latency=0.01, rate=20, burst=5, fixed=40)
     assert run.refused > 0
 
@@ -113,14 +113,14 @@ def test_a_fixed_rate_above_the_vendors_is_kept_but_for_the_waits() -> None:
     latency=st.floats(0.001, 0.5),
     retry_after=st.none() | st.floats(0, 3),
 )
-def test_every_job_gets_through_at_any_vendor(
+def test_every_job_gets_through_at_any_rate_limit(
     rate: float, burst: int, latency: float, retry_after: float | None
 ) -> None:
     run = simulate(60, most=20, latency=latency, rate=rate, burst=burst, retry_after=retry_after)
     assert 60 == len(run.sent_at) - run.refused
 
 
-def test_the_whole_lane_waits_as_long_as_the_longest_wait_asked() -> None:
+def test_the_lane_waits_for_the_longest_retry_after() -> None:
     pace = Pace(most=10, fixed=None, now=0.0)
     first, second = pace.record_request(0.0), pace.record_request(0.0)
     pace.record_refusal(1.0, first, 5.0)
@@ -128,7 +128,7 @@ def test_the_whole_lane_waits_as_long_as_the_longest_wait_asked() -> None:
     assert 4.5 == pace.delay(1.5, 0)
 
 
-def test_refusals_without_a_time_are_waited_out_longer_each_time() -> None:
+def test_refusals_without_retry_after_back_off_exponentially() -> None:
     pace = Pace(most=10, fixed=None, now=0.0)
     waits = []
     now = 0.0
@@ -139,7 +139,7 @@ def test_refusals_without_a_time_are_waited_out_longer_each_time() -> None:
     assert [1, 2, 4, 8, 16, 32, 32] == waits
 
 
-def test_a_header_that_says_that_nothing_is_left_pauses_before_a_refusal() -> None:
+def test_an_exhausted_quota_pauses_the_lane() -> None:
     pace = Pace(most=10, fixed=None, now=0.0)
     pace.record_exhausted(1.0, 9.0)
     assert 9.0 == pace.delay(1.0, 0)
@@ -148,12 +148,12 @@ def test_a_header_that_says_that_nothing_is_left_pauses_before_a_refusal() -> No
 @pytest.mark.parametrize(
     ("text", "rate"), [("60/s", 60.0), (" 90 / min ", 1.5), ("3600/hour", 1.0), ("0.5/second", 0.5)]
 )
-def test_a_rate_is_read(text: str, rate: float) -> None:
+def test_a_rate_is_parsed(text: str, rate: float) -> None:
     assert rate == per_second(text)
 
 
 @pytest.mark.parametrize("text", ["60", "60/day", "-1/s", "0/s", "fast", "", "1e3/s"])
-def test_what_is_no_rate_is_refused(text: str) -> None:
+def test_an_invalid_rate_is_rejected(text: str) -> None:
     with pytest.raises(ConfigurationError, match="is not one such as '60/s'"):
         per_second(text)
 
@@ -163,7 +163,7 @@ def test_a_rate_must_be_text() -> None:
         rates(60)  # type: ignore[arg-type]
 
 
-def test_rates_are_for_all_or_by_provider() -> None:
+def test_rates_apply_to_all_or_by_provider() -> None:
     assert {"": 60.0} == rates("60/s")
     assert {"pulse": 1.0} == rates({"pulse": "1/s"})
     assert {} == rates(None)

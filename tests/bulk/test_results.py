@@ -1,4 +1,4 @@
-"""Many jobs at once, against the sandbox: none lost, none twice, each with its true outcome."""
+"""cancel_many against the sandbox: each job has exactly one result with its true outcome."""
 
 from __future__ import annotations
 
@@ -57,24 +57,24 @@ def counted(results: list[CancelResult]) -> Counter[Outcome]:
 
 
 def about(sandbox: Sandbox, *jobs: tuple[str, str]) -> list[Received]:
-    """The requests for these jobs; one that an earlier test abandoned may still arrive."""
+    """Return the requests for these jobs; abandoned requests of earlier tests may still arrive."""
     return [r for r in sandbox.requests if r.path.rpartition("/")[2] in {job[1] for job in jobs}]
 
 
-def test_jobs_may_be_jobs_or_pairs(sandbox: Sandbox) -> None:
+def test_items_may_be_jobs_or_pairs(sandbox: Sandbox) -> None:
     (pair,) = submit(sandbox, "pulse", 1)
     job = Job(*submit(sandbox, "talonic", 1)[0])
     assert {Outcome.CANCELLED: 2} == counted(list(cancel_many([pair, job], **where(sandbox))))
 
 
-def test_a_job_that_is_given_again_is_sent_once_and_answered_again(sandbox: Sandbox) -> None:
+def test_a_duplicate_job_is_sent_once_and_yielded_each_time(sandbox: Sandbox) -> None:
     jobs = submit(sandbox, "pulse", 3)
     results = list(cancel_many([*jobs, *jobs, *jobs], concurrency=1, **where(sandbox)))
     assert {Outcome.CANCELLED: 9} == counted(results)
     assert 3 == len(about(sandbox, *jobs))
 
 
-def test_a_job_that_is_given_again_shortly_after_is_answered_from_memory(sandbox: Sandbox) -> None:
+def test_a_recent_duplicate_is_answered_from_memory(sandbox: Sandbox) -> None:
     (job,) = submit(sandbox, "pulse", 1)
 
     def twice() -> Iterator[tuple[str, str]]:
@@ -88,7 +88,7 @@ def test_a_job_that_is_given_again_shortly_after_is_answered_from_memory(sandbox
     assert 1 == len(about(sandbox, job))
 
 
-def test_jobs_are_read_no_further_ahead_than_there_is_room(sandbox: Sandbox) -> None:
+def test_read_ahead_is_bounded(sandbox: Sandbox) -> None:
     read = []
 
     def endless() -> Iterator[tuple[str, str]]:
@@ -104,19 +104,19 @@ def test_jobs_are_read_no_further_ahead_than_there_is_room(sandbox: Sandbox) -> 
 
 
 @pytest.mark.usefixtures("_by_either_transport")
-def test_closing_early_sends_nothing_more(sandbox: Sandbox) -> None:
+def test_nothing_is_sent_after_an_early_close(sandbox: Sandbox) -> None:
     jobs = submit(sandbox, "pulse", 50)
     results = cancel_many(jobs, concurrency=2, **where(sandbox))
     next(results)
     results.close()
-    time.sleep(0.2)  # what was on its way arrives
+    time.sleep(0.2)  # until requests in flight have arrived
     sent = len(about(sandbox, *jobs))
     time.sleep(0.05)
     assert sent == len(about(sandbox, *jobs)) < 50
     assert not any(t.name.startswith("jobcancel-reader") for t in threading.enumerate())
 
 
-def test_a_bad_item_is_raised_after_the_results_before_it(sandbox: Sandbox) -> None:
+def test_an_invalid_item_raises_after_the_results_before_it(sandbox: Sandbox) -> None:
     results = cancel_many([*submit(sandbox, "pulse", 3), ("plse", "1")], **where(sandbox))
     assert {Outcome.CANCELLED: 3} == counted([next(results) for _ in range(3)])
     with pytest.raises(UnknownProvider, match="'plse'"):
@@ -124,12 +124,12 @@ def test_a_bad_item_is_raised_after_the_results_before_it(sandbox: Sandbox) -> N
 
 
 @pytest.mark.parametrize("item", ["pulse", ("pulse",), ("pulse", "1", "2"), 7])
-def test_what_is_no_job_is_a_type_error(sandbox: Sandbox, item: Any) -> None:
+def test_non_job_item_raises_type_error(sandbox: Sandbox, item: Any) -> None:
     with pytest.raises(TypeError, match="a job must be a Job or a pair"):
         list(cancel_many([item], **where(sandbox)))
 
 
-def test_an_error_of_the_iterable_surfaces(sandbox: Sandbox) -> None:
+def test_an_error_of_the_iterable_is_raised(sandbox: Sandbox) -> None:
     def broken() -> Iterator[tuple[str, str]]:
         yield from submit(sandbox, "pulse", 2)
         raise ZeroDivisionError
@@ -151,21 +151,21 @@ def test_an_error_of_the_iterable_surfaces(sandbox: Sandbox) -> None:
         ({"rate": {"plse": "5/s"}}, "no provider 'plse'; did you mean 'pulse'?"),
     ],
 )
-def test_wrong_limits_are_refused_at_once(limits: dict[str, Any], message: str) -> None:
+def test_invalid_limits_raise_at_once(limits: dict[str, Any], message: str) -> None:
     for call in (cancel_many, acancel_many):
         with pytest.raises((ConfigurationError, UnknownProvider)) as caught:
             call([], **limits)
         assert message in str(caught.value)
 
 
-def test_no_jobs_are_no_results(sandbox: Sandbox) -> None:
+def test_no_jobs_yield_no_results(sandbox: Sandbox) -> None:
     assert [] == list(cancel_many([], **where(sandbox)))
 
 
 # Limits and outages
 
 
-def test_a_limited_vendor_holds_up_its_own_jobs_only(sandbox: Sandbox) -> None:
+def test_a_rate_limited_vendor_delays_only_its_own_jobs(sandbox: Sandbox) -> None:
     limited = submit(sandbox, "pulse", 1)[0]
     sandbox.fault("pulse", limited[1], Fault(status=429, headers={"retry-after": "1"}))
     jobs = [limited, *submit(sandbox, "pulse", 20), *submit(sandbox, "talonic", 20)]
@@ -178,7 +178,7 @@ def test_a_limited_vendor_holds_up_its_own_jobs_only(sandbox: Sandbox) -> None:
     assert {1} == {result.attempts for result in results}
 
 
-def test_a_wait_that_is_too_long_is_told_and_not_sat_out() -> None:
+def test_a_wait_beyond_max_wait_is_rate_limited_at_once() -> None:
     with Sandbox(quotas={MAIN_KEYS["pulse"]: Quota(per_day=5)}) as sandbox:
         jobs = [*submit(sandbox, "pulse", 40), *submit(sandbox, "talonic", 5)]
         began = time.monotonic()
@@ -190,7 +190,7 @@ def test_a_wait_that_is_too_long_is_told_and_not_sat_out() -> None:
         assert len(sandbox.requests) < 20
 
 
-def test_a_header_that_says_that_nothing_is_left_is_believed() -> None:
+def test_an_exhausted_quota_header_stops_sending() -> None:
     with Sandbox(quotas={MAIN_KEYS["talonic"]: Quota(per_day=5)}) as sandbox:
         jobs = submit(sandbox, "talonic", 20)
         results = list(cancel_many(jobs, concurrency=1, max_wait=2, **where(sandbox)))
@@ -199,7 +199,7 @@ def test_a_header_that_says_that_nothing_is_left_is_believed() -> None:
 
 
 @pytest.mark.usefixtures("_by_either_transport")
-def test_a_limit_is_kept_to_and_every_job_gets_through() -> None:
+def test_every_job_gets_through_a_rate_limit() -> None:
     with Sandbox(quotas={MAIN_KEYS["pulse"]: Quota(per_second=200, burst=20)}) as sandbox:
         jobs = submit(sandbox, "pulse", 100)
         results = list(cancel_many(jobs, concurrency=30, **where(sandbox)))
@@ -207,7 +207,7 @@ def test_a_limit_is_kept_to_and_every_job_gets_through() -> None:
         assert sum(request.status == 429 for request in sandbox.requests) <= 60
 
 
-def test_a_fixed_rate_is_kept(sandbox: Sandbox) -> None:
+def test_a_fixed_rate_is_not_exceeded(sandbox: Sandbox) -> None:
     jobs = submit(sandbox, "pulse", 30)
     began = time.monotonic()
     results = list(cancel_many(jobs, rate={"pulse": "100/s"}, **where(sandbox)))
@@ -216,7 +216,7 @@ def test_a_fixed_rate_is_kept(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.usefixtures("_by_either_transport")
-def test_a_vendor_that_is_down_is_noticed_once_for_all_its_jobs(sandbox: Sandbox) -> None:
+def test_all_jobs_of_a_dead_vendor_fail_together(sandbox: Sandbox) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nowhere = f"http://127.0.0.1:{listener.getsockname()[1]}"
     jobs = [("pulse", f"job-{number}") for number in range(500)]
@@ -227,7 +227,7 @@ def test_a_vendor_that_is_down_is_noticed_once_for_all_its_jobs(sandbox: Sandbox
     assert any("the vendor is down" in result.message for result in results)
 
 
-def test_a_rate_limit_in_the_middle_of_a_job_is_left_to_its_flow(sandbox: Sandbox) -> None:
+def test_a_rate_limited_status_read_is_retried(sandbox: Sandbox) -> None:
     (job,) = submit(sandbox, "pulse", 1)
     sandbox.fault("pulse", job[1], Fault(drop=True))
     limit = Fault(status=429, headers={"retry-after": "1"})
@@ -236,18 +236,18 @@ def test_a_rate_limit_in_the_middle_of_a_job_is_left_to_its_flow(sandbox: Sandbo
     assert (Outcome.CANCELLED, 2) == (result.outcome, result.attempts)
 
 
-# Where it runs
+# Event loops and clients
 
 
 @pytest.mark.usefixtures("_by_either_transport")
-def test_it_works_where_an_event_loop_runs_already(sandbox: Sandbox) -> None:
+def test_cancel_many_works_inside_a_running_event_loop(sandbox: Sandbox) -> None:
     async def run() -> list[CancelResult]:
         return list(cancel_many(submit(sandbox, "pulse", 3), **where(sandbox)))
 
     assert {Outcome.CANCELLED: 3} == counted(asyncio.run(run()))
 
 
-def test_async_code_may_give_an_async_iterable(sandbox: Sandbox) -> None:
+def test_jobs_may_be_an_async_iterable(sandbox: Sandbox) -> None:
     async def jobs() -> AsyncIterator[tuple[str, str]]:
         for job in submit(sandbox, "pulse", 70):
             yield job
@@ -258,7 +258,7 @@ def test_async_code_may_give_an_async_iterable(sandbox: Sandbox) -> None:
     assert {Outcome.CANCELLED: 70} == counted(asyncio.run(run()))
 
 
-def test_async_code_may_leave_the_loop_early(sandbox: Sandbox) -> None:
+def test_an_async_run_may_be_left_early(sandbox: Sandbox) -> None:
     jobs = submit(sandbox, "pulse", 50)
 
     async def run() -> None:
@@ -287,17 +287,17 @@ def test_a_cancelled_task_abandons_its_jobs(sandbox: Sandbox) -> None:
         asyncio.run(run())
 
 
-def test_a_hundred_and_fifty_requests_may_be_in_flight(sandbox: Sandbox) -> None:
+def test_150_requests_may_be_in_flight(sandbox: Sandbox) -> None:
     jobs = submit(sandbox, "pulse", 150)
     for _, job_id in jobs:
         sandbox.fault("pulse", job_id, Fault(stall=0.2))
     began = time.monotonic()
     results = list(cancel_many(jobs, concurrency=150, **where(sandbox)))
     assert {Outcome.CANCELLED: 150} == counted(results)
-    assert time.monotonic() - began < 150 * 0.2 / 3  # of the time that one by one takes
+    assert time.monotonic() - began < 150 * 0.2 / 3  # a third of the time of sequential requests
 
 
-def test_a_client_of_ones_own_sends_when_it_is_async(sandbox: Sandbox) -> None:
+def test_a_custom_async_client_sends_the_requests(sandbox: Sandbox) -> None:
     async def run() -> list[CancelResult]:
         async with (
             httpx.AsyncClient() as own,
@@ -308,14 +308,14 @@ def test_a_client_of_ones_own_sends_when_it_is_async(sandbox: Sandbox) -> None:
     assert {Outcome.CANCELLED: 5} == counted(asyncio.run(run()))
 
 
-def test_a_sync_client_of_ones_own_cannot_send_many() -> None:
+def test_a_custom_sync_client_cannot_send_many() -> None:
     message = r"use AsyncCanceller\(http_client=...\)"
     with httpx.Client() as own, Canceller(http_client=own) as canceller:  # noqa: SIM117
         with pytest.raises(ConfigurationError, match=message):
             canceller.cancel_many([])
 
 
-def test_under_trio_the_error_says_what_to_use() -> None:
+def test_the_error_under_trio_names_the_alternative() -> None:
     async def run() -> None:
         await anext(acancel_many([]))
 
@@ -323,7 +323,7 @@ def test_under_trio_the_error_says_what_to_use() -> None:
         anyio.run(run, backend="trio")
 
 
-def test_a_job_that_has_rested_waits_for_a_free_place(sandbox: Sandbox) -> None:
+def test_a_job_that_backed_off_waits_for_free_capacity(sandbox: Sandbox) -> None:
     first, second = submit(sandbox, "pulse", 2)
     sandbox.fault(*first, Fault(status=503, headers={"retry-after": "0.1"}))
     sandbox.fault(*second, Fault(stall=0.5))
@@ -331,7 +331,7 @@ def test_a_job_that_has_rested_waits_for_a_free_place(sandbox: Sandbox) -> None:
     assert [second[1], first[1]] == [result.job_id for result in results]
 
 
-def test_of_very_many_jobs_the_last_thousand_are_remembered(sandbox: Sandbox) -> None:
+def test_duplicates_of_recent_and_old_jobs_are_cancelled(sandbox: Sandbox) -> None:
     jobs = submit(sandbox, "pulse", 1100)
     again = [jobs[-1], jobs[0]]
     assert {Outcome.CANCELLED: 1102} == counted(
@@ -370,7 +370,7 @@ def stopped_when_asked(
     stopper.join()
 
 
-def test_a_stop_sends_nothing_more_and_waits_for_what_is_on_its_way(sandbox: Sandbox) -> None:
+def test_stop_sends_nothing_more_and_waits_for_requests_in_flight(sandbox: Sandbox) -> None:
     first, job = *submit(sandbox, "pulse", 1), stalled(sandbox, 0.3)
     jobs = [first, job, *submit(sandbox, "pulse", 50)]
     results = cancel_many(jobs, concurrency=1, **where(sandbox))
@@ -383,7 +383,7 @@ def test_a_stop_sends_nothing_more_and_waits_for_what_is_on_its_way(sandbox: San
     results.stop()
 
 
-def test_a_stop_before_the_first_result_is_asked_for_sends_nothing(sandbox: Sandbox) -> None:
+def test_stop_before_the_first_result_sends_nothing(sandbox: Sandbox) -> None:
     jobs = submit(sandbox, "pulse", 3)
     results = cancel_many(jobs, **where(sandbox))
     results.stop()
@@ -392,8 +392,8 @@ def test_a_stop_before_the_first_result_is_asked_for_sends_nothing(sandbox: Sand
 
 
 @pytest.mark.usefixtures("_by_either_transport")
-def test_what_a_stop_leaves_unsettled_is_unknown(sandbox: Sandbox) -> None:
-    """A reply was lost: whether the job is stopped would be read, but nothing more is sent."""
+def test_a_job_left_inconclusive_by_stop_is_unknown(sandbox: Sandbox) -> None:
+    """After a lost reply the status would be read, but nothing is sent after a stop."""
     (job,) = submit(sandbox, "pulse", 1)
     sandbox.fault(*job, Fault(drop=True, stall=0.3))
     results = cancel_many([job], **where(sandbox))
@@ -404,7 +404,7 @@ def test_what_a_stop_leaves_unsettled_is_unknown(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.usefixtures("_by_either_transport")
-def test_a_stop_ends_a_wait_between_two_requests(sandbox: Sandbox) -> None:
+def test_stop_interrupts_a_wait_between_requests(sandbox: Sandbox) -> None:
     (job,) = submit(sandbox, "pulse", 1)
     sandbox.fault(*job, Fault(status=503, headers={"retry-after": "25"}), times=None)
     results = cancel_many([job], **where(sandbox))
@@ -415,7 +415,7 @@ def test_a_stop_ends_a_wait_between_two_requests(sandbox: Sandbox) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_a_refused_job_is_rate_limited_after_a_stop(sandbox: Sandbox) -> None:
+def test_a_limited_job_is_rate_limited_after_stop(sandbox: Sandbox) -> None:
     (job,) = submit(sandbox, "pulse", 1)
     sandbox.fault(*job, Fault(status=429, stall=0.3, headers={"retry-after": "7"}))
     results = cancel_many([job], **where(sandbox))
@@ -425,7 +425,7 @@ def test_a_refused_job_is_rate_limited_after_a_stop(sandbox: Sandbox) -> None:
     assert (7.0, 1) == (result.retry_after, len(about(sandbox, job)))
 
 
-def test_async_code_may_stop_a_run(sandbox: Sandbox) -> None:
+def test_an_async_run_may_be_stopped(sandbox: Sandbox) -> None:
     jobs = submit(sandbox, "pulse", 200)
 
     async def run() -> int:

@@ -1,4 +1,4 @@
-"""Runs at a vendor that is played in this process, request by request, in virtual time."""
+"""Runs against a simulated vendor in this process, in virtual time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def canceller_with(http_client: httpx.AsyncClient, **settings: Any) -> AsyncCanc
 
 
 class Vendor:
-    """Answers by a function; keeps the second at which each request came and the run ended."""
+    """Answers with a function; records the time of each request and of the run's end."""
 
     def __init__(self, answer: Callable[[Vendor, str, str], Awaitable[httpx.Response]]) -> None:
         self.answer = answer
@@ -72,7 +72,7 @@ def results_of(vendor: Vendor, jobs: Iterable[str], **settings: Any) -> list[Can
     return play(collect())
 
 
-def test_a_job_that_was_not_stopped_is_sent_again_when_it_is_given_again() -> None:
+def test_a_duplicate_of_a_failed_cancel_is_sent_again() -> None:
     async def answer(vendor: Vendor, _method: str, job_id: str) -> httpx.Response:
         if vendor.times(job_id) == 1:
             return reply(401, {"message": "no"})
@@ -97,7 +97,7 @@ def test_a_job_that_was_not_stopped_is_sent_again_when_it_is_given_again() -> No
     assert ["DELETE", "DELETE"] == [method for method, *_ in vendor.requests]
 
 
-def test_a_vendor_that_is_away_for_a_moment_costs_no_job() -> None:
+def test_every_job_survives_a_short_outage() -> None:
     async def answer(_vendor: Vendor, _method: str, _job_id: str) -> httpx.Response:
         await asyncio.sleep(0.005)
         if 0.05 < now() < 0.2:
@@ -108,7 +108,7 @@ def test_a_vendor_that_is_away_for_a_moment_costs_no_job() -> None:
     assert {Outcome.CANCELLED: 1000} == Counter(result.outcome for result in results)
 
 
-def test_reading_keeps_to_a_fixed_rate_too_and_comes_before_new_jobs() -> None:
+def test_status_reads_count_toward_the_rate_and_precede_new_jobs() -> None:
     async def answer(vendor: Vendor, method: str, job_id: str) -> httpx.Response:
         if method == "DELETE":
             return reply(200, CANCELLED)
@@ -123,7 +123,7 @@ def test_reading_keeps_to_a_fixed_rate_too_and_comes_before_new_jobs() -> None:
     assert [("DELETE", "0"), ("GET", "0")] == [request[:2] for request in vendor.requests[:2]]
 
 
-def test_a_job_in_doubt_is_settled_while_its_vendor_refuses_others_for_hours() -> None:
+def test_a_status_read_is_sent_while_the_lane_is_rate_limited() -> None:
     limited = asyncio.Event()
 
     async def answer(_vendor: Vendor, method: str, job_id: str) -> httpx.Response:
@@ -143,8 +143,8 @@ def test_a_job_in_doubt_is_settled_while_its_vendor_refuses_others_for_hours() -
     assert vendor.ended < 10
 
 
-def test_what_asks_to_wait_after_a_stop_is_not_waited_for() -> None:
-    """Between the two, an answer shows that the vendor is up."""
+def test_a_retry_after_received_after_stop_is_not_waited_for() -> None:
+    """Between the stop and that reply, another reply shows that the vendor is up."""
     held = asyncio.Event()
 
     async def answer(vendor: Vendor, method: str, job_id: str) -> httpx.Response:
@@ -166,16 +166,16 @@ def test_what_asks_to_wait_after_a_stop_is_not_waited_for() -> None:
             first = asyncio.create_task(anext(results))
             await held.wait()
             results.stop()
-            told = [await first] + [result async for result in results]
+            received = [await first] + [result async for result in results]
             vendor.ended = now()
-            return {result.job_id: result.outcome for result in told}
+            return {result.job_id: result.outcome for result in received}
 
     vendor = Vendor(answer)
     assert {"quick": Outcome.CANCELLED, "slow": Outcome.UNKNOWN} == play(stop())
     assert vendor.ended < 10
 
 
-def test_an_accepted_job_that_waits_for_its_turn_is_cancelling_after_a_stop() -> None:
+def test_an_accepted_job_waiting_to_be_verified_is_cancelling_after_stop() -> None:
     async def answer(_vendor: Vendor, _method: str, _job_id: str) -> httpx.Response:
         return reply(200, CANCELLED)
 
@@ -194,7 +194,7 @@ def test_an_accepted_job_that_waits_for_its_turn_is_cancelling_after_a_stop() ->
     )
 
 
-def test_a_result_of_a_run_that_was_stopped_tells_what_was_sent_and_seen() -> None:
+def test_a_result_after_stop_has_the_last_reply_and_state() -> None:
     async def answer(_vendor: Vendor, method: str, job_id: str) -> httpx.Response:
         if method == "DELETE":
             return reply(503, retry_after="20")

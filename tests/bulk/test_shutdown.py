@@ -1,4 +1,4 @@
-"""How runs end: when they are closed, abandoned or broken, each job has one result at the most."""
+"""How runs end: closed, stopped, abandoned or broken, each job has at most one result."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def pulse(number: int) -> list[tuple[str, str]]:
 def until(condition: Any) -> None:
     end = time.monotonic() + 20
     while not condition():
-        assert time.monotonic() < end, "it did not come about"
+        assert time.monotonic() < end, "the condition did not become true"
         time.sleep(0.01)
 
 
@@ -71,7 +71,7 @@ def until(condition: Any) -> None:
 
 
 async def limited_once(_method: str, job_id: str) -> httpx.Response:
-    """The first few jobs are refused for a moment, so that the lane has a pace."""
+    """Rate-limit one of the first jobs, so that the lane learns a rate."""
     await asyncio.sleep(0.01)
     return reply(429, retry_after="1") if job_id == "3" and now() < 0.5 else reply(200, CANCELLED)
 
@@ -79,9 +79,7 @@ async def limited_once(_method: str, job_id: str) -> httpx.Response:
 @pytest.mark.parametrize("settings", [{}, {"rate": "100/s"}, {"concurrency": 1}])
 @pytest.mark.parametrize("taken", [1, 4, 30])
 @pytest.mark.parametrize("how", ["close", "with", "cancel", "timeout"])
-def test_nothing_is_sent_after_the_end_however_it_comes(
-    how: str, taken: int, settings: dict[str, Any]
-) -> None:
+def test_nothing_is_sent_after_a_run_ends(how: str, taken: int, settings: dict[str, Any]) -> None:
     async def take(results: Any) -> None:
         for _ in range(taken):
             await anext(results)
@@ -130,7 +128,7 @@ def test_a_job_that_is_read_while_the_run_is_stopped_is_not_added() -> None:
     assert ([], 2) == play(scene())
 
 
-def test_a_client_that_swallows_cancellations_cannot_keep_a_closed_run_open_or_send() -> None:
+def test_close_ends_a_run_whose_client_swallows_cancellation() -> None:
     async def stubborn(_method: str, _job_id: str) -> httpx.Response:
         for _ in range(50):
             try:
@@ -143,18 +141,18 @@ def test_a_client_that_swallows_cancellations_cannot_keep_a_closed_run_open_or_s
         vendors = Vendors({"pulse": stubborn})
         results = vendors.run(pulse(100), concurrency=4, timeout=1e6, deadline=1e6)
         asyncio.get_running_loop().call_later(1, asyncio.create_task, results.aclose())
-        told = [result async for result in results]
+        received = [result async for result in results]
         ended = now()
         await asyncio.sleep(200)
-        return told, len(vendors.sent), ended
+        return received, len(vendors.sent), ended
 
-    told, sent, ended = play(scene())
-    assert ({Outcome.UNKNOWN: 4}, 4) == (Counter(result.outcome for result in told), sent)
+    received, sent, ended = play(scene())
+    assert ({Outcome.UNKNOWN: 4}, 4) == (Counter(result.outcome for result in received), sent)
     assert ended < 10
 
 
 @pytest.mark.usefixtures("_plug_in")
-def test_what_was_sent_has_a_result_when_a_run_is_closed() -> None:
+def test_every_sent_job_has_a_result_after_close() -> None:
     register(evolve(PULSE, name="quick"))
 
     async def scene() -> tuple[list[CancelResult], Vendors]:
@@ -166,30 +164,30 @@ def test_what_was_sent_has_a_result_when_a_run_is_closed() -> None:
         await results.aclose()
         return [first, *[result async for result in results]], vendors
 
-    told, vendors = play(scene())
-    assert {job_id for *_, job_id, _ in vendors.sent} == {result.job_id for result in told}
-    abandoned = [result for result in told if result.outcome is Outcome.UNKNOWN]
+    received, vendors = play(scene())
+    assert {job_id for *_, job_id, _ in vendors.sent} == {result.job_id for result in received}
+    abandoned = [result for result in received if result.outcome is Outcome.UNKNOWN]
     assert abandoned
-    assert {1} == {result.attempts for result in told}
+    assert {1} == {result.attempts for result in received}
     assert all("the run was closed" in result.message for result in abandoned)
-    assert all(result.at is not None for result in told)
+    assert all(result.at is not None for result in received)
 
 
-def test_a_sync_run_gives_what_it_has_after_it_was_closed(sandbox: Sandbox) -> None:
+def test_a_closed_sync_run_yields_its_remaining_results(sandbox: Sandbox) -> None:
     jobs = [("pulse", sandbox.submit("pulse", **RUNNING)) for _ in range(6)]
     sandbox.fault(*jobs[5], Fault(stall=60))
     results = cancel_many(jobs, **where(sandbox))
     until(lambda: results._run._begin is not None)
-    told = [next(results)]
+    received = [next(results)]
     until(lambda: len({r.path for r in sandbox.requests if jobs[5][1] in r.path}) == 1)
     results.close()
-    told += results
-    assert {job_id for _, job_id in jobs} == {result.job_id for result in told}
-    assert Outcome.UNKNOWN is {r.job_id: r.outcome for r in told}[jobs[5][1]]
+    received += results
+    assert {job_id for _, job_id in jobs} == {result.job_id for result in received}
+    assert Outcome.UNKNOWN is {r.job_id: r.outcome for r in received}[jobs[5][1]]
     assert [] == list(results)
 
 
-def test_a_run_that_is_closed_before_it_began_sends_nothing(sandbox: Sandbox) -> None:
+def test_closing_before_the_start_sends_nothing(sandbox: Sandbox) -> None:
     results = cancel_many(pulse(3), **where(sandbox))
     results.close()
     assert [] == list(results)
@@ -203,10 +201,10 @@ def test_a_run_that_is_closed_before_it_began_sends_nothing(sandbox: Sandbox) ->
     assert [] == sandbox.requests
 
 
-def test_what_blocks_the_thread_of_a_run_does_not_keep_close_waiting(
+def test_close_does_not_wait_for_a_blocked_thread(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is sent, either, when it goes on."""
+    """Nothing is sent when the thread continues, either."""
     blocked, goes_on = threading.Event(), threading.Event()
 
     class Blocking(logging.Filter):
@@ -236,7 +234,7 @@ def test_what_blocks_the_thread_of_a_run_does_not_keep_close_waiting(
 
 
 @pytest.mark.parametrize("end", ["stop", "close"])
-def test_a_run_that_is_ended_while_it_begins_sends_nothing(end: str, sandbox: Sandbox) -> None:
+def test_ending_a_run_during_its_start_sends_nothing(end: str, sandbox: Sandbox) -> None:
     results = cancel_many(pulse(3), **where(sandbox))
     begin = results._run.start
 
@@ -250,9 +248,9 @@ def test_a_run_that_is_ended_while_it_begins_sends_nothing(end: str, sandbox: Sa
     assert [] == sandbox.requests
 
 
-def test_a_run_that_gets_no_thread_raises_once_and_has_no_results(sandbox: Sandbox) -> None:
+def test_a_run_without_a_thread_raises_once_and_has_no_results(sandbox: Sandbox) -> None:
     results = cancel_many(pulse(3), **where(sandbox))
-    size = threading.stack_size(1 << 60)  # more than there is
+    size = threading.stack_size(1 << 60)  # more memory than there is
     try:
         with pytest.raises(RuntimeError, match="can't start new thread"):
             next(results)
@@ -262,7 +260,7 @@ def test_a_run_that_gets_no_thread_raises_once_and_has_no_results(sandbox: Sandb
     assert [] == sandbox.requests
 
 
-def test_a_run_that_gets_no_event_loop_raises_once_and_has_no_results(sandbox: Sandbox) -> None:
+def test_a_run_without_an_event_loop_raises_once_and_has_no_results(sandbox: Sandbox) -> None:
     code = """
 import asyncio, os, resource
 from jobcancel import cancel_many
@@ -282,7 +280,7 @@ print(list(results))
     assert not [each for each in sandbox.requests if "never-sent" in each.path]
 
 
-def test_an_outsider_that_cancels_all_tasks_ends_the_run_and_what_was_sent_has_a_result() -> None:
+def test_every_sent_job_has_a_result_if_all_tasks_are_cancelled() -> None:
     async def stubborn(_method: str, _job_id: str) -> httpx.Response:
         for _ in range(50):
             with contextlib.suppress(asyncio.CancelledError):
@@ -303,9 +301,9 @@ def test_an_outsider_that_cancels_all_tasks_ends_the_run_and_what_was_sent_has_a
         return collected.result(), vendors
 
     for answer, times in ((after(5.0), 1), (stubborn, 2)):
-        told, vendors = play(scene(answer, times))
-        assert {Outcome.UNKNOWN: 4} == Counter(result.outcome for result in told)
-        assert {job_id for *_, job_id, _ in vendors.sent} == {result.job_id for result in told}
+        received, vendors = play(scene(answer, times))
+        assert {Outcome.UNKNOWN: 4} == Counter(result.outcome for result in received)
+        assert {job_id for *_, job_id, _ in vendors.sent} == {result.job_id for result in received}
 
 
 async def _list(results: AsyncIterator[CancelResult]) -> list[CancelResult]:
@@ -316,7 +314,7 @@ async def _list(results: AsyncIterator[CancelResult]) -> list[CancelResult]:
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_a_job_that_waits_for_its_next_request_has_a_result_after_stops(times: int) -> None:
+def test_a_job_waiting_for_its_next_request_has_a_result_after_stop(times: int) -> None:
     async def scene() -> tuple[list[CancelResult], int]:
         vendors = Vendors({"pulse": after(0.01)})
         results = vendors.run(pulse(1), rate="6/min", verify=True)
@@ -324,11 +322,11 @@ def test_a_job_that_waits_for_its_next_request_has_a_result_after_stops(times: i
             asyncio.get_running_loop().call_later(1, results.stop)
         return await _list(results), len(vendors.sent)
 
-    told, sent = play(scene())
-    assert ([Outcome.CANCELLING], 1) == ([result.outcome for result in told], sent)
+    received, sent = play(scene())
+    assert ([Outcome.CANCELLING], 1) == ([result.outcome for result in received], sent)
 
 
-def test_a_run_that_is_stopped_before_it_began_sends_nothing(sandbox: Sandbox) -> None:
+def test_stopping_before_the_start_sends_nothing(sandbox: Sandbox) -> None:
     results = cancel_many(pulse(3), **where(sandbox))
     results.stop()
     assert ([], 0) == (list(results), results.unanswered)
@@ -342,7 +340,7 @@ def test_a_run_that_is_stopped_before_it_began_sends_nothing(sandbox: Sandbox) -
     assert [] == sandbox.requests
 
 
-def test_a_source_that_swallows_its_cancellation_is_not_read_further_after_a_stop() -> None:
+def test_stop_ends_reading_a_source_that_swallows_cancellation() -> None:
     read = []
 
     async def jobs() -> AsyncIterator[tuple[str, str]]:
@@ -357,12 +355,12 @@ def test_a_source_that_swallows_its_cancellation_is_not_read_further_after_a_sto
         asyncio.get_running_loop().call_later(0.5, results.stop)
         return await _list(results), results.unanswered
 
-    told, unanswered = play(scene())
-    assert (["0"], 1) == ([result.job_id for result in told], unanswered)
+    received, unanswered = play(scene())
+    assert (["0"], 1) == ([result.job_id for result in received], unanswered)
     assert pulse(2) == read
 
 
-def test_after_a_stop_each_job_that_was_sent_has_a_result_and_no_other() -> None:
+def test_only_sent_jobs_have_results_after_stop() -> None:
     async def answer(_method: str, job_id: str) -> httpx.Response:
         await asyncio.sleep(0.1 + int(job_id) / 1000)
         if int(job_id) % 3 == 0:
@@ -381,11 +379,11 @@ def test_after_a_stop_each_job_that_was_sent_has_a_result_and_no_other() -> None
 
         results = vendors.run(jobs(), concurrency=8)
         asyncio.get_running_loop().call_later(seconds, results.stop)
-        told = [result async for result in results]
+        received = [result async for result in results]
         sent = {job_id for *_, job_id, _ in vendors.sent}
-        assert Counter(sent) == Counter(result.job_id for result in told)
+        assert Counter(sent) == Counter(result.job_id for result in received)
         assert len(read) - len(sent) == results.unanswered
-        for result in told:
+        for result in received:
             if int(result.job_id) % 3 == 0:
                 assert (Outcome.RATE_LIMITED, 1) == (result.outcome, result.attempts)
 
@@ -393,7 +391,7 @@ def test_after_a_stop_each_job_that_was_sent_has_a_result_and_no_other() -> None
         play(scene(seconds))
 
 
-# Whatever goes wrong in one job
+# Errors in one job
 
 
 @pytest.fixture
@@ -419,7 +417,7 @@ class Broken:
 
 @pytest.mark.parametrize("method", ["read_cancel", "cancel_request", "refuse", "must_read_first"])
 @pytest.mark.usefixtures("_plug_in")
-def test_a_bug_of_a_plug_in_is_one_unknown_result(method: str) -> None:
+def test_a_bug_in_a_plug_in_makes_its_jobs_unknown(method: str) -> None:
     registry._registered["broken"] = Broken("broken", method, ZeroDivisionError)
 
     async def scene() -> list[CancelResult]:
@@ -427,32 +425,32 @@ def test_a_bug_of_a_plug_in_is_one_unknown_result(method: str) -> None:
         jobs = [*pulse(20), *(("broken", f"b-{number}") for number in range(20))]
         return [result async for result in vendors.run(jobs)]
 
-    told = play(scene())
-    assert 40 == len({result.job_id for result in told}) == len(told)
-    broken = [result for result in told if result.provider == "broken"]
+    received = play(scene())
+    assert 40 == len({result.job_id for result in received}) == len(received)
+    broken = [result for result in received if result.provider == "broken"]
     assert {Outcome.UNKNOWN} == {result.outcome for result in broken}
     assert all("ZeroDivisionError" in result.message for result in broken)
-    assert {Outcome.NOT_FOUND} == {r.outcome for r in told if r.provider == "pulse"}
+    assert {Outcome.NOT_FOUND} == {r.outcome for r in received if r.provider == "pulse"}
 
 
 @pytest.mark.usefixtures("_plug_in")
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
-def test_what_ends_a_process_comes_after_the_results(kind: type[BaseException]) -> None:
+def test_system_exit_is_raised_after_the_results(kind: type[BaseException]) -> None:
     registry._registered["broken"] = Broken("broken", "read_cancel", kind)
 
     async def scene() -> list[CancelResult]:
         vendors = Vendors({"broken": after(0.05, 404)})
         results = vendors.run([("broken", "1"), ("broken", "2")])
-        told = [await anext(results), await anext(results)]
+        received = [await anext(results), await anext(results)]
         with pytest.raises(kind):
             await anext(results)
-        return told
+        return received
 
     assert {"1", "2"} == {result.job_id for result in play(scene())}
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, OSError, asyncio.CancelledError])
-def test_what_a_hook_of_the_callers_client_raises_is_one_unknown_result(
+def test_an_error_in_a_client_hook_makes_its_job_unknown(
     error: type[BaseException],
 ) -> None:
     async def raise_for_status(response: httpx.Response) -> None:
@@ -465,15 +463,18 @@ def test_what_a_hook_of_the_callers_client_raises_is_one_unknown_result(
 
         vendors = Vendors({"pulse": answer})
         client = {"event_hooks": {"response": [raise_for_status]}}
-        told = [result async for result in vendors.run(pulse(40), client=client)]
-        return told, len(vendors.sent)
+        received = [result async for result in vendors.run(pulse(40), client=client)]
+        return received, len(vendors.sent)
 
-    told, sent = play(scene())
-    assert (40, 40) == (len({result.job_id for result in told}), sent)
-    assert ({Outcome.UNKNOWN}, {1}) == ({r.outcome for r in told}, {r.attempts for r in told})
+    received, sent = play(scene())
+    assert (40, 40) == (len({result.job_id for result in received}), sent)
+    assert ({Outcome.UNKNOWN}, {1}) == (
+        {r.outcome for r in received},
+        {r.attempts for r in received},
+    )
 
 
-def test_no_more_files_can_be_opened_and_every_job_has_a_result(sandbox: Sandbox) -> None:
+def test_every_job_has_a_result_without_free_file_descriptors(sandbox: Sandbox) -> None:
     code = """
 import resource, sys
 from jobcancel import cancel_many
@@ -482,8 +483,8 @@ results = cancel_many(iter(jobs), deadline=2, concurrency=40)
 first = next(results)
 used = len(__import__("os").listdir("/proc/self/fd"))
 resource.setrlimit(resource.RLIMIT_NOFILE, (used + 3, used + 3))
-told = [first, *results]
-print(len(told), len({r.job_id for r in told}), sorted({str(r.outcome) for r in told}))
+received = [first, *results]
+print(len(received), len({r.job_id for r in received}), sorted({str(r.outcome) for r in received}))
 """
     for transport in ("aiohttp", "httpx"):
         done = run_code(sandbox, code, JOBCANCEL_TRANSPORT=transport)
@@ -492,7 +493,7 @@ print(len(told), len({r.job_id for r in told}), sorted({str(r.outcome) for r in 
 
 
 @pytest.mark.usefixtures("_plug_in")
-def test_a_plug_in_that_fails_before_anything_is_sent_is_one_unknown_result_without_keys() -> None:
+def test_a_plug_in_that_fails_before_sending_is_unknown_without_keys() -> None:
     class Nowhere(Broken):
         @property
         def default_url(self) -> str:
@@ -511,17 +512,15 @@ def test_a_plug_in_that_fails_before_anything_is_sent_is_one_unknown_result_with
         results = await _list(canceller.cancel_many(jobs))
         return results, [vendor for vendor, *_ in vendors.sent]
 
-    told, sent = play(scene())
-    broken = {result.job_id: result for result in told if result.provider == "broken"}
-    assert (4, {"1", "2"}, ["api", "api"]) == (len(told), set(broken), sent)
+    received, sent = play(scene())
+    broken = {result.job_id: result for result in received if result.provider == "broken"}
+    assert (4, {"1", "2"}, ["api", "api"]) == (len(received), set(broken), sent)
     for result in broken.values():
         assert (Outcome.UNKNOWN, 0) == (result.outcome, result.attempts)
         assert result.message == "an unexpected error: ZeroDivisionError: oh, [redacted]"
 
 
-def test_an_unexpected_error_while_it_is_tried_whether_a_vendor_is_back_holds_no_other_job() -> (
-    None
-):
+def test_an_error_in_a_trial_request_does_not_block_the_lane() -> None:
     errors: list[str] = []
 
     async def answer(_method: str, job_id: str) -> httpx.Response:
@@ -532,13 +531,13 @@ def test_an_unexpected_error_while_it_is_tried_whether_a_vendor_is_back_holds_no
             raise ZeroDivisionError
         return reply(200, CANCELLED)
 
-    told = play(_all_of(Vendors({"pulse": answer})))
-    unknown = [result.job_id for result in told if result.outcome is Outcome.UNKNOWN]
-    assert (30, errors) == (len(told), unknown)
-    assert {Outcome.CANCELLED: 29, Outcome.UNKNOWN: 1} == Counter(r.outcome for r in told)
+    received = play(_all_of(Vendors({"pulse": answer})))
+    unknown = [result.job_id for result in received if result.outcome is Outcome.UNKNOWN]
+    assert (30, errors) == (len(received), unknown)
+    assert {Outcome.CANCELLED: 29, Outcome.UNKNOWN: 1} == Counter(r.outcome for r in received)
 
 
-def test_a_turn_that_is_granted_to_a_job_that_was_just_cancelled_takes_no_place() -> None:
+def test_a_turn_granted_to_a_cancelled_job_uses_no_capacity() -> None:
     async def scene() -> None:
         canceller = AsyncCanceller(api_keys={"pulse": "key"})
         entry = QueuedJob(("pulse", "1", ()), canceller.prepare("pulse", "1"))
@@ -567,7 +566,7 @@ def _reported(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_reported")
 @pytest.mark.parametrize("way", ["structlog", "filter"])
-def test_logging_that_raises_decides_nothing_and_is_reported_once(
+def test_a_logging_error_changes_no_outcome_and_is_reported_once(
     way: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: Any) -> Any:
@@ -579,12 +578,12 @@ def test_logging_that_raises_decides_nothing_and_is_reported_once(
     else:
         logging.getLogger("jobcancel").addFilter(fail)
     try:
-        told = play(_all_of(Vendors({"pulse": after(0.05)})))
+        received = play(_all_of(Vendors({"pulse": after(0.05)})))
     finally:
         structlog.reset_defaults()
         logging.getLogger("jobcancel").removeFilter(fail)
-    assert {Outcome.CANCELLED: 30} == Counter(result.outcome for result in told)
-    assert 1 == capsys.readouterr().err.count("the logging of 'jobcancel.cancel.sent' failed")
+    assert {Outcome.CANCELLED: 30} == Counter(result.outcome for result in received)
+    assert 1 == capsys.readouterr().err.count("logging of 'jobcancel.cancel.sent' failed")
 
 
 async def _all_of(vendors: Vendors) -> list[CancelResult]:
@@ -592,7 +591,7 @@ async def _all_of(vendors: Vendors) -> list[CancelResult]:
 
 
 @pytest.mark.usefixtures("_reported")
-def test_logging_that_raises_is_not_reported_where_the_library_is_told_not_to(
+def test_logging_errors_are_silent_without_raise_exceptions(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> Any:
@@ -625,7 +624,7 @@ def run_code(
 
 @pytest.fixture
 def stalled(sandbox: Sandbox) -> Sandbox:
-    """Has one job that is answered at once, and many that are not answered for a minute."""
+    """A sandbox with many jobs whose requests are not answered for a minute."""
     for number in range(50):
         sandbox.fault("pulse", f"stalled-{number}", Fault(stall=60.0), times=None)
     return sandbox
@@ -639,7 +638,7 @@ results = cancel_many(jobs, timeout=60, deadline=60, max_wait=60)
 print(next(results).outcome, flush=True)
 """
 
-# Prints a line when the main thread is in the call that waits for a result.
+# Prints a line as soon as the main thread waits for a result.
 WAITING = """
 import signal, threading, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever it was inherited as
@@ -655,7 +654,7 @@ for result in results: pass
 
 
 @pytest.mark.parametrize(
-    ("how", "status", "said"),
+    ("how", "status", "message"),
     [
         ("", 0, ""),
         ("sys.exit(3)", 3, ""),
@@ -665,8 +664,8 @@ for result in results: pass
     ],
     ids=["end", "exit", "error", "signal", "garbage"],
 )
-def test_a_process_that_abandons_a_run_ends_at_once(
-    stalled: Sandbox, how: str, status: int, said: str
+def test_a_process_that_abandons_a_run_exits_at_once(
+    stalled: Sandbox, how: str, status: int, message: str
 ) -> None:
     with subprocess.Popen(
         [sys.executable, "-W", "always::ResourceWarning", "-c", ABANDONED + how],
@@ -678,7 +677,7 @@ def test_a_process_that_abandons_a_run_ends_at_once(
         try:
             assert process.stdout is not None
             assert "not-found\n" == process.stdout.readline()
-            if said == "KeyboardInterrupt":
+            if message == "KeyboardInterrupt":
                 assert "waiting\n" == process.stdout.readline()
                 until(lambda: any("stalled" in request.path for request in stalled.requests))
                 process.send_signal(signal.SIGINT)
@@ -686,12 +685,12 @@ def test_a_process_that_abandons_a_run_ends_at_once(
         finally:
             process.kill()
     assert status == process.returncode
-    assert said in err
-    assert ("unclosed results of cancel_many" in err) == (said != "KeyboardInterrupt")
+    assert message in err
+    assert ("unclosed results of cancel_many" in err) == (message != "KeyboardInterrupt")
     assert "Fatal" not in err
 
 
-def test_a_forked_process_is_told_that_the_run_is_not_its_own(stalled: Sandbox) -> None:
+def test_a_run_raises_in_a_forked_process(stalled: Sandbox) -> None:
     code = """
 import os
 if (child := os.fork()) == 0:
@@ -704,7 +703,7 @@ if (child := os.fork()) == 0:
 print(os.waitpid(child, 0)[1])
 results.close()
 """
-    quiet = "ignore:This process:DeprecationWarning"  # that it has threads
+    quiet = "ignore:This process:DeprecationWarning"  # which has threads
     done = run_code(stalled, ABANDONED + code, "-W", quiet)
     assert 0 == done.returncode, done.stderr
     assert done.stdout.startswith("not-found\nConfigurationError this run belongs to the process")
@@ -712,7 +711,7 @@ results.close()
     assert "" == done.stderr
 
 
-def test_a_forked_process_leaves_the_asynchronous_run_of_its_parent_alone(
+def test_a_forked_process_does_not_stop_its_parents_async_run(
     stalled: Sandbox,
 ) -> None:
     code = """
@@ -735,19 +734,19 @@ asyncio.run(main())
     assert "not-found\n0\n[<Outcome.UNKNOWN: 'unknown'>]\n" == done.stdout, done.stderr
 
 
-def test_any_thread_may_take_results(sandbox: Sandbox) -> None:
+def test_several_threads_may_take_results(sandbox: Sandbox) -> None:
     jobs = [("pulse", sandbox.submit("pulse", **RUNNING)) for _ in range(60)]
     results = cancel_many(jobs, **where(sandbox))
-    told: list[CancelResult] = []
-    threads = [threading.Thread(target=lambda: told.extend(results)) for _ in range(3)]
+    received: list[CancelResult] = []
+    threads = [threading.Thread(target=lambda: received.extend(results)) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert sorted(job_id for _, job_id in jobs) == sorted(result.job_id for result in told)
+    assert sorted(job_id for _, job_id in jobs) == sorted(result.job_id for result in received)
 
 
-def test_another_event_loop_is_told_that_the_run_is_not_its_own(sandbox: Sandbox) -> None:
+def test_an_async_run_raises_in_another_event_loop(sandbox: Sandbox) -> None:
     results = acancel_many(pulse(2), **where(sandbox))
 
     async def first() -> CancelResult:
@@ -763,7 +762,7 @@ def test_another_event_loop_is_told_that_the_run_is_not_its_own(sandbox: Sandbox
     asyncio.run(second())
 
 
-def test_results_that_are_dropped_in_a_loop_that_goes_on_end_their_run() -> None:
+def test_dropping_the_results_ends_their_run() -> None:
     async def scene() -> tuple[int, int]:
         vendors = Vendors({"pulse": after(1.0)})
         results = vendors.run(pulse(1000))
@@ -779,18 +778,18 @@ def test_results_that_are_dropped_in_a_loop_that_goes_on_end_their_run() -> None
     assert before == later < 100
 
 
-def test_a_run_works_in_a_thread_of_trios(sandbox: Sandbox) -> None:
+def test_cancel_many_works_under_trio(sandbox: Sandbox) -> None:
     async def run() -> list[CancelResult]:
         return list(cancel_many(pulse(3), **where(sandbox)))
 
     assert {Outcome.NOT_FOUND} == {result.outcome for result in anyio.run(run, backend="trio")}
 
 
-def test_a_vendor_that_refuses_for_good_ends_the_run() -> None:
+def test_a_permanently_rate_limited_run_ends() -> None:
     async def scene() -> tuple[Counter[Outcome], float]:
         vendors = Vendors({"pulse": after(0.01, 429, {}, retry_after="1")})
-        told = [result async for result in vendors.run(pulse(100), max_wait=10)]
-        return Counter(result.outcome for result in told), now()
+        received = [result async for result in vendors.run(pulse(100), max_wait=10)]
+        return Counter(result.outcome for result in received), now()
 
     outcomes, seconds = play(scene())
     assert {Outcome.RATE_LIMITED: 100} == outcomes

@@ -206,7 +206,7 @@ def test_cancel_many_is_refused_in_a_script() -> None:
         acancel_many([("pulse", "1")])
     with refused:
         script.async_canceller().cancel_many([("pulse", "1")])
-    with pytest.raises(ConfigurationError, match="cancel_many sends asynchronously"):
+    with pytest.raises(ConfigurationError, match="cancel_many is asynchronous"):
         script.canceller().cancel_many([("pulse", "1")])
 
 

@@ -1,4 +1,4 @@
-"""The async transport on aiohttp: when it is used, and that it sends what httpx sends, once."""
+"""The aiohttp transport: when it is used, and that it sends the same requests as httpx, once."""
 
 from __future__ import annotations
 
@@ -76,20 +76,20 @@ def _not_installed(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "why", [_chosen, _behind_a_proxy, _too_old, _without_a_way_to_send_once, _not_installed]
 )
-def test_elsewhere_httpx_is(
+def test_httpx_is_used_otherwise(
     why: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     why(monkeypatch)
     assert session_of() is None
 
 
-def test_trio_runs_on_httpx() -> None:
+def test_trio_uses_httpx() -> None:
     assert session_of("trio") is None
 
 
 @pytest.mark.parametrize("provider", ["pulse", "talonic"])
 @pytest.mark.parametrize("job_id", ["1", "a b/ü:1", "%2e%2e", "a%2Fb", "x;y=1,2@z", "~'!*()"])
-def test_both_transports_send_the_same(
+def test_both_transports_send_the_same_request(
     provider: str, job_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def sent(by: str) -> set[str]:
@@ -98,15 +98,15 @@ def test_both_transports_send_the_same(
             cancel(wire, provider, job_id)
             here = wire.url.removeprefix("http://")
         lines = wire.requests[0].decode().replace(here, "here").split("\r\n")
-        # Some say what is so anyway: HTTP/1.1 keeps connections; no body has the length 0.
+        # Some clients state defaults: HTTP/1.1 keeps connections; no body has the length 0.
         left_out = ("connection: keep-alive", "content-length: 0", "idempotency-key: ")
         return {line.lower() for line in lines if not line.lower().startswith(left_out)}
 
     assert sent("httpx") == sent("aiohttp")
 
 
-def test_a_delete_whose_reply_was_lost_is_not_sent_again_before_the_status_is_read() -> None:
-    """aiohttp itself would repeat it on a connection that was kept and is closed now."""
+def test_a_delete_with_a_lost_reply_is_not_resent_by_the_transport() -> None:
+    """aiohttp itself would resend it if the server closed the reused connection."""
     with Wire([NOT_FOUND, raw(), RUNNING, NOT_FOUND, NOT_FOUND]) as wire:
         first, second = cancel(wire, "pulse", "0", "1")
     methods = [request.split(b" ")[0] for request in wire.requests]
@@ -115,6 +115,6 @@ def test_a_delete_whose_reply_was_lost_is_not_sent_again_before_the_status_is_re
     assert (Outcome.UNKNOWN, 2) == (second.outcome, second.attempts)
 
 
-def test_the_headers_of_a_request_are_in_no_repr() -> None:
+def test_the_repr_of_a_request_omits_its_headers() -> None:
     request = Prepared("GET", URL("http://x/"), {"x-api-key": KEY}, None, ClientTimeout())
     assert KEY not in repr(request)

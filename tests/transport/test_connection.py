@@ -1,4 +1,4 @@
-"""Where a reply ends, byte by byte."""
+"""Finding the end of a reply, byte by byte."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n"
 
 
 def taken(pieces: list[bytes], status: int = 200, *headers: tuple[bytes, bytes]) -> bytes:
-    """What is handed on of a reply and of what comes after it."""
+    """Return the bytes that reach the parser when these pieces arrive."""
     incoming, given, has_head = Incoming(), b"", False
     for piece in pieces:
         incoming.data += piece
@@ -32,7 +32,7 @@ def taken(pieces: list[bytes], status: int = 200, *headers: tuple[bytes, bytes])
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-def test_nothing_is_handed_on_behind_a_reply(
+def test_bytes_after_a_reply_are_dropped(
     status: int, header: tuple[bytes, bytes], body: bytes, size: int
 ) -> None:
     data = HEAD + body + b"HTTP/1.1 200 OK\r\n\r\n"
@@ -40,6 +40,6 @@ def test_nothing_is_handed_on_behind_a_reply(
     assert HEAD + body == taken(pieces, status, header)
 
 
-def test_what_is_no_chunk_is_handed_on_for_the_parser_to_refuse() -> None:
+def test_an_invalid_chunk_is_passed_to_the_parser() -> None:
     data = [HEAD, b"xyz\r\n", b"more"]
     assert HEAD + b"xyz\r\nmore" == taken(data, 200, (b"transfer-encoding", b"chunked"))

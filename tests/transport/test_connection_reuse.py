@@ -1,4 +1,4 @@
-"""What is on a connection besides the reply that is due, and when one is used again."""
+"""Which connections are reused, and that unsolicited replies on them are ignored."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from jobcancel import AsyncCanceller, Canceller, CancelResult, Outcome
 from jobcancel.retry import Clock
 from jobcancel.transport import aiohttp as over_aiohttp
 from jobcancel.transport import pool
-from tests.wire import Behaviour, Wire, reset
+from tests.wire import Behavior, Wire, reset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ async def _no_wait(_: float) -> None:
     return None
 
 
-# Back-off takes no time here; time-outs are real.
+# Back-off takes no time; timeouts are real.
 IMPATIENT = Clock(sleep=lambda _: None, async_sleep=_no_wait)
 
 
@@ -57,7 +57,7 @@ def full(content: bytes, head: str = "200 OK", *, chunked: bool = False) -> byte
     )
 
 
-def sent(*parts: bytes) -> Behaviour:
+def sent(*parts: bytes) -> Behavior:
     return lambda connection, _: connection.sendall(b"".join(parts))
 
 
@@ -82,7 +82,7 @@ def run_async(
             for job in jobs:
                 results.append(await canceller.cancel("pulse", job, **{"api_key": KEY, **options}))
                 if between is not None:
-                    between()  # blocks the event loop: it sees nothing of what comes meanwhile
+                    between()  # blocks the event loop, which notices nothing meanwhile
             return results
 
     return anyio.run(run, backend=backend)
@@ -116,7 +116,7 @@ def authority() -> trustme.CA:
 def tls(
     authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ssl.SSLContext]:
-    """A server's TLS context, whose certificate our clients trust."""
+    """A server's TLS context with a certificate that our clients trust."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
@@ -184,10 +184,10 @@ def outcomes(results: list[CancelResult]) -> list[Outcome]:
 
 @pytest.mark.parametrize("kind", REPLIES)
 @pytest.mark.parametrize("encrypted", [False, True])
-def test_a_reply_behind_a_reply_is_never_believed(
+def test_a_second_reply_in_the_same_segment_is_ignored(
     run: Run, kind: str, tls: ssl.SSLContext, *, encrypted: bool
 ) -> None:
-    """In the same segment: an HTTP parser has it before anyone asks for it."""
+    """The HTTP parser has both replies before the second request is sent."""
     stray = full(body("1", status="completed"))
 
     def first(connection: socket.socket, _: bytes) -> None:
@@ -204,7 +204,7 @@ def test_a_reply_behind_a_reply_is_never_believed(
 
 @pytest.mark.parametrize("encrypted", [False, True])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_reply_that_comes_while_a_connection_is_idle_is_never_believed(
+def test_a_reply_on_an_idle_connection_is_ignored(
     run: Run, tls: ssl.SSLContext, *, encrypted: bool, chunked: bool
 ) -> None:
     done, strayed = threading.Event(), threading.Event()
@@ -225,10 +225,8 @@ def test_a_reply_that_comes_while_a_connection_is_idle_is_never_believed(
     assert 2 == wire.connections
 
 
-def test_what_tls_has_received_and_not_decrypted_is_not_believed(
-    run: Run, tls: ssl.SSLContext
-) -> None:
-    """Two records in one segment: the second is no more on the socket, and in no parser yet."""
+def test_an_undecrypted_second_reply_is_ignored(run: Run, tls: ssl.SSLContext) -> None:
+    """Two TLS records in one segment: the second has left the socket but is not parsed yet."""
     strays = [full(accepted("0")), full(body("1", status="completed"))]
     answers = iter([strays, [full(accepted("1"))]])
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -236,7 +234,7 @@ def test_what_tls_has_received_and_not_decrypted_is_not_believed(
         def serve() -> None:
             for each in answers:
                 connection, _ = listener.accept()
-                with connection, contextlib.suppress(OSError):  # the client left
+                with connection, contextlib.suppress(OSError):  # the client disconnected
                     send_at_once(connection, tls, each)
 
         threading.Thread(target=serve, daemon=True).start()
@@ -245,10 +243,10 @@ def test_what_tls_has_received_and_not_decrypted_is_not_believed(
     assert [Outcome.CANCELLED] * 2 == outcomes(results)
 
 
-def test_a_connection_whose_replies_are_one_behind_makes_no_outcome_false_but_one(
+def test_replies_that_are_one_behind_cause_no_wrong_outcome(
     run: Run,
 ) -> None:
-    """A stray reply before the one that is due: nobody can tell that. It names another job."""
+    """A stray reply arrives before the expected one; only the job id in it can reveal that."""
     behind: dict[socket.socket, bytes] = {}
 
     def serve(connection: socket.socket, request: bytes) -> None:
@@ -269,14 +267,14 @@ def test_a_connection_whose_replies_are_one_behind_makes_no_outcome_false_but_on
     assert 2 == wire.connections
 
 
-def test_a_connection_serves_one_key(run: Run) -> None:
+def test_a_connection_is_used_for_one_key_only(run: Run) -> None:
     with Wire([sent(full(accepted("0")))] * 4) as wire:
         for key in ("key-of-tenant-one", "key-of-tenant-two"):
             run(wire.url, ["0", "0"], api_key=key)
     assert 2 == wire.connections
 
 
-def test_two_keys_of_one_client_have_their_own_connections() -> None:
+def test_two_keys_of_one_client_use_separate_connections() -> None:
     async def in_turn(url: str) -> None:
         async with AsyncCanceller(base_urls={"pulse": url}) as canceller:
             for key in ("key-of-tenant-one", "key-of-tenant-two") * 3:
@@ -298,7 +296,7 @@ def test_two_keys_of_one_client_have_their_own_connections() -> None:
         assert 2 == wire.connections
 
 
-def test_of_very_many_keys_the_last_ones_keep_their_connections(
+def test_only_the_most_recent_keys_keep_their_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(over_aiohttp, "_MOST_POOLS", 1)
@@ -314,7 +312,7 @@ def test_of_very_many_keys_the_last_ones_keep_their_connections(
     assert 3 == wire.connections
 
 
-def test_a_client_that_is_closed_during_a_call_keeps_no_connection() -> None:
+def test_closing_a_client_during_a_call_closes_its_connection() -> None:
     closed = threading.Event()
 
     def close_first(connection: socket.socket, _: bytes) -> None:
@@ -333,7 +331,7 @@ def test_a_client_that_is_closed_during_a_call_keeps_no_connection() -> None:
 # Broken exchanges
 
 
-def test_a_connection_is_kept_for_the_next_call(run: Run) -> None:
+def test_a_connection_is_reused_for_the_next_call(run: Run) -> None:
     kinds = [
         full(accepted("0")),
         full(accepted("0"), chunked=True),
@@ -346,8 +344,8 @@ def test_a_connection_is_kept_for_the_next_call(run: Run) -> None:
 
 
 @pytest.mark.parametrize("way", [reset, sent(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")])
-def test_an_exchange_that_breaks_takes_the_idle_connections_with_it(way: Behaviour) -> None:
-    """A server that was started anew, or a router that forgot them: all of them are dead."""
+def test_a_broken_exchange_discards_the_idle_connections(way: Behavior) -> None:
+    """The server restarted, or a router dropped the connections, so all of them are dead."""
     together, old = threading.Barrier(5), set[socket.socket]()
 
     def serve(connection: socket.socket, request: bytes) -> None:
@@ -377,7 +375,7 @@ def test_an_exchange_that_breaks_takes_the_idle_connections_with_it(way: Behavio
 
 
 @pytest.mark.parametrize("by", ["httpx", "aiohttp", "trio"])
-def test_an_async_exchange_that_breaks_takes_the_idle_connections_with_it(
+def test_a_broken_async_exchange_discards_the_idle_connections(
     by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JOBCANCEL_TRANSPORT", by)

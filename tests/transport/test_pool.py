@@ -1,4 +1,4 @@
-"""How HTTP clients are made, lent and closed."""
+"""Creating, lending and closing HTTP clients, and building requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 KEY = "sk-very-secret-key"
 
 
-def test_one_waits_no_longer_than_an_exchange_for_a_free_connection() -> None:
+def test_waiting_for_a_free_connection_times_out() -> None:
     async def run() -> object:
         clients = pool.ClientPool()
         taken = [await clients.acquire(1.0) for _ in range(100)]
@@ -32,7 +32,7 @@ def test_one_waits_no_longer_than_an_exchange_for_a_free_connection() -> None:
     assert (None, True) == anyio.run(run)
 
 
-def test_what_finds_no_free_connection_was_not_sent() -> None:
+def test_a_request_without_a_free_connection_was_not_sent() -> None:
     class Full(pool.ClientPool):
         async def acquire(self, seconds: float) -> None:
             return None
@@ -57,7 +57,7 @@ def no_certificates(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_certificates")
 @pytest.mark.parametrize("by", ["aiohttp", "httpx"])
-def test_an_unusable_certificate_file_is_told_every_time(
+def test_an_unusable_certificate_file_raises_on_every_call(
     by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JOBCANCEL_TRANSPORT", by)
@@ -71,7 +71,7 @@ def test_an_unusable_certificate_file_is_told_every_time(
     anyio.run(run)
 
 
-# Requests are made without httpx's own, which takes longer.
+# Requests are built without httpx, which takes longer.
 
 ADDRESSES = [
     "https://api.vendor.example/job/a-1_b.c~d?x=1&y=a%20b,c",
@@ -105,7 +105,7 @@ def test_a_request_is_what_httpx_would_send(
 
 
 @pytest.mark.parametrize("url", ["ftp://vendor.example/", "vendor.example", "https://a:b:c/"])
-def test_an_address_that_is_none_was_sent_nothing(url: str, client: pool.Client) -> None:
+def test_an_invalid_url_raises(url: str, client: pool.Client) -> None:
     with pytest.raises(client.errors.failures):
         client.build_request("GET", url, headers={}, content=None, timeout=1.0)
 

@@ -1,4 +1,4 @@
-"""The drivers over real sockets: one exchange, sync and async, and whatever happens to it."""
+"""Flows over real sockets, sync and async: requests, replies and every kind of fault."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from jobcancel import (
 )
 from jobcancel.retry import Clock
 from jobcancel.transport import clients, pool
-from tests.wire import Behaviour, Wire, answer, drip, raw, reset, silence
+from tests.wire import Behavior, Wire, answer, drip, raw, reset, silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +54,7 @@ async def _no_wait(_: float) -> None:
     return None
 
 
-# Back-off takes no time here; time-outs are real.
+# Back-off takes no time; timeouts are real.
 IMPATIENT = Clock(sleep=lambda _: None, async_sleep=_no_wait, random=lambda: 0.5)
 
 
@@ -107,7 +107,7 @@ def paths(wire: Wire) -> list[bytes]:
 DELETE, GET = b"DELETE /job/1", b"GET /job/1"
 
 
-def test_one_request_goes_out_with_its_headers_and_no_body(cancel: Cancel) -> None:
+def test_one_request_is_sent_with_its_headers(cancel: Cancel) -> None:
     with Wire([ACCEPT]) as wire:
         result = cancel(wire.url)
     assert (Outcome.CANCELLED, 1, [DELETE]) == (result.outcome, result.attempts, paths(wire))
@@ -117,7 +117,7 @@ def test_one_request_goes_out_with_its_headers_and_no_body(cancel: Cancel) -> No
     assert b"user-agent: jobcancel/" in request
 
 
-def test_a_bearer_key_and_an_empty_post_go_out_as_such() -> None:
+def test_a_bearer_key_and_an_empty_post_are_sent() -> None:
     with Wire([answer("404 Not Found")]) as wire, Canceller() as canceller:
         canceller.cancel("talonic", "1", api_key=KEY, base_url=wire.url + "/prefix/")
     request = wire.requests[0].lower()
@@ -141,8 +141,8 @@ def test_a_bearer_key_and_an_empty_post_go_out_as_such() -> None:
         (drip(b"HTTP/1.1 200 OK\r\n", b"X-Endless: more\r\n"), "no complete reply"),
     ],
 )
-def test_a_lost_reply_is_settled_by_the_status(
-    cancel: Cancel, fault: Behaviour, why: str, caplog: pytest.LogCaptureFixture
+def test_after_a_lost_reply_the_status_decides(
+    cancel: Cancel, fault: Behavior, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="jobcancel")
     with Wire([fault, CANCELLED]) as wire:
@@ -165,18 +165,18 @@ def test_a_lost_reply_is_settled_by_the_status(
         drip(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", b" " * 9000, 0.0001),
     ],
 )
-def test_no_server_holds_a_call_longer_than_its_deadline_and_one_exchange(
-    cancel: Cancel, fault: Behaviour
+def test_a_slow_server_cannot_hold_a_call_much_beyond_its_deadline(
+    cancel: Cancel, fault: Behavior
 ) -> None:
     with Wire([fault] * 20) as wire:
         result = cancel(wire.url, timeout=0.2, deadline=0.3)
     assert Outcome.UNKNOWN is result.outcome
     assert "no complete reply within 0.2 seconds" in result.message
     assert len(wire.requests) <= 2
-    assert result.elapsed < 5  # instead of for ever, even on a busy machine
+    assert result.elapsed < 5  # instead of forever, even on a busy machine
 
 
-def test_a_refused_connection_is_known_not_to_have_been_sent(cancel: Cancel) -> None:
+def test_a_refused_connection_is_classified_as_not_sent(cancel: Cancel) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     result = cancel(f"http://127.0.0.1:{port}")
@@ -184,13 +184,13 @@ def test_a_refused_connection_is_known_not_to_have_been_sent(cancel: Cancel) -> 
     assert re.match(r"could not connect \((Client)?Connect(or)?Error: ", result.message)
 
 
-def test_a_host_that_has_no_address_is_known_not_to_have_been_sent(cancel: Cancel) -> None:
+def test_an_unresolvable_host_is_classified_as_not_sent(cancel: Cancel) -> None:
     result = cancel("https://no-such-host.invalid", timeout=2, deadline=5)
     assert Outcome.UNKNOWN is result.outcome
     assert result.message.startswith("could not connect")
 
 
-def test_a_server_that_speaks_no_tls_is_known_not_to_have_been_sent(cancel: Cancel) -> None:
+def test_a_server_without_tls_is_classified_as_not_sent(cancel: Cancel) -> None:
     with Wire([], greeting=b"220 no TLS here\r\n") as wire:
         result = cancel(wire.url.replace("http:", "https:"))
     assert (Outcome.UNKNOWN, []) == (result.outcome, wire.requests)
@@ -223,7 +223,7 @@ def test_a_redirect_is_not_followed(cancel: Cancel) -> None:
         b"http://\x7f/",
     ],
 )
-def test_a_redirect_to_nowhere_is_a_redirect(cancel: Cancel, location: bytes) -> None:
+def test_a_redirect_to_an_invalid_url_is_a_redirect(cancel: Cancel, location: bytes) -> None:
     head = b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n"
     with Wire([], then=raw(head)) as wire:
         result = cancel(wire.url)
@@ -231,10 +231,10 @@ def test_a_redirect_to_nowhere_is_a_redirect(cancel: Cancel, location: bytes) ->
     assert [DELETE, GET] == paths(wire)[:2]
 
 
-def test_a_host_of_many_dead_addresses_takes_no_longer_than_one_exchange(
+def test_connecting_to_many_dead_addresses_keeps_to_the_timeout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Connecting to a backlog that is full takes for ever, to each of the addresses."""
+    """The backlog is full, so that connecting to any of the addresses would take forever."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         port = listener.getsockname()[1]
         full = [socket.socket() for _ in range(3)]
@@ -252,7 +252,7 @@ def test_a_host_of_many_dead_addresses_takes_no_longer_than_one_exchange(
 
 
 def slow_names(monkeypatch: pytest.MonkeyPatch, gone: threading.Event) -> None:
-    """Let the operating system take forever to resolve a name, but not a number."""
+    """Make resolving a name take forever, but not resolving a numeric address."""
     resolve = socket.getaddrinfo
 
     def stuck(*given: Any, **named: Any) -> Any:
@@ -263,7 +263,7 @@ def slow_names(monkeypatch: pytest.MonkeyPatch, gone: threading.Event) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", stuck)
 
 
-def test_a_name_that_is_not_resolved_takes_no_longer_than_one_exchange(
+def test_resolving_a_name_keeps_to_the_timeout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     gone = threading.Event()
@@ -276,7 +276,7 @@ def test_a_name_that_is_not_resolved_takes_no_longer_than_one_exchange(
     assert result.message.startswith("could not connect")
 
 
-def test_a_name_is_resolved_where_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_is_resolved_if_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_thread(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -286,7 +286,7 @@ def test_a_name_is_resolved_where_no_thread_can_be_started(monkeypatch: pytest.M
     assert Outcome.CANCELLED is result.outcome
 
 
-def test_the_second_address_of_a_host_is_tried_when_the_first_refuses(
+def test_the_second_address_of_a_host_is_tried_if_the_first_refuses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with Wire([ACCEPT]) as wire:
@@ -336,7 +336,7 @@ def test_a_compressed_body_is_read(
         (SUCCESS, "br", "a body in the encoding 'br', which was not asked for"),
     ],
 )
-def test_a_body_that_cannot_be_read_settles_nothing(
+def test_an_unreadable_body_is_inconclusive(
     cancel: Cancel, body: bytes, encoding: str, problem: str
 ) -> None:
     huge = answer(body=body, headers=(f"Content-Encoding: {encoding}",))
@@ -358,7 +358,7 @@ def test_a_body_of_five_megabytes_is_read(cancel: Cancel) -> None:
     assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED) == (result.outcome, result.state)
 
 
-def test_a_key_that_the_vendor_quotes_is_in_no_result(cancel: Cancel) -> None:
+def test_a_key_in_a_reply_is_redacted(cancel: Cancel) -> None:
     body = json.dumps({"error": {"message": f"Invalid key {KEY}", "code": KEY}}).encode()
     refusal = answer("401 Unauthorized", body=body, headers=(f"X-Request-Id: {KEY}",))
     with Wire([refusal]) as wire:
@@ -368,9 +368,7 @@ def test_a_key_that_the_vendor_quotes_is_in_no_result(cancel: Cancel) -> None:
 
 
 @pytest.mark.parametrize("key", [KEY, "sk/very/secret&key"])
-def test_a_key_that_the_vendor_quotes_with_escapes_is_in_no_result(
-    cancel: Cancel, key: str
-) -> None:
+def test_a_key_with_escapes_in_a_reply_is_redacted(cancel: Cancel, key: str) -> None:
     escaped = "".join(f"\\u{ord(character):04x}" for character in key)
     body = f'{{"error": {{"message": "Invalid key {escaped}", "details": ["{escaped}"]}}}}'
     with Wire([answer("401 Unauthorized", body=body.encode())]) as wire:
@@ -379,26 +377,26 @@ def test_a_key_that_the_vendor_quotes_with_escapes_is_in_no_result(
     assert key not in json.dumps(result.to_dict())
 
 
-def test_a_key_in_a_malformed_header_is_in_no_result(cancel: Cancel) -> None:
+def test_a_key_in_a_malformed_header_is_redacted(cancel: Cancel) -> None:
     bad = raw(b"HTTP/1.1 200 OK\r\nbad header x-api-key " + KEY.encode() + b"\r\n\r\n")
     with Wire([bad, answer("404 Not Found")], then=bad) as wire:
         result = cancel(wire.url)
     assert (Outcome.UNKNOWN, False) == (result.outcome, KEY in result.message)
-    assert "eader" in result.message  # each parser has words of its own for it
+    assert "eader" in result.message  # each parser words it differently
     assert len(result.message) < 1000
 
 
 # Clients
 
 
-def test_connections_are_kept_between_calls() -> None:
+def test_connections_are_reused_between_calls() -> None:
     with Wire([ACCEPT] * 3) as wire, Canceller(api_keys={"pulse": KEY}) as canceller:
         for _ in range(3):
             canceller.cancel("pulse", "1", base_url=wire.url)
     assert 1 == wire.connections
 
 
-def test_a_kept_connection_that_the_server_closed_is_not_used_again() -> None:
+def test_a_connection_closed_by_the_server_is_not_reused() -> None:
     closed = threading.Event()
 
     def answer_and_close(connection: socket.socket, request: bytes) -> None:
@@ -417,7 +415,7 @@ def test_a_kept_connection_that_the_server_closed_is_not_used_again() -> None:
     )
 
 
-def test_cookies_of_one_key_do_not_go_along_with_another() -> None:
+def test_cookies_are_not_shared_between_keys() -> None:
     cookie = answer(body=SUCCESS, headers=("Set-Cookie: session=of-key-one",))
     with Wire([cookie, cookie]) as wire, Canceller(base_urls={"pulse": wire.url}) as canceller:
         canceller.cancel("pulse", "1", api_key="key one")
@@ -426,7 +424,7 @@ def test_cookies_of_one_key_do_not_go_along_with_another() -> None:
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])
-def test_a_client_of_ones_own_is_used_and_left_open(library: Any) -> None:
+def test_a_custom_client_is_used_and_left_open(library: Any) -> None:
     with Wire([ACCEPT, reset, CANCELLED, silence, CANCELLED]) as wire, library.Client() as own:
         results = [cancel_sync(wire.url, http_client=own, timeout=0.2) for _ in range(3)]
         assert not own.is_closed
@@ -434,7 +432,7 @@ def test_a_client_of_ones_own_is_used_and_left_open(library: Any) -> None:
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])
-def test_an_async_client_of_ones_own_is_used_and_left_open(library: Any) -> None:
+def test_a_custom_async_client_is_used_and_left_open(library: Any) -> None:
     async def run(url: str) -> list[CancelResult]:
         async with (
             library.AsyncClient() as own,
@@ -449,7 +447,7 @@ def test_an_async_client_of_ones_own_is_used_and_left_open(library: Any) -> None
     assert [Outcome.CANCELLED] * 2 == [result.outcome for result in results]
 
 
-def test_a_clients_own_credentials_and_redirects_are_not_used() -> None:
+def test_auth_and_redirects_of_a_custom_client_are_not_used() -> None:
     own = {"auth": ("user", "word"), "follow_redirects": True}
 
     async def run(url: str) -> CancelResult:
@@ -468,14 +466,14 @@ def test_a_clients_own_credentials_and_redirects_are_not_used() -> None:
     assert not any(b"authorization" in request.lower() for request in wire.requests)
 
 
-def test_a_redirect_that_ones_own_client_cannot_build_is_no_answer() -> None:
+def test_a_redirect_a_custom_client_cannot_build_is_inconclusive() -> None:
     nowhere = answer("302 Found", headers=("Location: javascript:1",))
     with Wire([nowhere, CANCELLED]) as wire, httpx.Client() as own:
         result = cancel_sync(wire.url, http_client=own)
     assert (Outcome.CANCELLED, [DELETE, GET]) == (result.outcome, paths(wire))
 
 
-def test_two_hundred_threads_need_one_request_each() -> None:
+def test_two_hundred_threads_send_one_request_each() -> None:
     def slowly(connection: socket.socket, request: bytes) -> None:
         time.sleep(0.3)
         ACCEPT(connection, request)
@@ -489,7 +487,7 @@ def test_two_hundred_threads_need_one_request_each() -> None:
     assert {(Outcome.CANCELLED, 1)} == {(result.outcome, result.attempts) for result in results}
 
 
-def test_a_transport_that_has_the_body_at_hand_will_do_sync_and_async() -> None:
+def test_a_mock_transport_works_sync_and_async() -> None:
     def accept(_: object) -> httpx.Response:
         return httpx.Response(200, content=SUCCESS)
 
@@ -505,7 +503,7 @@ def test_a_transport_that_has_the_body_at_hand_will_do_sync_and_async() -> None:
     assert Outcome.CANCELLED is anyio.run(run).outcome
 
 
-def test_a_subclass_of_a_client_is_told_by_its_base() -> None:
+def test_a_client_subclass_is_recognized_by_its_base() -> None:
     class Own(httpx.Client):
         errors = ("the application's own",)
 
@@ -514,7 +512,7 @@ def test_a_subclass_of_a_client_is_told_by_its_base() -> None:
         assert httpx.RequestError in clients.errors_of(own).failures
 
 
-def test_a_bug_in_a_transport_is_not_taken_for_a_vendors_answer() -> None:
+def test_a_bug_in_a_transport_raises() -> None:
     def bug(_: object) -> httpx.Response:
         raise ZeroDivisionError
 
@@ -528,7 +526,7 @@ def test_a_bug_in_a_transport_is_not_taken_for_a_vendors_answer() -> None:
 
 @pytest.fixture
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLContext]:
-    """A server's TLS context, whose certificate our clients trust."""
+    """A server's TLS context with a certificate that our clients trust."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -544,7 +542,7 @@ def test_a_job_is_cancelled_over_tls(cancel: Cancel, tls: ssl.SSLContext) -> Non
         assert Outcome.CANCELLED is cancel(wire.url).outcome
 
 
-def test_a_certificate_that_is_not_trusted_gets_no_request(
+def test_no_request_is_sent_to_an_untrusted_certificate(
     cancel: Cancel, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
@@ -566,7 +564,7 @@ def test_a_proxy_from_the_environment_is_used(
     assert not any(KEY.encode() in request for request in proxy.requests)
 
 
-def test_a_proxy_that_refuses_is_known_not_to_have_sent(
+def test_a_refusing_proxy_is_classified_as_not_sent(
     cancel: Cancel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Wire([], then=answer("403 Forbidden")) as proxy:
@@ -576,19 +574,17 @@ def test_a_proxy_that_refuses_is_known_not_to_have_sent(
     assert "could not connect (ProxyError: 403 Forbidden)" == result.message
 
 
-def test_a_server_on_this_machine_is_not_sought_through_a_proxy(
-    cancel: Cancel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loopback_does_not_use_a_proxy(cancel: Cancel, monkeypatch: pytest.MonkeyPatch) -> None:
     with Wire([ACCEPT]) as wire, Wire([]) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         assert Outcome.CANCELLED is cancel(wire.url).outcome
     assert 0 == proxy.connections
 
 
-# The log of the wire
+# Logging
 
 
-def test_each_exchange_is_logged_with_what_came_of_it(
+def test_each_exchange_is_logged_with_its_reply_or_fault(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="jobcancel")
@@ -606,7 +602,7 @@ def test_each_exchange_is_logged_with_what_came_of_it(
     assert KEY not in caplog.text
 
 
-def test_the_child_of_a_fork_opens_its_own_connection() -> None:
+def test_a_forked_child_opens_its_own_connection() -> None:
     with Wire([ACCEPT] * 2) as wire, Canceller(api_keys={"pulse": KEY}) as canceller:
         canceller.cancel("pulse", "1", base_url=wire.url)
         child = os.fork()
@@ -631,7 +627,7 @@ LOOPBACK = [
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
 @pytest.mark.parametrize("host", LOOPBACK)
-def test_no_way_of_writing_this_machine_goes_through_a_proxy(
+def test_no_spelling_of_loopback_uses_a_proxy(
     cancel: Cancel, host: str, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Wire([ACCEPT]) as wire, Wire([]) as proxy:
@@ -640,7 +636,7 @@ def test_no_way_of_writing_this_machine_goes_through_a_proxy(
     assert 0 == proxy.connections
 
 
-def test_plain_http_to_others_goes_through_a_proxy_where_it_is_allowed(
+def test_allowed_plain_http_uses_a_proxy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with Wire([ACCEPT, ACCEPT]) as proxy:
@@ -661,10 +657,10 @@ def test_plain_http_to_others_goes_through_a_proxy_where_it_is_allowed(
     assert 1 == proxy.connections
 
 
-def test_a_socks_proxy_is_used_and_no_connection_through_it_is_kept(
+def test_a_socks_proxy_is_used_and_its_connections_are_not_reused(
     cancel: Cancel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As RFC 1928 has it: no authentication, then the way to the host is open."""
+    """The proxy follows RFC 1928: no authentication, then the connection to the host is open."""
     opened: list[bytes] = []
     closed: list[bool] = []
 
@@ -705,16 +701,14 @@ def test_a_socks_proxy_without_its_package_is_a_configuration_error(
 
 
 @pytest.mark.parametrize("status", ["101 Switching Protocols", "199 Whatever"])
-def test_a_reply_that_is_none_of_the_final_ones_settles_nothing(
-    cancel: Cancel, status: str
-) -> None:
+def test_an_unexpected_1xx_reply_is_inconclusive(cancel: Cancel, status: str) -> None:
     odd = raw(f"HTTP/1.1 {status}\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n".encode())
     with Wire([odd, CANCELLED]) as wire:
         result = cancel(wire.url)
     assert (Outcome.CANCELLED, [DELETE, GET]) == (result.outcome, paths(wire))
 
 
-def test_a_reply_of_ones_own_client_that_is_no_final_one_settles_nothing() -> None:
+def test_an_unexpected_1xx_reply_of_a_custom_client_is_inconclusive() -> None:
     def odd(request: httpx.Request) -> httpx.Response:
         status = 101 if request.method == "DELETE" else 404
         return httpx.Response(status)

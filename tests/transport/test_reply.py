@@ -1,4 +1,4 @@
-"""Replies of servers that mean harm: what they cost, and what is kept of them."""
+"""Malicious replies: bounded memory, redacted keys, and only small bodies kept."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KIB, MIB = 1024, 1024 * 1024
 
 
 def cancel(*replies: httpx.Response, **options: Any) -> CancelResult:
-    """Cancel the job "1" at Pulse, which replies so, with as many requests as there are replies."""
+    """Cancel the job "1" at Pulse with these replies in order; the last one repeats."""
     left = list(replies)
 
     def reply(_: httpx.Request) -> httpx.Response:
@@ -47,7 +47,7 @@ def cancel(*replies: httpx.Response, **options: Any) -> CancelResult:
 
 
 def body(part: str, size: int = 16 * MIB) -> bytes:
-    """Return an object with one list, which holds `part` as often as fits."""
+    """Return an object with one list of as many `part`s as fit into `size` bytes."""
     times = (size - 100) // (len(part) + 1)
     return b'{"a":[' + (part.encode() + b",") * (times - 1) + part.encode() + b"]}"
 
@@ -73,19 +73,19 @@ BOMBS = {
         *(partial(body, part) for part in BOMBS.values() if len(part) < 9),
     ],
 )
-def test_a_body_of_too_many_values_is_not_read(bomb: Callable[[], bytes]) -> None:
+def test_a_body_with_too_many_values_is_not_parsed(bomb: Callable[[], bytes]) -> None:
     content = bomb()
     assert parse(content) is None
     assert not is_json(content)
 
 
-def test_a_body_of_too_many_values_settles_nothing_and_says_why() -> None:
+def test_a_body_with_too_many_values_is_unknown_with_a_reason() -> None:
     result = cancel(httpx.Response(200, content=body("[]")))
     assert (Outcome.UNKNOWN, None) == (result.outcome, result.body)
     assert "HTTP 200: a body that may need more than 96 MiB of memory" in result.message
 
 
-def test_one_wide_character_makes_a_text_too_large() -> None:
+def test_one_wide_character_makes_a_string_too_large() -> None:
     assert parse(b'{"a":"' + b"x" * (15 * MIB) + b'"}') is not None
     assert parse(b'{"a":"' + b"x" * (15 * MIB) + "\N{GRINNING FACE}".encode() + b'"}') is None
 
@@ -99,12 +99,12 @@ def test_one_wide_character_makes_a_text_too_large() -> None:
         "[0.1, 0.2, 0.3, 0.4]",
     ],
 )
-def test_the_five_megabytes_of_a_result_are_read(part: str) -> None:
+def test_a_result_of_five_megabytes_is_parsed(part: str) -> None:
     content = body(part, 5_000_000)
     assert json.loads(content) == parse(content)
 
 
-def test_signs_in_texts_do_not_count() -> None:
+def test_brackets_inside_strings_do_not_count() -> None:
     content = json.dumps({"a": "{[" * 2_000_000, "b": '\\"{' * 1_000_000}).encode()
     assert json.loads(content) == parse(content)
 
@@ -128,8 +128,10 @@ print(most() - before)
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak")
-def test_a_few_kilobytes_cost_no_more_than_a_small_multiple_of_the_largest_body(
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="the peak memory is read from Linux's /proc"
+)
+def test_compressed_bombs_use_bounded_memory(
     tmp_path: Path,
 ) -> None:
     for size in (16 * MIB, 2_000_000):
@@ -143,7 +145,7 @@ def test_a_few_kilobytes_cost_no_more_than_a_small_multiple_of_the_largest_body(
     assert 10 * 16 >= int(ran.stdout)
 
 
-# What is kept
+# Kept bodies, redacted keys
 
 
 def test_a_small_body_is_kept_and_a_large_one_is_not() -> None:
@@ -174,7 +176,7 @@ def test_a_small_body_is_kept_and_a_large_one_is_not() -> None:
         {"a": [["x" * 1000] * 100] * 100},
     ],
 )
-def test_no_result_keeps_a_large_body_wherever_it_comes_from(large: dict[str, object]) -> None:
+def test_no_result_keeps_a_large_body(large: dict[str, object]) -> None:
     assert CancelResult(provider="p", job_id="1", outcome=Outcome.UNKNOWN, body=large).body is None
     made = {"provider": "p", "job_id": "1", "outcome": "unknown", "body": large}
     assert CancelResult.from_dict(made).body is None
@@ -183,35 +185,35 @@ def test_no_result_keeps_a_large_body_wherever_it_comes_from(large: dict[str, ob
 @pytest.mark.parametrize("spell", SPELLED.values(), ids=SPELLED)
 @pytest.mark.parametrize("padding", [0, 300 * KIB])
 @pytest.mark.parametrize("status_code", [200, 401])
-def test_a_key_that_a_vendor_quotes_is_in_no_result(
+def test_a_key_is_redacted_in_every_spelling(
     spell: Callable[[str], str], padding: int, status_code: int
 ) -> None:
-    said = spell(KEY)
+    spelled = spell(KEY)
     content = (
-        f'{{"job_id": "2", "error": {{"code": {json.dumps(said)}, "message": "{said}"}}, '
-        f'"request_id": "{said}", "padding": "{"x" * padding}"}}'
+        f'{{"job_id": "2", "error": {{"code": {json.dumps(spelled)}, "message": "{spelled}"}}, '
+        f'"request_id": "{spelled}", "padding": "{"x" * padding}"}}'
     )
-    headers = {"x-request-id": said, "x-other": said}
+    headers = {"x-request-id": spelled, "x-other": spelled}
     result = cancel(httpx.Response(status_code, content=content.encode(), headers=headers))
-    told = json.dumps(result.to_dict(), ensure_ascii=False) + repr(result)
-    assert said.rstrip("=") not in told
-    assert KEY not in told
+    shown = json.dumps(result.to_dict(), ensure_ascii=False) + repr(result)
+    assert spelled.rstrip("=") not in shown
+    assert KEY not in shown
 
 
 @pytest.mark.parametrize("length", range(450, 501, 7))
-def test_a_key_that_is_cut_where_a_message_is_is_in_no_result(length: int) -> None:
+def test_a_key_at_the_end_of_a_truncated_message_is_redacted(length: int) -> None:
     body = {"message": "." * length + KEY, "x": "y" * 300 * KIB}
     result = cancel(httpx.Response(404, json=body))
     assert KEY[:4] not in result.message
     assert result.message.startswith("." * length)
 
 
-def test_a_large_reply_without_words_has_none() -> None:
+def test_a_large_empty_reply_has_an_empty_reading() -> None:
     response = Response(status_code=200, content=b" " * 300 * KIB)
     assert Reading() == reportable(Reading(body={}), response, Secret(KEY))
 
 
-def test_what_is_no_text_is_redacted_too() -> None:
+def test_a_key_in_binary_data_is_redacted() -> None:
     content = b"\xff" + b64encode(KEY.encode()) + b"\xfe"
     assert b"\xff[redacted]\xfe" == Secret(KEY).redact_bytes(content)
 
@@ -223,7 +225,7 @@ def test_what_is_no_text_is_redacted_too() -> None:
 @pytest.mark.parametrize(
     "written", ['"retry_after": {0}', '"error": {{"details": [{{"a": {0}}}]}}']
 )
-def test_a_number_that_json_cannot_write_is_in_no_result(number: str, written: str) -> None:
+def test_a_result_has_no_number_that_json_cannot_encode(number: str, written: str) -> None:
     content = DONE[:-1] + b", " + written.format(number).encode() + b"}"
     result = cancel(httpx.Response(200, content=content))
     assert Outcome.CANCELLED is result.outcome
@@ -231,33 +233,33 @@ def test_a_number_that_json_cannot_write_is_in_no_result(number: str, written: s
 
 
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
-def test_a_word_that_is_no_json_makes_a_body_unusable(word: str) -> None:
+def test_nan_and_infinity_make_a_body_invalid(word: str) -> None:
     assert parse(f'{{"a": {word}}}'.encode()) is None
 
 
-def test_an_adapters_own_body_has_no_such_number_either() -> None:
+def test_nan_and_infinity_in_the_body_of_a_result_become_none() -> None:
     body = {"a": [float("inf"), {"b": float("nan"), "c": 1.5}], "d": "x"}
     result = CancelResult(provider="p", job_id="1", outcome=Outcome.UNKNOWN, body=body)
     assert {"a": [None, {"b": None, "c": 1.5}], "d": "x"} == result.body
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-16-le"])
-def test_json_is_utf_8(encoding: str) -> None:
+def test_json_must_be_utf_8(encoding: str) -> None:
     assert parse('{"a": 1}'.encode(encoding)) is None
     assert {"a": 1} == parse(b"\xef\xbb\xbf" + b'{"a": 1}')
 
 
-# Heads
+# Headers
 
 
 @pytest.mark.parametrize("headers", [[("x-a", "b")] * 201, [("x-a", "b" * 70_000)]])
-def test_a_head_that_is_too_large_settles_nothing(headers: list[tuple[str, str]]) -> None:
+def test_too_many_or_too_large_headers_are_inconclusive(headers: list[tuple[str, str]]) -> None:
     result = cancel(httpx.Response(200, headers=headers, content=DONE))
     assert (Outcome.UNKNOWN, None) == (result.outcome, result.body)
     assert "more than 200 headers or 64 KiB of them" in result.message
 
 
-def test_a_body_of_very_small_parts_is_read() -> None:
+def test_a_body_in_one_byte_chunks_is_read() -> None:
     parts = b"".join(b"1\r\n%c\r\n" % byte for byte in DONE) + b"0\r\n\r\n"
     head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
     with Wire([raw(head + parts)]) as wire, Canceller(api_keys={"pulse": KEY}) as canceller:
@@ -266,7 +268,7 @@ def test_a_body_of_very_small_parts_is_read() -> None:
         assert Outcome.CANCELLED is canceller.cancel("pulse", "1", base_url=wire.url).outcome
 
 
-def test_readers_of_bodies_take_any_finite_json() -> None:
+def test_overflowing_numbers_do_not_break_the_readers() -> None:
     adapter, job = get_adapter("pulse"), Job("pulse", "1")
     response = Response(status_code=200, content=b'{"message": 1e999, "job_id": 1e999}')
     assert adapter.read_cancel(job, response).outcome is None
