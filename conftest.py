@@ -101,8 +101,23 @@ def _scope(nodeid: str) -> str:
 
 def pytest_collection_finish() -> None:
     """Exempt the thousands of collected tests from every later garbage collection."""
+    if "hypothesis" in sys.modules:
+        # It creates its random source in its first test, and asks the collector who refers to it,
+        # which does not see the objects that are exempt.
+        _register_random()
     gc.collect()
     gc.freeze()
+
+
+def _register_random() -> None:
+    from hypothesis import given, settings, strategies
+
+    @settings(max_examples=1, database=None)
+    @given(strategies.none())
+    def first_test(_: None) -> None:
+        """Do nothing."""
+
+    first_test()
 
 
 @pytest.fixture(scope="session", autouse=True)
