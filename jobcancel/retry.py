@@ -1,6 +1,6 @@
 """Retries: the policy of one call, back-off, and the waits that vendors request in headers.
 
-`flow` decides whether to retry; this module only computes times.
+This module only computes times: `flow.call` decides whether and how long to wait.
 """
 
 from __future__ import annotations

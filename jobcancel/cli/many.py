@@ -1,4 +1,4 @@
-"""`jobcancel cancel --from`: many jobs at once; each result is printed as soon as it is known."""
+"""`jobcancel cancel --from`: many jobs at once, each result as soon as it is known; exit status."""
 
 from __future__ import annotations
 

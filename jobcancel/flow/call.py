@@ -1,4 +1,8 @@
-"""A validated call, and its progress: the state that both flows share."""
+"""A validated call, and its progress: requests, elapsed time, and how long the call waits.
+
+`Progress.rest` decides how long a wait is and whether it fits the deadline. `verify` has waits of
+its own in `cancellation.confirm`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The state machine of a cancel: phases, the events that end them, and the transitions."""
+"""The state machine of a cancel: phases, the events that end them, and the transitions.
+
+A cancel that began with PRECHECK returns to it instead of SEND after a RETRY.
+"""
 
 from __future__ import annotations
 
