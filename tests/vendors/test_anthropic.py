@@ -1,4 +1,4 @@
-"""Anthropic, by what its pages and its SDK say that it answers."""
+"""Anthropic, according to its pages and its SDK."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def batch(status: str, asked: str | None = None, **counts: int) -> dict[str, Any
 
 
 def error(kind: str) -> dict[str, Any]:
-    told = {"type": kind, "message": "m"}
-    return {"type": "error", "error": told, "request_id": "req_1"}
+    details = {"type": kind, "message": "m"}
+    return {"type": "error", "error": details, "request_id": "req_1"}
 
 
 class TestAnthropicBatch(contract.AdapterContract):
@@ -77,7 +77,7 @@ def test_the_requests_have_the_documented_headers_and_no_body() -> None:
     assert ("x-api-key", "k") == (cancel.credential.header, cancel.credential.spell("k"))
 
 
-def test_a_workspace_is_named_in_a_header_where_it_is_given() -> None:
+def test_an_optional_workspace_is_sent_in_a_header() -> None:
     job = Job("anthropic-batch", JOB.job_id, {"workspace_id": "wrkspc_1"})
     requests = [
         ANTHROPIC_BATCH.cancel_request(job, ENDPOINT, "unused"),
@@ -100,7 +100,7 @@ def test_a_workspace_is_named_in_a_header_where_it_is_given() -> None:
         (None, {"succeeded": True}, JobState.UNKNOWN),
     ],
 )
-def test_an_ended_batch_is_read_by_its_counters(
+def test_the_state_of_an_ended_batch_is_read_from_its_counters(
     asked: str | None, counts: dict[str, int], state: JobState
 ) -> None:
     reading = ANTHROPIC_BATCH.read_status(JOB, reply(200, batch("ended", asked, **counts)))
@@ -113,7 +113,7 @@ def test_an_ended_batch_without_its_counters_is_unknown(counts: object) -> None:
     assert JobState.UNKNOWN is ANTHROPIC_BATCH.read_status(JOB, reply(200, body)).state
 
 
-def test_a_cancel_that_came_too_late_for_every_request_is_already_terminal() -> None:
+def test_a_cancel_too_late_for_every_request_is_already_terminal() -> None:
     result, _ = play_cancel(
         reply(200, batch("canceling", ASKED, processing=2)),
         reply(200, batch("ended", ASKED, succeeded=2)),
@@ -124,7 +124,7 @@ def test_a_cancel_that_came_too_late_for_every_request_is_already_terminal() -> 
     assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED) == (result.outcome, result.state)
 
 
-def test_an_error_tells_its_type_and_the_id_of_the_request() -> None:
+def test_an_error_has_its_type_and_request_id() -> None:
     of_header = reply(404, error("not_found_error"), request_id="req_2")
     for answer, request_id in (
         (reply(404, error("not_found_error")), "req_1"),
@@ -138,6 +138,6 @@ def test_an_error_tells_its_type_and_the_id_of_the_request() -> None:
         )
 
 
-def test_an_overload_is_waited_out_and_a_conflict_is_not_repeated() -> None:
+def test_an_overload_is_retried_and_a_conflict_is_not() -> None:
     assert ANTHROPIC_BATCH.read_cancel(JOB, reply(529, error("overloaded_error"))).repeat
     assert not ANTHROPIC_BATCH.read_cancel(JOB, reply(409, error("conflict_error"))).repeat

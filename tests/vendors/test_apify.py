@@ -1,4 +1,4 @@
-"""Apify, by its OpenAPI document."""
+"""Apify, according to its OpenAPI document."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class TestApify(AdapterContract):
         Outcome.FORBIDDEN: answer(403, error("insufficient-permissions")),
         Outcome.NOT_FOUND: answer(404, error("record-not-found")),
         Outcome.RATE_LIMITED: answer(429, error("rate-limit-exceeded")),
-        # It is about the verb, not about the run.
+        # The error is about the HTTP method, not about the run.
         Outcome.UNKNOWN: answer(405, error("method-not-allowed")),
     }
     statuses = {
@@ -56,7 +56,7 @@ class TestApify(AdapterContract):
 @pytest.mark.parametrize(
     ("params", "query"), [({}, ""), ({"gracefully": "true"}, "?gracefully=true")]
 )
-def test_the_cancel_request_is_a_post_that_may_ask_for_grace(
+def test_the_cancel_request_is_a_post_that_may_be_graceful(
     params: dict[str, str], query: str
 ) -> None:
     request = APIFY.cancel_request(Job("apify", "a/b", params), ENDPOINT, "unused")
@@ -67,7 +67,7 @@ def test_the_cancel_request_is_a_post_that_may_ask_for_grace(
     )
 
 
-def test_a_run_that_had_ended_comes_back_as_it_was() -> None:
+def test_a_run_that_had_ended_is_returned_unchanged() -> None:
     result, did = play_cancel(reply(200, run("SUCCEEDED")), adapter=APIFY, job_id=ID)
     assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED, True, 1) == (
         result.outcome,
@@ -77,6 +77,6 @@ def test_a_run_that_had_ended_comes_back_as_it_was() -> None:
     )
 
 
-def test_an_error_is_told_by_its_type() -> None:
+def test_the_code_of_an_error_is_its_type() -> None:
     reading = APIFY.read_cancel(Job("apify", ID), reply(404, error("record-not-found")))
     assert ("record-not-found", "m") == (reading.code, reading.message)

@@ -1,4 +1,4 @@
-"""Azure OpenAI: OpenAI's batches at an address and with a key header of its own."""
+"""Azure OpenAI: OpenAI's batches with another base URL and key header."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TestAzureOpenAIBatch(contract.AdapterContract):
     params = {"resource": "acme", "api_version": "2024-10-21"}
     replies = {
         Outcome.CANCELLING: batch("cancelling"),
-        # What a wrong address or version answers.
+        # The reply for a wrong URL or version.
         Outcome.UNKNOWN: steps.reply(404, {"error": {"code": "404", "message": "Not found"}}),
         **ERRORS,
     }
@@ -33,7 +33,7 @@ class TestAzureOpenAIBatch(contract.AdapterContract):
     undocumented = [Outcome.FORBIDDEN, Outcome.ALREADY_TERMINAL]
 
 
-def test_the_requests_name_the_version_and_have_the_key_in_api_key() -> None:
+def test_the_requests_have_the_api_version_and_an_api_key_header() -> None:
     job = Job("azure-openai-batch", "a b", {"api_version": "2025-04-01 preview"})
     request = AZURE_OPENAI_BATCH.cancel_request(job, ENDPOINT, "unused")
     status = AZURE_OPENAI_BATCH.status_request(job, ENDPOINT)
@@ -44,7 +44,7 @@ def test_the_requests_name_the_version_and_have_the_key_in_api_key() -> None:
     assert ("api-key", "k") == (request.credential.header, request.credential.spell("k"))
 
 
-def test_the_resource_is_a_part_of_the_host_and_the_version_has_a_default() -> None:
+def test_the_resource_is_part_of_the_host_and_the_version_has_a_default() -> None:
     done = steps.reply(200, {"id": JOB_ID, "status": JobState.CANCELLING.value})
     with scripted(done) as script:
         result = cancel("azure-openai-batch", JOB_ID, params={"resource": "acme"})
@@ -54,13 +54,13 @@ def test_the_resource_is_a_part_of_the_host_and_the_version_has_a_default() -> N
 
 
 @pytest.mark.parametrize("url", ["https://acme.openai.azure.com", "https://acme.openai.azure.com/"])
-def test_with_an_address_no_resource_is_needed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_base_url_makes_the_resource_optional(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_OPENAI_ENDPOINT", url)
     with scripted(steps.reply(404)) as script:
         cancel("azure-openai-batch", JOB_ID)
     assert "acme.openai.azure.com" == script.requests[0].headers["host"]
 
 
-def test_without_an_address_the_missing_resource_is_named() -> None:
+def test_a_missing_resource_is_reported() -> None:
     with pytest.raises(ConfigurationError, match=r"needs the param 'resource' as a part of its"):
         cancel("azure-openai-batch", JOB_ID, api_key="k")

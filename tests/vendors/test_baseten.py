@@ -1,4 +1,4 @@
-"""Baseten, by its page on cancelling an async request and its SDK."""
+"""Baseten, according to its page on cancelling an async request and its SDK."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TestBaseten(AdapterContract):
         Outcome.CANCELLED: answer(200, {"request_id": ID, "canceled": True, "message": "Canceled"}),
         Outcome.UNAUTHORIZED: answer(401, {"error": "m", "error_code": "unauthorized"}),
         Outcome.RATE_LIMITED: answer(429, {"error": "m", "error_code": "rate_limited"}),
-        # It began; whether it ended is not told.
+        # The request has started; the reply does not say whether it has ended.
         Outcome.REFUSED: answer(200, TOO_LATE),
     }
     statuses = {
@@ -58,7 +58,7 @@ def test_the_cancel_request_is_a_delete_with_a_bearer_token() -> None:
     assert "Bearer k" == request.credential.spell("k")
 
 
-def test_the_model_is_a_part_of_the_host() -> None:
+def test_the_model_is_part_of_the_host() -> None:
     found = endpoint(
         BASETEN,
         api_keys={},
@@ -72,12 +72,12 @@ def test_the_model_is_a_part_of_the_host() -> None:
 
 
 @pytest.mark.parametrize("model", ["a/b", "a@b", "a:1", ""])
-def test_a_model_that_would_lead_to_another_host_is_refused(model: str) -> None:
+def test_a_model_that_would_change_the_host_is_rejected(model: str) -> None:
     with Canceller(api_keys={"baseten": "k"}) as canceller, pytest.raises(ConfigurationError):
         canceller.cancel("baseten", ID, params={"model": model})
 
 
-def test_too_late_for_a_request_that_ended_is_already_terminal() -> None:
+def test_too_late_is_already_terminal_if_the_request_ended() -> None:
     result, did = play_cancel(
         *(reply(200, TOO_LATE), reply(200, shown("SUCCEEDED"))), adapter=BASETEN, job_id=ID
     )
@@ -88,19 +88,19 @@ def test_too_late_for_a_request_that_ended_is_already_terminal() -> None:
     )
 
 
-def test_too_late_for_a_request_that_runs_is_refused() -> None:
+def test_too_late_is_refused_if_the_request_runs() -> None:
     answers = [reply(200, TOO_LATE), reply(200, shown("IN_PROGRESS"))]
     result, did = play_cancel(*answers, adapter=BASETEN, job_id=ID)
     assert (Outcome.REFUSED, JobState.RUNNING, 2) == (result.outcome, result.state, len(did))
 
 
-def test_a_request_that_was_canceled_before_was_not_canceled_by_this_call() -> None:
+def test_a_request_canceled_before_is_already_terminal() -> None:
     answers = [reply(200, TOO_LATE), reply(200, shown("CANCELED"))]
     result, _ = play_cancel(*answers, adapter=BASETEN, job_id=ID)
     assert (Outcome.ALREADY_TERMINAL, JobState.CANCELLED) == (result.outcome, result.state)
 
 
-def test_a_request_that_was_canceled_by_a_lost_cancel_of_ours_was() -> None:
+def test_a_request_canceled_by_a_lost_cancel_is_cancelled() -> None:
     queued, canceled = reply(200, shown("QUEUED")), reply(200, shown("CANCELED"))
     result, _ = play_cancel(
         *(LOST, queued, reply(200, TOO_LATE), canceled), adapter=BASETEN, job_id=ID

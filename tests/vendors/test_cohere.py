@@ -1,4 +1,4 @@
-"""Cohere, by what its OpenAPI document and its SDK say that it answers."""
+"""Cohere, according to its OpenAPI document and its SDK."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TestCohereBatch(contract.AdapterContract):
     undocumented = [Outcome.ALREADY_TERMINAL, Outcome.RATE_LIMITED]
 
 
-def test_the_verb_is_behind_the_id() -> None:
+def test_the_verb_follows_the_id() -> None:
     job = Job("cohere-batch", "a b/ü:1")
     cancel = COHERE_BATCH.cancel_request(job, ENDPOINT, "unused")
     status = COHERE_BATCH.status_request(job, ENDPOINT)
@@ -67,7 +67,7 @@ def test_the_verb_is_behind_the_id() -> None:
         (400, {"message": "invalid token"}, None),
     ],
 )
-def test_a_403_is_about_the_key_only_when_it_says_so(
+def test_a_403_is_unauthorized_only_if_its_message_says_so(
     status_code: int, body: object, outcome: Outcome | None
 ) -> None:
     answer = reply(status_code, body)
@@ -75,7 +75,7 @@ def test_a_403_is_about_the_key_only_when_it_says_so(
     assert outcome is COHERE_BATCH.read_status(JOB, answer).outcome
 
 
-def test_the_records_done_of_a_batch_are_its_progress() -> None:
+def test_the_completed_records_of_a_batch_are_its_progress() -> None:
     counts = {"num_records": 100, "num_successful_records": 23, "num_failed_records": 1}
     body = {"batch": {"id": JOB.job_id, "status": "BATCH_STATUS_CANCELING", **counts}}
     reading = COHERE_BATCH.read_status(JOB, reply(200, body))

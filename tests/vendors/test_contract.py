@@ -1,4 +1,4 @@
-"""The built-in providers keep the contract, by the replies that their vendors document."""
+"""The built-in providers pass the contract with the replies that their vendors document."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class TestPulse(AdapterContract):
         ],
         JobState.EXPIRED: reply(200, {"job_id": JOB, "status": "expired"}),
     }
-    # "Remains unchanged" is all that is said of a finished job.
+    # The documentation of a finished job says no more than "remains unchanged".
     undocumented = [Outcome.ALREADY_TERMINAL]
 
 

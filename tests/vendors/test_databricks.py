@@ -1,4 +1,4 @@
-"""Databricks, by its SDK: runs whose id is a number in the body, and SQL statements."""
+"""Databricks, according to its SDK: job runs with a number as id, and SQL statements."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ ENDS = {
 WAITING = ("QUEUED", "PENDING", "BLOCKED", "WAITING_FOR_RETRY")
 
 
-# The codes of `status`, whose word for the end of a run is always TERMINATED.
+# The termination codes in `status`; the state of a run that ended is always TERMINATED.
 CODES = {
     JobState.SUCCEEDED: ["SUCCESS", "SUCCESS_WITH_FAILURES"],
     JobState.CANCELLED: ["USER_CANCELED"],
-    # By the platform, such as after the maximum duration.
+    # Cancelled by the platform, for example after the maximum duration.
     JobState.EXPIRED: ["CANCELED"],
     JobState.FAILED: ["RUN_EXECUTION_ERROR", "INTERNAL_ERROR", "SKIPPED", "CLUSTER_ERROR"],
     JobState.UNKNOWN: ["CODE_OF_TOMORROW"],
@@ -131,14 +131,14 @@ class TestDatabricksStatement(AdapterContract):
 
 
 @pytest.mark.parametrize("adapter", [DATABRICKS_RUN, DATABRICKS_STATEMENT])
-def test_a_wrong_token_is_unauthorized_though_it_is_refused_with_403(adapter: HttpAdapter) -> None:
+def test_a_403_for_a_wrong_token_is_unauthorized(adapter: HttpAdapter) -> None:
     wrong = reply(403, {"error_code": 403, "message": "Invalid access token."})
     job = Job(adapter.name, RUN, HOST)
     assert Outcome.UNAUTHORIZED is adapter.read_cancel(job, wrong).outcome
     assert Outcome.UNAUTHORIZED is adapter.read_status(job, wrong).outcome
 
 
-def test_the_id_of_a_run_is_a_number_in_the_body() -> None:
+def test_the_id_of_a_run_is_sent_as_a_number_in_the_body() -> None:
     job = Job("databricks-run", RUN, HOST)
     cancel = DATABRICKS_RUN.cancel_request(job, ENDPOINT, "unused")
     assert ("POST", "https://vendor.example/api/2.2/jobs/runs/cancel") == (
@@ -155,7 +155,7 @@ def test_the_id_of_a_run_is_a_number_in_the_body() -> None:
 @pytest.mark.parametrize(
     ("code", "state"), [(code, state) for state, codes in CODES.items() for code in codes]
 )
-def test_the_code_of_a_terminated_run_tells_how_it_ended(code: str, state: JobState) -> None:
+def test_the_termination_code_determines_the_state_of_a_run(code: str, state: JobState) -> None:
     body = status("TERMINATED", code)
     reading, _ = play_status(reply(200, body), adapter=DATABRICKS_RUN, job_id=RUN)
     assert (state, "TERMINATED", "m") == (reading.state, reading.raw_state, reading.message)
@@ -166,12 +166,12 @@ def test_the_code_of_a_terminated_run_tells_how_it_ended(code: str, state: JobSt
     [
         ("USER_CANCELED", "CANCELED", Outcome.CANCELLED),
         ("CANCELED", "CANCELED", Outcome.ALREADY_TERMINAL),
-        # An unknown code says less than a known result.
+        # A known result takes precedence over an unknown code.
         ("CODE_OF_TOMORROW", "CANCELED", Outcome.CANCELLED),
         ("CODE_OF_TOMORROW", "FAILED", Outcome.ALREADY_TERMINAL),
     ],
 )
-def test_a_run_that_the_platform_cancelled_was_not_cancelled_by_us(
+def test_a_cancel_by_the_platform_is_not_attributed_to_us(
     code: str, result: str, outcome: Outcome
 ) -> None:
     both = status("TERMINATED", code, state=run("TERMINATED", result)["state"])
@@ -179,14 +179,14 @@ def test_a_run_that_the_platform_cancelled_was_not_cancelled_by_us(
     assert outcome is found.outcome
 
 
-def test_the_newer_status_of_a_run_comes_before_its_deprecated_state() -> None:
+def test_the_status_of_a_run_takes_precedence_over_its_deprecated_state() -> None:
     both = status("RUNNING", state=run("TERMINATED", "CANCELED")["state"])
     reading, _ = play_status(reply(200, both), adapter=DATABRICKS_RUN, job_id=RUN)
     assert (JobState.RUNNING, "RUNNING") == (reading.state, reading.raw_state)
 
 
 @pytest.mark.parametrize("adapter", [DATABRICKS_RUN, DATABRICKS_STATEMENT])
-def test_a_workspace_is_named_in_a_header(
+def test_the_workspace_id_is_sent_in_a_header(
     adapter: HttpAdapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABRICKS_WORKSPACE_ID", "1234567890")
@@ -199,7 +199,7 @@ def test_a_workspace_is_named_in_a_header(
     assert ["1234567890", "1234567890"] == named
 
 
-def test_an_id_of_a_run_that_is_no_number_is_invalid_and_not_sent() -> None:
+def test_a_non_numeric_run_id_is_invalid_and_not_sent() -> None:
     result, did = play_cancel(adapter=DATABRICKS_RUN, job_id="run-1")
     assert (Outcome.INVALID, []) == (result.outcome, did)
 
@@ -215,24 +215,24 @@ def test_a_statement_is_cancelled_with_an_empty_object() -> None:
 
 
 @pytest.mark.parametrize("word", ["SKIPPED", "INTERNAL_ERROR"])
-def test_a_run_that_was_never_well_begun_has_failed(word: str) -> None:
+def test_a_run_that_did_not_start_has_failed(word: str) -> None:
     reading, _ = play_status(reply(200, run(word)), adapter=DATABRICKS_RUN, job_id=RUN)
     assert (JobState.FAILED, word) == (reading.state, reading.raw_state)
 
 
 @pytest.mark.parametrize("body", NO_RUN)
-def test_an_unknown_run_is_not_found_when_it_is_read_too(body: dict[str, Any]) -> None:
+def test_an_unknown_run_is_not_found_by_a_status_read(body: dict[str, Any]) -> None:
     reading, _ = play_status(reply(400, body), adapter=DATABRICKS_RUN, job_id=RUN)
     assert (None, Outcome.NOT_FOUND) == (reading.state, reading.problem)
 
 
-def test_verify_tells_a_finished_run_from_one_that_is_cancelled() -> None:
+def test_verify_distinguishes_finished_from_cancelled_runs() -> None:
     ended = reply(200, run("TERMINATED", "SUCCESS"))
     result, _ = play_cancel(reply(200, {}), ended, adapter=DATABRICKS_RUN, job_id=RUN, verify=True)
     assert (Outcome.ALREADY_TERMINAL, True) == (result.outcome, result.verified)
 
 
-def test_a_host_without_its_scheme_is_refused_with_what_is_expected(
+def test_a_host_without_a_scheme_is_rejected_with_the_expected_form(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DATABRICKS_HOST", HOST["host"])
@@ -243,7 +243,7 @@ def test_a_host_without_its_scheme_is_refused_with_what_is_expected(
         canceller.cancel("databricks-run", RUN)
 
 
-def test_neither_a_host_nor_a_base_url_is_an_error_that_names_both(
+def test_the_error_for_a_missing_host_names_host_and_base_url(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("DATABRICKS_HOST", raising=False)

@@ -1,4 +1,4 @@
-"""Extend, by its SDK and its page on error codes."""
+"""Extend, according to its SDK and its page on error codes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TestExtendExtract(AdapterContract):
         Outcome.FORBIDDEN: answer(403, error("FORBIDDEN")),
         Outcome.NOT_FOUND: answer(404, error("NOT_FOUND")),
         Outcome.RATE_LIMITED: answer(429, error("RATE_LIMIT_EXCEEDED", retryable=True)),
-        # A run that cannot be cancelled may be refused with either.
+        # A run that cannot be cancelled is refused with either code.
         Outcome.REFUSED: [answer(code, error("INVALID_REQUEST")) for code in (400, 422)],
     }
     statuses = {
@@ -59,7 +59,7 @@ class TestExtendExtract(AdapterContract):
 
 class TestExtendParse(TestExtendExtract):
     adapter = EXTEND_PARSE
-    # No word for a cancelled one is documented.
+    # No status word for a cancelled run is documented.
     replies = {**TestExtendExtract.replies, Outcome.CANCELLED: answer(200, ABORTED)}
     statuses = {
         **TestExtendExtract.statuses,
@@ -100,7 +100,7 @@ class TestExtendWorkflow(TestExtendExtract):
         (EXTEND_WORKFLOW, "workflow"),
     ],
 )
-def test_each_kind_has_its_own_path_and_all_the_version(adapter: HttpAdapter, kind: str) -> None:
+def test_each_kind_has_its_own_path_and_the_same_version(adapter: HttpAdapter, kind: str) -> None:
     cancel = adapter.cancel_request(Job(adapter.name, "a/b"), ENDPOINT, "unused")
     status = adapter.status_request(Job(adapter.name, "a/b"), ENDPOINT)
     assert status is not None
@@ -114,7 +114,7 @@ def test_each_kind_has_its_own_path_and_all_the_version(adapter: HttpAdapter, ki
     assert adapter.credentials_of == (None if kind == "extract" else "extend-extract")
 
 
-def test_a_refused_run_that_has_ended_is_already_terminal() -> None:
+def test_a_refused_run_that_had_ended_is_already_terminal() -> None:
     refusal = reply(400, error("INVALID_REQUEST"))
     result, _ = play_cancel(
         refusal, reply(200, run("PROCESSED")), adapter=EXTEND_EXTRACT, job_id=ID
@@ -122,7 +122,7 @@ def test_a_refused_run_that_has_ended_is_already_terminal() -> None:
     assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED) == (result.outcome, result.state)
 
 
-def test_a_pending_run_is_refused_and_goes_on() -> None:
+def test_a_pending_run_is_refused_and_continues() -> None:
     refusal = reply(400, error("INVALID_REQUEST"))
     result, did = play_cancel(
         refusal, reply(200, run("PENDING")), adapter=EXTEND_EXTRACT, job_id=ID
@@ -138,7 +138,7 @@ def test_a_pending_run_is_refused_and_goes_on() -> None:
     ("reason", "outcome"),
     [("ABORTED", Outcome.CANCELLED), ("OCR_ERROR", Outcome.ALREADY_TERMINAL)],
 )
-def test_a_run_that_failed_since_it_was_aborted_is_cancelled(
+def test_a_run_that_failed_because_it_was_aborted_is_cancelled(
     adapter: HttpAdapter, reason: str, outcome: Outcome
 ) -> None:
     failed = {**run("FAILED"), "failureReason": reason}
@@ -147,6 +147,6 @@ def test_a_run_that_failed_since_it_was_aborted_is_cancelled(
     assert (outcome, outcome) == (by_reply.outcome, by_status.outcome)
 
 
-def test_a_request_id_and_a_word_against_retrying_are_read() -> None:
+def test_the_request_id_and_the_retryable_flag_are_read() -> None:
     reading = EXTEND_EXTRACT.read_cancel(Job("", ID), reply(500, error("INTERNAL_ERROR")))
     assert ("req_1", False, None) == (reading.request_id, reading.repeat, reading.outcome)

@@ -1,4 +1,4 @@
-"""fal, by what its page on cancelling and its client say."""
+"""fal, according to its page on cancelling and its client."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TestFal(AdapterContract):
     replies = {
         Outcome.CANCELLED: answer(200, {"status": "OK"}),
         Outcome.CANCELLING: answer(202, {"status": "CANCELLATION_REQUESTED"}),
-        # Reports differ on the code; the word is what is documented.
+        # Sources differ on the status code; the word is documented.
         Outcome.ALREADY_TERMINAL: [
             answer(400, {"status": "ALREADY_COMPLETED"}),
             answer(409, {"status": "ALREADY_COMPLETED"}),
@@ -68,11 +68,11 @@ def test_the_cancel_request_is_a_put_below_the_app(app: str) -> None:
 @pytest.mark.parametrize(
     "app", ["", "fal-ai/../admin", "/flux", "fal-ai//flux", "flux", "fal-ai/flux/dev"]
 )
-def test_an_app_that_would_lead_elsewhere_is_refused(app: str) -> None:
+def test_an_app_that_would_change_the_path_is_rejected(app: str) -> None:
     assert FAL.refuse(Job("fal", ID, {"app": app})) is not None
 
 
-def test_a_verdict_is_no_state() -> None:
+def test_a_verdict_is_not_a_state() -> None:
     result, _ = play(reply(202, {"status": "CANCELLATION_REQUESTED"}))
     assert (Outcome.CANCELLING, None, None, "CANCELLATION_REQUESTED") == (
         result.outcome,
@@ -82,12 +82,12 @@ def test_a_verdict_is_no_state() -> None:
     )
 
 
-def test_the_id_of_the_job_is_not_told_as_that_of_our_request() -> None:
+def test_the_id_of_the_job_is_not_the_request_id() -> None:
     queued = reply(202, {"status": "IN_QUEUE", "request_id": ID})
     assert FAL.read_status(JOB, queued).request_id is None
 
 
-def test_a_refusal_without_a_verdict_is_settled_by_the_status() -> None:
+def test_after_a_refusal_without_a_verdict_the_status_decides() -> None:
     completed = reply(200, {"status": "COMPLETED", "request_id": ID})
     result, did = play(reply(409, {"detail": "cannot cancel"}), completed)
     assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED, 2) == (
@@ -97,14 +97,14 @@ def test_a_refusal_without_a_verdict_is_settled_by_the_status() -> None:
     )
 
 
-def test_verify_tells_that_the_app_completed_all_the_same() -> None:
+def test_verify_detects_that_the_app_completed_anyway() -> None:
     requested = reply(202, {"status": "CANCELLATION_REQUESTED"})
     completed = reply(200, {"status": "COMPLETED", "request_id": ID})
     result, _ = play(requested, completed, verify=True)
     assert (Outcome.ALREADY_TERMINAL, True) == (result.outcome, result.verified)
 
 
-def test_verify_tells_that_the_request_was_cancelled() -> None:
+def test_verify_confirms_that_the_request_was_cancelled() -> None:
     requested = reply(202, {"status": "CANCELLATION_REQUESTED"})
     error = {"error": "The request was cancelled", "error_type": "client_cancelled"}
     completed = reply(200, {"status": "COMPLETED", "request_id": ID, **error})
@@ -112,17 +112,17 @@ def test_verify_tells_that_the_request_was_cancelled() -> None:
     assert (Outcome.CANCELLED, JobState.CANCELLED) == (result.outcome, result.state)
 
 
-def test_a_request_that_is_not_there_is_not_found_when_it_is_read_too() -> None:
+def test_a_missing_request_is_not_found_by_a_status_read() -> None:
     reading = FAL.read_status(JOB, reply(404, {"status": "NOT_FOUND"}))
     assert (Outcome.NOT_FOUND, None) == (reading.outcome, reading.state)
 
 
-def test_a_path_that_is_not_there_says_nothing_of_the_request() -> None:
+def test_a_404_for_the_path_is_inconclusive() -> None:
     nowhere = reply(404, {"detail": "Path not found"})
     result, _ = play(nowhere, nowhere)
     assert Outcome.UNKNOWN is result.outcome
 
 
-def test_an_error_is_told_by_its_detail_and_type() -> None:
+def test_an_error_has_its_detail_and_type() -> None:
     reading = FAL.read_cancel(JOB, reply(422, {"detail": "bad", "error_type": "request_error"}))
     assert (None, "bad", "request_error") == (reading.outcome, reading.message, reading.code)

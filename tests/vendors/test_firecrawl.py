@@ -1,4 +1,4 @@
-"""Firecrawl, by its OpenAPI document, its server's source and its SDK."""
+"""Firecrawl, according to its OpenAPI document, its server's source and its SDK."""
 
 from __future__ import annotations
 
@@ -47,9 +47,7 @@ class TestFirecrawlBatch(TestFirecrawlCrawl):
 @pytest.mark.parametrize(
     ("adapter", "path"), [(FIRECRAWL_CRAWL, "/v2/crawl"), (FIRECRAWL_BATCH, "/v2/batch/scrape")]
 )
-def test_the_cancel_request_is_a_delete_where_the_status_is_read(
-    adapter: HttpAdapter, path: str
-) -> None:
+def test_the_cancel_request_is_a_delete_of_the_status_url(adapter: HttpAdapter, path: str) -> None:
     cancel = adapter.cancel_request(Job(adapter.name, "a/b"), ENDPOINT, "unused")
     status = adapter.status_request(Job(adapter.name, "a/b"), ENDPOINT)
     assert status is not None
@@ -61,14 +59,14 @@ def test_the_cancel_request_is_a_delete_where_the_status_is_read(
     assert ("GET", cancel.url) == (status.method, status.url)
 
 
-def test_the_address_is_that_of_the_sdks_variable_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_base_url_may_come_from_the_sdks_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIRECRAWL_API_URL", "https://own.example")
     assert "https://own.example" == found(FIRECRAWL_CRAWL).base_url
     monkeypatch.setenv("FIRECRAWL_BASE_URL", "https://ours.example")
     assert "https://ours.example" == found(FIRECRAWL_BATCH).base_url
 
 
-def test_another_teams_crawl_is_forbidden_whatever_its_words() -> None:
+def test_another_teams_crawl_is_forbidden_with_any_message() -> None:
     reading = FIRECRAWL_CRAWL.read_cancel(Job("", ID), reply(403, {"error": "Unauthorized"}))
     assert (Outcome.FORBIDDEN, "Unauthorized") == (reading.outcome, reading.message)
 
@@ -83,23 +81,23 @@ RECEIPT = reply(200, {"status": "cancelled"})
         ("cancelled", Outcome.CANCELLED),
         ("completed", Outcome.ALREADY_TERMINAL),
         ("failed", Outcome.ALREADY_TERMINAL),
-        # The server could not record the cancel, or has not yet.
+        # The server failed to record the cancel, or has not recorded it yet.
         ("scraping", Outcome.CANCELLING),
     ],
 )
-def test_the_reply_is_a_receipt_and_the_job_is_read_once(
+def test_the_reply_is_a_receipt_and_is_confirmed_with_one_status_read(
     adapter: HttpAdapter, word: str, outcome: Outcome
 ) -> None:
     result, did = play_cancel(RECEIPT, reply(200, {"status": word}), adapter=adapter, job_id=ID)
     assert (outcome, word, 2) == (result.outcome, result.raw_state, len(did))
 
 
-def test_a_receipt_for_a_job_that_cannot_be_read_is_an_acceptance() -> None:
+def test_a_receipt_without_a_readable_status_is_an_acceptance() -> None:
     result, _ = play_cancel(RECEIPT, then={"GET": reply(500)}, adapter=FIRECRAWL_CRAWL, job_id=ID)
     assert (Outcome.CANCELLING, False) == (result.outcome, result.verified)
 
 
-def test_verify_reads_the_job_until_it_has_ended() -> None:
+def test_verify_polls_until_the_job_has_ended() -> None:
     receipt, crawl = RECEIPT, {"total": 9, "completed": 9}
     completed = reply(200, {"status": "completed", **crawl})
     answers = [receipt, reply(200, {"status": "scraping", **crawl}), completed]

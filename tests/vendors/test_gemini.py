@@ -1,4 +1,4 @@
-"""Google Gemini, by what its page and its SDK say that it answers."""
+"""Google Gemini, according to its page and its SDK."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def batch(state: str, kind: str = "BATCH") -> steps.Step:
 
 
 def error(code: int, status: str, *details: object) -> dict[str, Any]:
-    told = {"code": code, "message": "m", "status": status}
-    return {"error": {**told, "details": [*details]} if details else told}
+    body = {"code": code, "message": "m", "status": status}
+    return {"error": {**body, "details": [*details]} if details else body}
 
 
 class TestGeminiBatch(contract.AdapterContract):
@@ -57,7 +57,7 @@ class TestGeminiBatch(contract.AdapterContract):
 
 
 @pytest.mark.parametrize("job_id", ["a b/ü:1", "batches/a b/ü:1"])
-def test_the_verb_is_behind_the_id_with_or_without_its_prefix(job_id: str) -> None:
+def test_the_verb_follows_the_id_with_or_without_its_prefix(job_id: str) -> None:
     job = Job("gemini-batch", job_id, {"api_version": "v1"})
     request = GEMINI_BATCH.cancel_request(job, ENDPOINT, "unused")
     status = GEMINI_BATCH.status_request(job, ENDPOINT)
@@ -90,9 +90,7 @@ def test_the_verb_is_behind_the_id_with_or_without_its_prefix(job_id: str) -> No
         ("UNSPECIFIED", JobState.UNKNOWN),
     ],
 )
-def test_the_words_of_jobs_that_the_sdk_passes_through_are_known(
-    word: str, state: JobState
-) -> None:
+def test_the_job_states_of_the_sdk_are_known(word: str, state: JobState) -> None:
     answer = reply(200, {"name": JOB.job_id, "metadata": {"state": f"JOB_STATE_{word}"}})
     assert state is GEMINI_BATCH.read_status(JOB, answer).state
 
@@ -102,7 +100,7 @@ def test_the_version_may_come_from_the_sdks_variable(monkeypatch: pytest.MonkeyP
     assert {"api_version": "v1"} == config.job(GEMINI_BATCH, "abc123", None).params
 
 
-def test_the_version_is_the_documented_one_unless_given() -> None:
+def test_the_default_version_is_the_documented_one() -> None:
     running = {"name": "batches/abc123", "metadata": {"state": "BATCH_STATE_RUNNING"}}
     with scripted(steps.reply(200, {}), steps.reply(200, running)) as script:
         result = cancel("gemini-batch", "abc123")
@@ -111,7 +109,7 @@ def test_the_version_is_the_documented_one_unless_given() -> None:
     assert paths == [request.path for request in script.requests]
 
 
-def test_a_prefix_alone_is_no_id() -> None:
+def test_a_prefix_alone_is_not_an_id() -> None:
     assert "the job id is empty" in str(
         GEMINI_BATCH.refuse(Job("gemini-batch", "batches/", VERSION))
     )
@@ -123,7 +121,7 @@ def test_a_batch_is_the_same_with_or_without_its_prefix() -> None:
     assert JobState.CANCELLED is reading.state
 
 
-def test_a_wrong_key_is_unauthorized_when_a_status_is_read_too() -> None:
+def test_a_wrong_key_is_unauthorized_in_a_status_read() -> None:
     answer = reply(400, error(400, "INVALID_ARGUMENT", {"@type": "other"}, INFO))
     assert Outcome.UNAUTHORIZED is GEMINI_BATCH.read_cancel(JOB, answer).outcome
     assert Outcome.UNAUTHORIZED is GEMINI_BATCH.read_status(JOB, answer).outcome
@@ -138,24 +136,24 @@ def test_a_wrong_key_is_unauthorized_when_a_status_is_read_too() -> None:
         {"error": {"details": INFO}},
     ],
 )
-def test_any_other_400_is_unsettled(body: object) -> None:
+def test_any_other_400_is_inconclusive(body: object) -> None:
     assert GEMINI_BATCH.read_cancel(JOB, reply(400, body)).outcome is None
 
 
-def test_the_reason_counts_in_a_400_only() -> None:
+def test_the_reason_counts_only_in_a_400() -> None:
     answer = reply(500, error(500, "INTERNAL", INFO))
     assert GEMINI_BATCH.read_cancel(JOB, answer).outcome is None
 
 
 @pytest.mark.parametrize(("delay", "wait"), [("30s", 30.0), ("1.5s", 1.5), ("soon", None)])
-def test_the_wait_is_in_the_details_of_a_refusal(delay: str, wait: float | None) -> None:
+def test_the_wait_is_read_from_the_error_details(delay: str, wait: float | None) -> None:
     retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
     refusal = reply(429, error(429, "RESOURCE_EXHAUSTED", {"@type": "other"}, retry))
     reading = GEMINI_BATCH.read_cancel(JOB, refusal)
     assert (Outcome.RATE_LIMITED, wait) == (reading.outcome, reading.retry_after)
 
 
-def test_of_a_list_without_end_only_the_beginning_is_looked_at() -> None:
+def test_only_the_beginning_of_a_long_list_is_read() -> None:
     details: list[object] = [0] * 100
     far = reply(400, error(400, "INVALID_ARGUMENT", *details, INFO))
     near = reply(400, error(400, "INVALID_ARGUMENT", *details[1:], INFO))
@@ -163,6 +161,6 @@ def test_of_a_list_without_end_only_the_beginning_is_looked_at() -> None:
     assert [None, Outcome.UNAUTHORIZED] == found
 
 
-def test_the_code_of_an_error_is_its_word() -> None:
+def test_the_code_of_an_error_is_its_status_word() -> None:
     reading = GEMINI_BATCH.read_cancel(JOB, reply(404, error(404, "NOT_FOUND")))
     assert ("NOT_FOUND", "m") == (reading.code, reading.message)

@@ -1,4 +1,4 @@
-"""Groq: OpenAI's batches at another address."""
+"""Groq: OpenAI's batches with another base URL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TestGroqBatch(contract.AdapterContract):
     undocumented = [Outcome.FORBIDDEN, Outcome.ALREADY_TERMINAL]
 
 
-def test_the_requests_are_openais_below_a_prefix() -> None:
+def test_the_requests_are_openais_with_a_path_prefix() -> None:
     job = Job("groq-batch", "a b/ü:1")
     status = GROQ_BATCH.status_request(job, ENDPOINT)
     assert status is not None
@@ -26,7 +26,7 @@ def test_the_requests_are_openais_below_a_prefix() -> None:
     assert url == status.url
 
 
-def test_nothing_of_openais_configuration_is_shared() -> None:
+def test_no_configuration_is_shared_with_openai() -> None:
     assert ("GROQ_API_KEY", "GROQ_BASE_URL", None) == (
         GROQ_BATCH.key_env,
         GROQ_BATCH.url_env,

@@ -1,4 +1,4 @@
-"""Higgsfield, by the OpenAPI document in its page on cancelling."""
+"""Higgsfield, according to the OpenAPI document in its page on cancelling."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TestHiggsfield(AdapterContract):
         Outcome.UNAUTHORIZED: answer(401, {"detail": "m"}),
         Outcome.NOT_FOUND: answer(404, {"detail": "m"}),
         Outcome.RATE_LIMITED: answer(429),
-        # It began; whether it ended is not told.
+        # The request has started; the reply does not say whether it has ended.
         Outcome.REFUSED: answer(400, {"detail": "already started"}),
     }
     statuses = {
@@ -38,7 +38,7 @@ class TestHiggsfield(AdapterContract):
     undocumented = [Outcome.ALREADY_TERMINAL, Outcome.FORBIDDEN]
 
 
-def test_the_cancel_request_is_an_empty_post_with_a_key_of_two_parts() -> None:
+def test_the_cancel_request_is_an_empty_post_with_a_two_part_key() -> None:
     request = HIGGSFIELD.cancel_request(Job("higgsfield", "a/b"), ENDPOINT, "unused")
     assert ("POST", "https://vendor.example/requests/a%2Fb/cancel", None) == (
         request.method,
@@ -49,7 +49,7 @@ def test_the_cancel_request_is_an_empty_post_with_a_key_of_two_parts() -> None:
 
 
 @pytest.mark.parametrize("field", ["detail", "details", "message", "error"])
-def test_an_error_has_its_text_where_the_sdk_looks(field: str) -> None:
+def test_the_message_of_an_error_is_read_where_the_sdk_reads_it(field: str) -> None:
     reading = HIGGSFIELD.read_cancel(Job("higgsfield", ID), reply(404, {field: "no such"}))
     assert (Outcome.NOT_FOUND, "no such") == (reading.outcome, reading.message)
 
@@ -58,7 +58,7 @@ def test_an_error_has_its_text_where_the_sdk_looks(field: str) -> None:
     ("word", "outcome"),
     [("in_progress", Outcome.REFUSED), ("completed", Outcome.ALREADY_TERMINAL)],
 )
-def test_a_request_that_began_is_read_to_tell_whether_it_ended(word: str, outcome: Outcome) -> None:
+def test_a_status_read_shows_whether_a_started_request_ended(word: str, outcome: Outcome) -> None:
     result, did = play_cancel(
         *(reply(400, {"detail": "already started"}), reply(200, status(word))),
         adapter=HIGGSFIELD,

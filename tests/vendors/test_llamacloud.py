@@ -1,4 +1,4 @@
-"""LlamaCloud, by its SDK and its pages."""
+"""LlamaCloud, according to its SDK and its pages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REFUSALS: dict[Outcome, Replies] = {
     Outcome.UNAUTHORIZED: answer(401, {"detail": "Invalid API key"}),
     Outcome.FORBIDDEN: answer(403, {"detail": "Not your project"}),
     Outcome.RATE_LIMITED: answer(429, {"detail": "Too many requests"}),
-    # Neither how an unknown job answers nor how a finished one does is documented.
+    # The replies for an unknown job and for a finished job are not documented.
     Outcome.UNKNOWN: [answer(code, {"detail": "m"}) for code in (400, 404, 409, 422)],
 }
 WORDS = {
@@ -88,7 +88,7 @@ def test_each_kind_has_its_own_path(adapter: HttpAdapter, path: str) -> None:
     assert f"https://vendor.example{path}/a%2Fb" == status.url
 
 
-def test_a_project_is_named_in_the_query_where_it_is_given() -> None:
+def test_an_optional_project_is_sent_in_the_query() -> None:
     job = Job("llamacloud-parse", ID, {"project_id": "p&1"})
     request = LLAMACLOUD_PARSE.cancel_request(job, ENDPOINT, "unused")
     assert f"https://vendor.example/api/v2/parse/{ID}/cancel?project_id=p%261" == request.url
@@ -102,7 +102,7 @@ def test_the_kinds_share_a_key() -> None:
     assert ("LLAMA_PARSE_API_KEY",) == LLAMACLOUD_BATCH.other_key_envs
 
 
-def test_a_parse_job_that_cannot_be_cancelled_is_read_within_its_result() -> None:
+def test_the_status_of_a_parse_job_is_read_from_its_result() -> None:
     result, did = play_cancel(
         reply(400, {"detail": "cannot be cancelled"}),
         reply(200, {"job": job("COMPLETED")}),
@@ -116,7 +116,7 @@ def test_a_parse_job_that_cannot_be_cancelled_is_read_within_its_result() -> Non
     )
 
 
-def test_a_batch_is_verified_until_it_is_cancelled() -> None:
+def test_verify_polls_a_batch_until_it_is_cancelled() -> None:
     result, _ = play_cancel(
         *(reply(200, job(word)) for word in ("RUNNING", "RUNNING", "CANCELLED")),
         adapter=LLAMACLOUD_BATCH,
@@ -126,6 +126,6 @@ def test_a_batch_is_verified_until_it_is_cancelled() -> None:
     assert (Outcome.CANCELLED, True, 1) == (result.outcome, result.verified, result.attempts)
 
 
-def test_a_throttled_job_waits() -> None:
+def test_a_throttled_job_is_pending() -> None:
     reading = LLAMACLOUD_EXTRACT.read_status(Job("", ID), reply(200, job("THROTTLED")))
     assert JobState.PENDING is reading.state

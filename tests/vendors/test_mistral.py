@@ -1,4 +1,4 @@
-"""Mistral, by what its OpenAPI document and its SDK say that it answers."""
+"""Mistral, according to its OpenAPI document and its SDK."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_requests_are_a_post_without_a_body_and_a_get() -> None:
 
 
 @pytest.mark.parametrize("status_code", [400, 403, 404, 409, 422])
-def test_an_undocumented_refusal_is_settled_by_the_status(status_code: int) -> None:
+def test_after_an_undocumented_refusal_the_status_decides(status_code: int) -> None:
     result, did = play_cancel(
         reply(status_code, b"no"),
         reply(200, {"id": JOB.job_id, "status": "SUCCESS"}),
@@ -62,12 +62,12 @@ def test_an_undocumented_refusal_is_settled_by_the_status(status_code: int) -> N
     assert (Outcome.ALREADY_TERMINAL, 2) == (result.outcome, len(did))
 
 
-def test_a_job_that_can_neither_be_cancelled_nor_read_is_unknown() -> None:
+def test_a_job_that_cannot_be_cancelled_or_read_is_unknown() -> None:
     result, did = play_cancel(reply(404), reply(404), adapter=MISTRAL_BATCH, job_id=JOB.job_id)
     assert (Outcome.UNKNOWN, 2) == (result.outcome, len(did))
 
 
-def test_the_requests_done_of_a_batch_are_its_progress() -> None:
+def test_the_completed_requests_of_a_batch_are_its_progress() -> None:
     counts = {"total_requests": 100, "completed_requests": 23}
     body = {"id": JOB.job_id, "status": "CANCELLATION_REQUESTED", **counts}
     assert Progress(23, 100) == MISTRAL_BATCH.read_cancel(JOB, reply(200, body)).progress

@@ -1,4 +1,4 @@
-"""OpenAI, by what its API reference says that it answers, and third parties of finished batches."""
+"""OpenAI, according to its API reference, and to third parties for finished batches."""
 
 from __future__ import annotations
 
@@ -122,30 +122,30 @@ class TestOpenAIFinetune(contract.AdapterContract):
     undocumented = [Outcome.FORBIDDEN, Outcome.ALREADY_TERMINAL]
 
 
-def test_a_response_reported_as_cancelled_is_read_once_more_by_verify() -> None:
-    told = reply(200, {"id": "resp_1", "status": "cancelled"})
-    taken, _ = play_cancel(told, adapter=OPENAI_RESPONSE, job_id="resp_1")
+def test_verify_rereads_a_response_reported_as_cancelled() -> None:
+    cancelled = reply(200, {"id": "resp_1", "status": "cancelled"})
+    taken, _ = play_cancel(cancelled, adapter=OPENAI_RESPONSE, job_id="resp_1")
     assert (Outcome.CANCELLED, False) == (taken.outcome, taken.verified)
     completed = reply(200, {"id": "resp_1", "status": "completed"})
-    result, _ = play_cancel(told, completed, adapter=OPENAI_RESPONSE, job_id="resp_1", verify=True)
+    result, _ = play_cancel(
+        cancelled, completed, adapter=OPENAI_RESPONSE, job_id="resp_1", verify=True
+    )
     assert (Outcome.ALREADY_TERMINAL, True) == (result.outcome, result.verified)
 
 
 @pytest.mark.parametrize("verify", [False, True])
-def test_a_response_that_cannot_be_read_any_more_is_over_when_its_refusal_says_so(
-    *, verify: bool
-) -> None:
+def test_a_refusal_naming_a_final_state_is_already_terminal(*, verify: bool) -> None:
     refusal = reply(400, error("Cannot cancel a completed response."))
     result, did = play_cancel(refusal, adapter=OPENAI_RESPONSE, job_id="resp_1", verify=verify)
-    told = (result.outcome, result.state, len(did))
-    assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED, 1) == told
+    shown = (result.outcome, result.state, len(did))
+    assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED, 1) == shown
 
 
 @pytest.mark.parametrize(
     ("status", "outcome"),
     [("completed", Outcome.ALREADY_TERMINAL), ("in_progress", Outcome.UNKNOWN)],
 )
-def test_a_refusal_of_a_synchronous_response_is_settled_by_its_status(
+def test_after_a_refusal_of_a_synchronous_response_the_status_decides(
     status: str, outcome: Outcome
 ) -> None:
     refusal = reply(400, error("Cannot cancel a synchronous response."))
@@ -189,7 +189,7 @@ def test_the_requests_are_a_post_without_a_body_and_a_get(adapter: HttpAdapter, 
     assert "Bearer k" == cancel.credential.spell("k")
 
 
-def test_the_base_url_ends_with_the_version_as_the_vendors_own_variable_does() -> None:
+def test_the_base_url_ends_with_the_version_as_in_the_sdk() -> None:
     assert ("https://api.openai.com/v1", "OPENAI_BASE_URL") == (
         OPENAI_BATCH.default_url,
         OPENAI_BATCH.url_env,
@@ -197,7 +197,7 @@ def test_the_base_url_ends_with_the_version_as_the_vendors_own_variable_does() -
 
 
 @pytest.mark.parametrize("adapter", [OPENAI_RESPONSE, OPENAI_FINETUNE])
-def test_all_kinds_share_the_key_and_the_url_of_the_batches(adapter: HttpAdapter) -> None:
+def test_all_kinds_share_the_key_and_url_of_the_batches(adapter: HttpAdapter) -> None:
     assert "openai-batch" == adapter.credentials_of
 
 
@@ -213,7 +213,7 @@ def test_all_kinds_share_the_key_and_the_url_of_the_batches(adapter: HttpAdapter
         ("archived", None),
     ],
 )
-def test_a_refusal_that_names_the_status_goes_by_that_status(
+def test_a_refusal_that_names_the_status_is_read_as_that_status(
     status_code: int, status: str, state: JobState | None
 ) -> None:
     refusal = reply(status_code, error(f"Cannot cancel a batch with status '{status}'."))
@@ -223,11 +223,11 @@ def test_a_refusal_that_names_the_status_goes_by_that_status(
 
 
 @pytest.mark.parametrize("verify", [False, True])
-def test_a_refusal_that_names_the_status_is_all_there_is_to_know(*, verify: bool) -> None:
+def test_a_refusal_that_names_the_status_needs_no_status_read(*, verify: bool) -> None:
     refusal = reply(409, error("Cannot cancel a batch with status 'completed'."))
     result, did = play_cancel(refusal, adapter=OPENAI_BATCH, job_id=JOB.job_id, verify=verify)
-    told = (result.outcome, result.state, result.verified)
-    assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED, True) == told
+    shown = (result.outcome, result.state, result.verified)
+    assert (Outcome.ALREADY_TERMINAL, JobState.SUCCEEDED, True) == shown
     assert ["POST /batches/batch_abc123/cancel"] == did
 
 
@@ -243,18 +243,18 @@ def test_a_refusal_that_names_the_status_is_all_there_is_to_know(*, verify: bool
         (200, error("Cannot cancel a batch with status 'completed'.")),
     ],
 )
-def test_any_other_refusal_is_unsettled(status_code: int, body: object) -> None:
+def test_any_other_refusal_is_inconclusive(status_code: int, body: object) -> None:
     assert OPENAI_BATCH.read_cancel(JOB, reply(status_code, body)).outcome is None
 
 
-def test_a_batch_refused_while_it_is_finalizing_is_refused_if_it_goes_on() -> None:
+def test_a_finalizing_batch_that_continues_is_refused() -> None:
     body = {"id": JOB.job_id, "status": "finalizing"}
     refusal = reply(409, error("Cannot cancel a batch with status 'finalizing'."))
     result, _ = play_cancel(refusal, reply(200, body), adapter=OPENAI_BATCH, job_id=JOB.job_id)
     assert (Outcome.REFUSED, JobState.RUNNING) == (result.outcome, result.state)
 
 
-def test_a_batch_refused_while_it_is_finalizing_is_read_and_not_said_to_be_over() -> None:
+def test_the_status_of_a_refused_finalizing_batch_is_read() -> None:
     body = {"id": JOB.job_id, "status": "completed"}
     result, did = play_cancel(
         reply(409, error("Cannot cancel a batch with status 'finalizing'.")),
@@ -266,7 +266,7 @@ def test_a_batch_refused_while_it_is_finalizing_is_read_and_not_said_to_be_over(
     assert ["POST /batches/batch_abc123/cancel", "GET /batches/batch_abc123"] == did
 
 
-def test_a_batch_that_our_lost_cancel_ended_is_cancelled() -> None:
+def test_a_batch_ended_by_a_lost_cancel_is_cancelled() -> None:
     active = {"id": JOB.job_id, "status": "in_progress"}
     result, _ = play_cancel(
         LOST,
@@ -278,7 +278,7 @@ def test_a_batch_that_our_lost_cancel_ended_is_cancelled() -> None:
     assert Outcome.CANCELLED is result.outcome
 
 
-def test_the_requests_done_of_a_batch_are_its_progress() -> None:
+def test_the_completed_requests_of_a_batch_are_its_progress() -> None:
     body = {"id": JOB.job_id, "status": "cancelling"}
     counts = {"total": 100, "completed": 23, "failed": 1}
     reading = OPENAI_BATCH.read_cancel(JOB, reply(200, {**body, "request_counts": counts}))
@@ -286,8 +286,8 @@ def test_the_requests_done_of_a_batch_are_its_progress() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "told"), [("invalid_api_key", "invalid_api_key"), (None, "invalid_request_error")]
+    ("code", "expected"), [("invalid_api_key", "invalid_api_key"), (None, "invalid_request_error")]
 )
-def test_the_code_of_an_error_is_its_type_when_it_is_null(code: str | None, told: str) -> None:
+def test_an_error_with_a_null_code_has_its_type_as_code(code: str | None, expected: str) -> None:
     reading = OPENAI_BATCH.read_cancel(JOB, reply(401, error("m", code)))
-    assert (told, "m") == (reading.code, reading.message)
+    assert (expected, "m") == (reading.code, reading.message)

@@ -1,4 +1,4 @@
-"""Pulse, by what its pages say that it answers."""
+"""Pulse, according to its pages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_cancel_request_is_a_delete_with_the_key_in_x_api_key() -> None:
     assert ("x-api-key", "") == (request.credential.header, request.credential.scheme)
 
 
-def test_the_legacy_cancel_request_is_a_post_and_its_status_the_same() -> None:
+def test_the_legacy_cancel_request_is_a_post() -> None:
     request = PULSE_LEGACY.cancel_request(JOB, ENDPOINT, "unused")
     assert ("POST", "https://vendor.example/cancel/abc123-def456-ghi789") == (
         request.method,
@@ -72,7 +72,7 @@ def test_the_documented_success_is_cancelled() -> None:
         b"Job cancelled successfully",
     ],
 )
-def test_any_other_success_is_unsettled(body: object) -> None:
+def test_any_other_success_is_inconclusive(body: object) -> None:
     assert PULSE.read_cancel(JOB, reply(200, body)).outcome is None
 
 
@@ -84,7 +84,7 @@ def test_any_other_success_is_unsettled(body: object) -> None:
         ("processing", Outcome.CANCELLING),
     ],
 )
-def test_a_state_in_the_reply_counts_more_than_its_words(status: str, outcome: Outcome) -> None:
+def test_a_state_in_the_reply_outranks_its_message(status: str, outcome: Outcome) -> None:
     assert outcome is PULSE.read_cancel(JOB, reply(200, {**SUCCESS, "status": status})).outcome
 
 
@@ -111,7 +111,7 @@ def test_a_failed_jobs_error_is_a_plain_string() -> None:
     assert "the file is encrypted" == PULSE.read_status(JOB, reply(200, body)).message
 
 
-def test_a_status_of_another_job_tells_nothing() -> None:
+def test_a_status_of_another_job_is_ignored() -> None:
     reading = PULSE.read_status(JOB, reply(200, {"job_id": "another", "status": "completed"}))
     assert (None, None) == (reading.state, reading.outcome)
     assert "the reply is about another job, 'another'" == reading.message

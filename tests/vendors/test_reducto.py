@@ -1,4 +1,4 @@
-"""Reducto, of whose cancel only the request is documented."""
+"""Reducto, which documents only the request of a cancel."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TestReducto(AdapterContract):
     }
     statuses = {
         JobState.PENDING: answer(200, {"status": "Pending", "progress": 0.5}),
-        # What it means is not documented.
+        # The meaning is not documented.
         JobState.UNKNOWN: answer(200, {"status": "Idle"}),
         JobState.SUCCEEDED: answer(200, {"status": "Completed", "result": {}}),
         JobState.FAILED: answer(200, {"status": "Failed", "reason": "unreadable"}),
@@ -43,7 +43,7 @@ class TestReducto(AdapterContract):
     undocumented = [Outcome.FORBIDDEN, Outcome.NOT_FOUND, Outcome.ALREADY_TERMINAL]
 
 
-def test_the_cancel_request_is_an_empty_post_and_not_the_delete_that_erases() -> None:
+def test_the_cancel_request_is_an_empty_post_and_not_the_erasing_delete() -> None:
     request = REDUCTO.cancel_request(Job("reducto", "a/b"), ENDPOINT, "unused")
     assert ("POST", "https://vendor.example/cancel/a%2Fb", None) == (
         request.method,
@@ -60,14 +60,14 @@ def test_the_cancel_request_is_an_empty_post_and_not_the_delete_that_erases() ->
         (CANCELLED, Outcome.CANCELLED, JobState.CANCELLED),
     ],
 )
-def test_an_accepted_cancel_is_settled_by_how_the_job_reads(
+def test_after_an_accepted_cancel_the_status_decides(
     body: dict[str, Any], outcome: Outcome, state: JobState
 ) -> None:
     result, did = play_cancel(ACCEPTED, reply(200, body), adapter=REDUCTO, job_id=ID)
     assert (outcome, state, 2) == (result.outcome, result.state, len(did))
 
 
-def test_an_accepted_cancel_of_a_job_that_reads_as_pending_is_cancelling() -> None:
+def test_an_accepted_cancel_is_cancelling_while_the_job_reads_as_pending() -> None:
     answers = [ACCEPTED, reply(200, {"status": "Pending"})]
     result, did = play_cancel(*answers, adapter=REDUCTO, job_id=ID)
     assert (Outcome.CANCELLING, JobState.PENDING, "Pending", False, 2) == (
@@ -79,13 +79,13 @@ def test_an_accepted_cancel_of_a_job_that_reads_as_pending_is_cancelling() -> No
     )
 
 
-def test_what_is_wrong_with_an_id_is_told() -> None:
+def test_the_message_says_what_is_wrong_with_an_id() -> None:
     problem = {"loc": ["path", "job_id"], "msg": "not a UUID", "type": "uuid_parsing"}
     reading = REDUCTO.read_cancel(Job("reducto", ID), reply(422, {"detail": [problem]}))
     assert ("not a UUID", "uuid_parsing") == (reading.message, reading.code)
 
 
-def test_the_words_of_an_undocumented_reply_are_not_the_jobs_state() -> None:
+def test_a_state_in_an_undocumented_reply_is_ignored() -> None:
     answers = [reply(200, {"status": "Completed"}), reply(200, {"status": "InProgress"})]
     result, _ = play_cancel(*answers, adapter=REDUCTO, job_id=ID)
     assert (Outcome.CANCELLING, JobState.RUNNING) == (result.outcome, result.state)

@@ -1,4 +1,4 @@
-"""Replicate, by its recorded replies and its pages."""
+"""Replicate, according to its recorded replies and its pages."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def test_the_cancel_request_is_an_empty_post_with_a_bearer_key() -> None:
 
 
 @pytest.mark.parametrize(("word", "state"), [("succeeded", JobState.SUCCEEDED)])
-def test_a_prediction_that_comes_back_as_it_was_had_ended(word: str, state: JobState) -> None:
+def test_a_prediction_returned_unchanged_is_already_terminal(word: str, state: JobState) -> None:
     result, did = play_cancel(reply(200, {"id": ID, "status": word}), adapter=REPLICATE, job_id=ID)
     assert (Outcome.ALREADY_TERMINAL, state, 1) == (result.outcome, result.state, len(did))
 
 
-def test_a_problem_is_told_by_its_detail() -> None:
+def test_the_message_of_a_problem_is_its_detail() -> None:
     reading = REPLICATE.read_cancel(JOB, reply(401, PROBLEM))
     assert ("You did not pass a valid token", None) == (reading.message, reading.code)

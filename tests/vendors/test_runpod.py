@@ -1,4 +1,4 @@
-"""RunPod, by its operation reference."""
+"""RunPod, according to its operation reference."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class TestRunPod(AdapterContract):
         Outcome.UNAUTHORIZED: answer(401, {"error": "m"}),
         Outcome.NOT_FOUND: answer(404, {"error": "job not found"}),
         Outcome.RATE_LIMITED: answer(429),
-        # Documented as an error, but not for what.
+        # Documented as an error without a cause.
         Outcome.UNKNOWN: answer(400, {"error": "bad request"}),
     }
     statuses = {
@@ -36,7 +36,7 @@ class TestRunPod(AdapterContract):
     undocumented = [Outcome.ALREADY_TERMINAL, Outcome.FORBIDDEN]
 
 
-def test_both_requests_hold_the_endpoint_and_the_job() -> None:
+def test_both_requests_contain_the_endpoint_and_the_job() -> None:
     job = Job("runpod", "j/1", {"endpoint": "e/1"})
     cancel = RUNPOD.cancel_request(job, ENDPOINT, "unused")
     assert ("POST", "https://vendor.example/e%2F1/cancel/j%2F1", {}, None) == (

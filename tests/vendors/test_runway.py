@@ -1,4 +1,4 @@
-"""Runway, by what its SDK says of tasks and its page of errors."""
+"""Runway, according to its SDK and its page on errors."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def play(
     return hand.play(cancel(Call(RUNWAY, job, ENDPOINT, policy, hand.clock))), hand.did
 
 
-def test_the_cancel_request_is_a_delete_of_a_version_and_says_nothing_of_force() -> None:
+def test_the_cancel_request_is_a_delete_with_a_version_and_without_force() -> None:
     request = RUNWAY.cancel_request(Job("runway", "a/b", {"force": "yes"}), ENDPOINT, "unused")
     assert ("DELETE", "https://vendor.example/v1/tasks/a%2Fb", None) == (
         request.method,
@@ -66,7 +66,7 @@ def test_the_cancel_request_is_a_delete_of_a_version_and_says_nothing_of_force()
 
 
 @pytest.mark.parametrize("word", ["PENDING", "THROTTLED", "RUNNING"])
-def test_a_task_that_has_not_ended_is_cancelled_after_a_look(word: str) -> None:
+def test_a_running_task_is_cancelled_after_a_status_read(word: str) -> None:
     result, did = play(reply(200, task(word)), reply(204))
     assert (Outcome.CANCELLED, [GET, DELETE]) == (result.outcome, did)
 
@@ -77,12 +77,12 @@ def test_a_task_that_has_ended_keeps_its_output(word: str) -> None:
     assert (Outcome.ALREADY_TERMINAL, word, [GET]) == (result.outcome, result.raw_state, did)
 
 
-def test_a_forced_cancel_is_sent_at_once_and_claims_no_more_than_is_known() -> None:
+def test_a_forced_cancel_is_sent_at_once_and_is_cancelling() -> None:
     result, did = play(reply(204), params={"force": "yes"})
     assert (Outcome.CANCELLING, [DELETE]) == (result.outcome, did)
 
 
-def test_a_forced_cancel_is_not_verified_by_a_task_that_reads_as_cancelled() -> None:
+def test_a_cancelled_task_does_not_verify_a_forced_cancel() -> None:
     read = reply(200, task("CANCELLED"))
     result, did = play(reply(204), read, params={"force": "yes"}, verify=True)
     assert (Outcome.CANCELLING, "CANCELLED", False, [DELETE, GET]) == (
@@ -93,30 +93,30 @@ def test_a_forced_cancel_is_not_verified_by_a_task_that_reads_as_cancelled() -> 
     )
 
 
-def test_a_forced_cancel_whose_reply_was_lost_is_unknown_when_the_task_reads_as_cancelled() -> None:
+def test_a_forced_cancel_with_a_lost_reply_is_unknown() -> None:
     read = reply(200, task("CANCELLED"))
     result, _ = play(LOST, read, params={"force": "yes"})
     assert (Outcome.UNKNOWN, "CANCELLED") == (result.outcome, result.raw_state)
 
 
-def test_verify_finds_a_task_cancelled_that_was_seen_running() -> None:
+def test_verify_confirms_the_cancellation_of_a_running_task() -> None:
     shown = [reply(200, task(word)) for word in ("RUNNING", "CANCELLED")]
     result, did = play(shown[0], reply(204), shown[1], verify=True)
     assert (Outcome.CANCELLED, True, [GET, DELETE, GET]) == (result.outcome, result.verified, did)
 
 
-def test_a_task_that_was_seen_and_is_gone_after_our_cancel_was_cancelled() -> None:
+def test_a_task_that_disappears_after_our_cancel_is_cancelled() -> None:
     gone = reply(404, {"error": "not found"})
     result, did = play(reply(200, task("RUNNING")), LOST, gone)
     assert (Outcome.CANCELLED, [GET, DELETE, GET]) == (result.outcome, did[:2] + did[-1:])
 
 
-def test_a_task_that_is_gone_before_our_cancel_is_not_found() -> None:
+def test_a_task_missing_before_our_cancel_is_not_found() -> None:
     result, did = play(reply(404, {"error": "not found"}))
     assert (Outcome.NOT_FOUND, [GET]) == (result.outcome, did)
 
 
-def test_a_cancelled_task_that_can_no_longer_be_read_is_cancelled() -> None:
+def test_verify_of_a_task_deleted_by_our_cancel_is_cancelled() -> None:
     gone = reply(404, {"error": "not found"})
     result, did = play(reply(200, task("RUNNING")), reply(204), gone, verify=True)
     assert (Outcome.CANCELLED, [GET, DELETE, GET]) == (result.outcome, did)

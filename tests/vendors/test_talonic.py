@@ -1,4 +1,4 @@
-"""Talonic, by what its pages and its SDK say that it answers."""
+"""Talonic, according to its pages and its SDK."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def body(**fields: Any) -> dict[str, Any]:
 VIA_API = {"code": "job_failed", "message": "Cancelled via API"}
 
 
-def test_the_cancel_request_is_a_post_with_a_bearer_key_and_an_idempotency_key() -> None:
+def test_the_cancel_request_is_a_post_with_an_idempotency_key() -> None:
     request = TALONIC.cancel_request(JOB, ENDPOINT, "key-1")
     assert ("POST", f"https://vendor.example/v1/jobs/{JOB.job_id}/cancel", None) == (
         request.method,
@@ -31,7 +31,7 @@ def test_the_cancel_request_is_a_post_with_a_bearer_key_and_an_idempotency_key()
     assert ("authorization", "Bearer") == (request.credential.header, request.credential.scheme)
 
 
-def test_reading_the_status_carries_no_idempotency_key() -> None:
+def test_a_status_read_has_no_idempotency_key() -> None:
     request = TALONIC.status_request(JOB, ENDPOINT)
     assert request is not None
     assert ("GET", f"https://vendor.example/v1/jobs/{JOB.job_id}", {}) == (
@@ -69,7 +69,7 @@ def test_a_success_is_read_by_the_jobs_state(
     assert Progress(12, 48) == reading.progress
 
 
-def test_an_id_in_capitals_is_the_same_job() -> None:
+def test_ids_are_compared_case_insensitively() -> None:
     capitals = {**body(status="cancelled"), "id": JOB.job_id.upper()}
     assert Outcome.CANCELLED is TALONIC.read_cancel(JOB, reply(200, capitals)).outcome
 
@@ -103,12 +103,10 @@ def test_both_envelopes_are_read(
 
 
 @pytest.mark.parametrize(("retryable", "repeat"), [(True, True), (False, False), (None, True)])
-def test_the_vendors_word_on_retrying_a_server_error_is_respected(
-    retryable: object, repeat: bool
-) -> None:
+def test_the_retryable_flag_of_a_server_error_is_respected(retryable: object, repeat: bool) -> None:
     answer = reply(500, {"statusCode": 500, "code": "INTERNAL_ERROR", "retryable": retryable})
     assert repeat is TALONIC.read_cancel(JOB, answer).repeat
 
 
-def test_a_conflict_on_a_status_read_says_nothing_about_the_job() -> None:
+def test_a_conflict_on_a_status_read_is_inconclusive() -> None:
     assert TALONIC.read_status(JOB, reply(409, {"code": "CONFLICT"})).outcome is None

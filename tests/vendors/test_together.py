@@ -1,4 +1,4 @@
-"""Together, by what its OpenAPI document and its SDK say that it answers."""
+"""Together, according to its OpenAPI document and its SDK."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def test_the_requests_are_a_post_without_a_body_and_a_get() -> None:
     assert "Bearer k" == cancel.credential.spell("k")
 
 
-def test_a_batch_that_comes_back_completed_is_already_terminal() -> None:
+def test_a_batch_returned_as_completed_is_already_terminal() -> None:
     body = {"id": JOB.job_id.upper(), "status": "COMPLETED"}
     assert Outcome.ALREADY_TERMINAL is TOGETHER_BATCH.read_cancel(JOB, reply(200, body)).outcome
 
 
-def test_an_error_is_a_plain_text_or_an_object() -> None:
+def test_an_error_is_a_string_or_an_object() -> None:
     for body in ({"error": "no such batch"}, {"error": {"message": "no such batch"}}):
         reading = TOGETHER_BATCH.read_cancel(JOB, reply(404, body))
         assert (Outcome.NOT_FOUND, "no such batch") == (reading.outcome, reading.message)

@@ -1,4 +1,4 @@
-"""Unstructured, of whose cancel only the request is documented."""
+"""Unstructured, which documents only the request of a cancel."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TestUnstructured(AdapterContract):
     ]
 
 
-def test_the_cancel_request_is_an_empty_post_with_the_key_in_its_own_header() -> None:
+def test_the_cancel_request_is_an_empty_post_with_the_vendors_key_header() -> None:
     request = UNSTRUCTURED.cancel_request(Job("unstructured", "a/b"), ENDPOINT, "unused")
     assert ("POST", "https://vendor.example/api/v1/jobs/a%2Fb/cancel", None) == (
         request.method,
@@ -69,7 +69,7 @@ def test_the_cancel_request_is_an_empty_post_with_the_key_in_its_own_header() ->
         ("UNSTRUCTURED_BASE_URL", "https://own.example"),
     ],
 )
-def test_the_address_is_that_of_the_documented_variable_too(
+def test_the_base_url_may_come_from_the_documented_variable(
     variable: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, url)
@@ -78,7 +78,7 @@ def test_the_address_is_that_of_the_documented_variable_too(
     assert f"https://own.example/api/v1/jobs/{ID}/cancel" == request.url
 
 
-def test_an_accepted_cancel_is_cancelled_when_the_job_reads_as_stopped() -> None:
+def test_an_accepted_cancel_is_cancelled_if_the_job_reads_as_stopped() -> None:
     result, did = play_cancel(
         *(reply(200, {}), reply(200, job("STOPPED"))), adapter=UNSTRUCTURED, job_id=ID
     )
