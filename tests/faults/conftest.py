@@ -1,4 +1,4 @@
-"""What the fault matrix is run on: a sandbox on a clock that only waiting moves fast."""
+"""Fixtures of the fault matrix: a sandbox whose clock skips waits, and the collected outcomes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 OTHERS = sorted({provider for provider, _ in POSSIBLE} - {*FIRST})
 
 FEW = 5
-"""How many providers are named rather than counted."""
+"""Up to this many providers are listed by name; more are only counted."""
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,7 @@ def vendors() -> Iterator[Sandbox]:
 
 @define
 class Seen:
-    """What every case ended with."""
+    """The outcome of every case."""
 
     outcomes: dict[tuple[str, str], set[Outcome]] = Factory(lambda: defaultdict(set))
 
@@ -41,7 +41,7 @@ class Seen:
         return set(self.outcomes) == {(p, situation.name) for p, situation in POSSIBLE}
 
     def table(self) -> str:
-        """The matrix as the documentation shows it."""
+        """Return the matrix as in the documentation."""
         rows = [
             f"| {situation.name} | " + " | ".join(self.cell(p, situation.name) for p in FIRST)
             for situation in CASES
@@ -50,18 +50,18 @@ class Seen:
         return head + "".join(f"{row} |\n" for row in rows)
 
     def others(self) -> str:
-        """What the other providers end with: how many, and which where they are few."""
+        """Return the outcomes of the other providers: their number, or their names if few."""
         rows = []
         for situation in CASES:
             ended = defaultdict(list)
             for provider in OTHERS:
                 ended[self.cell(provider, situation.name)].append(f"`{provider}`")
             ended.pop("-", None)
-            told = [
+            listed = [
                 f"{outcome}: {', '.join(names) if len(names) <= FEW else len(names)}"
                 for outcome, names in sorted(ended.items(), key=lambda each: -len(each[1]))
             ]
-            rows += [f"| {situation.name} | {'; '.join(told)} |\n"] if told else []
+            rows += [f"| {situation.name} | {'; '.join(listed)} |\n"] if listed else []
         return "| situation | outcomes |\n|---|---|\n" + "".join(rows)
 
     def cell(self, provider: str, name: str) -> str:
@@ -70,9 +70,9 @@ class Seen:
 
 @pytest.fixture(scope="session")
 def seen() -> Iterator[Seen]:
-    """Collects the outcomes; when all cases have run, the documented matrix must be theirs.
+    """Collect the outcomes; after all cases, compare them with the documented matrix.
 
-    `UPDATE_DOCS=1 pytest -n0 tests/faults` writes it anew.
+    `UPDATE_DOCS=1 pytest -n0 tests/faults` rewrites the matrix.
     """
     seen = Seen()
     yield seen

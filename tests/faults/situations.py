@@ -1,8 +1,8 @@
-"""The situations of the fault matrix: the sandbox's own, and more in the same words.
+"""The situations of the fault matrix: those of the sandbox, and more in the same form.
 
-A row is `jobcancel.sandbox.situations.Row`: a job, faults, and what is true then. What differs
-between vendors follows from the sandbox's declarations; `needs` leaves out what a vendor cannot
-get into.
+A row is a `jobcancel.sandbox.situations.Row`: a job, faults, and the true outcomes. Differences
+between vendors come from the sandbox's declarations; `needs` excludes the vendors for which a
+situation is impossible.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from jobcancel.sandbox.vendors.catalog import PROVIDERS
 if TYPE_CHECKING:
     from jobcancel.sandbox.vendors.declaration import Vendor
 
-O = Outcome  # noqa: E741 - the table is read by columns
+O = Outcome  # noqa: E741 - keeps the table narrow
 ACCEPTED = {O.CANCELLED, O.CANCELLING}
 HOURS = 7200.0
 
@@ -39,7 +39,7 @@ FIRST = ["pulse", "pulse-legacy", "talonic"]
 
 @define
 class SkippingClock:
-    """Real time, but for waits: they are skipped, for the sandbox as well."""
+    """Real time except that waits are skipped, for the sandbox as well."""
 
     skipped: float = 0.0
 
@@ -68,12 +68,12 @@ CLOCK = SkippingClock()
 
 @frozen(kw_only=True)
 class Case:
-    """A row, and how the job is cancelled in it."""
+    """A row, and the options of its cancel call."""
 
     row: Row
     verify: bool = False
     base_url: Callable[[str], str] = str
-    """From the vendor's base URL to the one that is used."""
+    """Maps the vendor's base URL to the one that is used."""
 
     @property
     def name(self) -> str:
@@ -86,16 +86,16 @@ def adapter_of(provider: str) -> HttpAdapter:
     return adapter
 
 
-# What a vendor can get into
+# Which situations are possible for a vendor
 
 
 def _is_first(vendor: Vendor) -> bool:
-    """Whether it is one of the first vendors: for rows about the transport, they are enough."""
+    """Whether it is one of `FIRST`, which are enough for rows about the transport."""
     return vendor.name in FIRST
 
 
 def _says(word: str) -> Callable[[Vendor], bool]:
-    """Whether a status body of `word` at `status` is one of the vendor's."""
+    """Return whether the vendor's status bodies may have `word` in the field `status`."""
 
     def says(vendor: Vendor) -> bool:
         adapter = adapter_of(vendor.name)
@@ -109,7 +109,7 @@ def _overrides(vendor: Vendor) -> bool:
 
 
 def _can_tell(fault: Fault) -> Callable[[Vendor], bool]:
-    """Whether the answer is not the documented success, which a client cannot tell from a lie."""
+    """Return whether the reply differs from the documented success, so that a client can tell."""
 
     def can_tell(vendor: Vendor) -> bool:
         adapter, code = adapter_of(vendor.name), fault.status
@@ -121,18 +121,18 @@ def _can_tell(fault: Fault) -> Callable[[Vendor], bool]:
     return can_tell
 
 
-# What is true
+# True outcomes
 
 
 def _second_cancel(vendor: Vendor) -> set[Outcome]:
-    """What a second cancel can tell after the reply to the first one was lost."""
+    """The outcomes of a second cancel after the reply to the first one was lost."""
     if vendor.idempotency_header is not None:
-        return {O.CANCELLED}  # the vendor repeats its first answer
+        return {O.CANCELLED}  # the vendor repeats its first reply
     return {O.UNKNOWN} if vendor.name == "pulse" else {O.UNKNOWN, *ACCEPTED}
 
 
 def _read_first(truth: set[Outcome]) -> Callable[[Vendor], set[Outcome]]:
-    """Where a vendor deletes finished jobs, the status is read before the cancel, too."""
+    """Add `not-found` for a vendor that deletes finished jobs: the status is read first there."""
     return lambda vendor: truth | {O.NOT_FOUND} if vendor.deletes_finished else truth
 
 
@@ -151,7 +151,7 @@ def always(name: str, truth: Any, **fault: Any) -> Row:
 
 
 def limited(name: str, header: str, value: Callable[[float], str]) -> Row:
-    """429 once, with a header that says when to try again."""
+    """429 once, with a header that says when to retry."""
 
     def fault(_: Vendor) -> Fault:
         return Fault(status=429, headers={header: value(CLOCK.wall())})
@@ -175,7 +175,7 @@ def _iso(seconds: float) -> Callable[[float], str]:
     return lambda now: datetime.fromtimestamp(now + seconds, UTC).isoformat()
 
 
-# Endless and enormous things
+# Endless and huge replies
 
 _MIB = b" " * 2**20
 _BOMB = gzip.compress(bytes(400 * 2**20), 9)
@@ -290,7 +290,7 @@ MORE_ROWS = [
         drop=True,
         finish_after=JobState.FAILED,
     ),
-    # Successes that say nothing
+    # Inconclusive successes
     *(
         once(
             f"{name}, {'applied' if fault.apply else 'not applied'}",
@@ -306,7 +306,7 @@ MORE_ROWS = [
             Fault(status=code, body=body, apply=False),
         )
     ),
-    # Spellings and dialects
+    # Spellings of states
     *(
         status_says(
             f"the status says {word!r} after a lost reply", ACCEPTED, _says(word), status=word
@@ -354,7 +354,7 @@ MORE_ROWS = [
         )
         for what, fault in STATUS_FAULTS.items()
     ),
-    # Endless and enormous replies to an applied cancel
+    # Endless and huge replies to an applied cancel
     *(
         once(name, ACCEPTED, needs=_is_first, apply=True, **fault)
         for name, fault in ENDLESS.items()

@@ -1,8 +1,8 @@
 """The flow against a model of a vendor, under random interleavings of faults, races and time.
 
-The model knows the truth: what state the job is in, and whether it was our request that ended
-it. After any run, the flow must not have said anything else; and where what it was told leaves
-one answer only, it must have given it. No I/O and no waiting: thousands of runs in seconds.
+The model knows the truth: the state of the job, and whether our request ended it. After any run,
+the flow's result must agree with it; where the replies leave only one conclusion, the flow must
+have reached it. No I/O and no waiting: thousands of runs in seconds.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ CALL: dict[str, Any] = {
 
 
 class Vendor:
-    """One job at one vendor, as it really is."""
+    """One job at one vendor, in its true state."""
 
     def __init__(self, provider: str) -> None:
         self.provider = provider
@@ -86,7 +86,7 @@ class Vendor:
 
 
 class Cancelling(RuleBasedStateMachine):
-    """Every rule is something that can happen next; the flow takes it from there."""
+    """Every rule is an event that can happen next, to which the flow reacts."""
 
     @initialize(**CALL)
     def a_call(self, provider: str, verify: bool, deadline: float, chance: float) -> None:
@@ -114,9 +114,9 @@ class Cancelling(RuleBasedStateMachine):
         job = Job(provider, JOB_ID)
         self.flow = cancel(Call(ADAPTERS[provider], job, ENDPOINT, self.policy, clock))
         self.step: Send | Pause | None = None
-        self.go_on(None)
+        self.resume(None)
 
-    def go_on(self, answer: Reply | None) -> None:
+    def resume(self, answer: Reply | None) -> None:
         try:
             self.step = self.flow.send(answer)
         except StopIteration as done:
@@ -124,7 +124,7 @@ class Cancelling(RuleBasedStateMachine):
             self.check(done.value)
             return
         if isinstance(self.step, Send):
-            assert not self.settled, "a request after an answer that settled it"
+            assert not self.settled, "a request after a conclusive reply"
             assert self.now < self.policy.deadline, "a request after the deadline"
             assert self.now >= self.not_before[self.step.call], "sooner than the vendor asked"
 
@@ -134,9 +134,9 @@ class Cancelling(RuleBasedStateMachine):
     def exchange(self, seconds: float, happen: Callable[[], Reply]) -> None:
         answer = happen()
         self.now += seconds
-        self.go_on(answer)
+        self.resume(answer)
 
-    # What the world does
+    # Time, the job, and other callers
 
     @precondition(lambda self: isinstance(self.step, Pause))
     @rule()
@@ -144,7 +144,7 @@ class Cancelling(RuleBasedStateMachine):
         assert isinstance(self.step, Pause)
         assert self.step.seconds >= 0
         self.now += self.step.seconds
-        self.go_on(None)
+        self.resume(None)
 
     @precondition(lambda self: self.result is None)
     @rule(state=st.sampled_from([JobState.SUCCEEDED, JobState.FAILED]))
@@ -164,7 +164,7 @@ class Cancelling(RuleBasedStateMachine):
         self.vendor.requests_on_the_way -= 1
         self.vendor.cancel()
 
-    # What can happen to a cancel request
+    # Replies and faults of a cancel request
 
     @precondition(lambda self: self.is_sending("cancel"))
     @rule(seconds=SECONDS)
@@ -219,7 +219,7 @@ class Cancelling(RuleBasedStateMachine):
     def the_vendor_refuses(self, seconds: float, status_code: int) -> None:
         self.exchange(seconds, lambda: reply(status_code, {"message": "no", "code": "NO"}))
 
-    # What can happen to a status read
+    # Replies and faults of a status read
 
     @precondition(lambda self: self.is_sending("status"))
     @rule(seconds=SECONDS)
@@ -240,7 +240,7 @@ class Cancelling(RuleBasedStateMachine):
     def the_status_is_garbled(self, seconds: float, body: bytes) -> None:
         self.exchange(seconds, lambda: reply(200, body))
 
-    # What can happen to either
+    # Replies and faults of either
 
     @precondition(lambda self: self.is_sending("cancel", "status"))
     @rule(
@@ -248,7 +248,7 @@ class Cancelling(RuleBasedStateMachine):
         status_code=st.sampled_from([302, 303, 400, 401, 403, 404, 409, 410]),
         applied=st.booleans(),
     )
-    def a_hop_on_the_way_answers(self, seconds: float, status_code: int, applied: bool) -> None:
+    def a_proxy_answers(self, seconds: float, status_code: int, applied: bool) -> None:
         assert isinstance(self.step, Send)
         if self.step.call == "cancel":
             self.doubted = True
@@ -275,18 +275,18 @@ class Cancelling(RuleBasedStateMachine):
         self.not_before[call] = until
         return reply(status_code, retry_after=str(wait))
 
-    # The truth
+    # Comparing with the truth
 
     def is_ours(self) -> bool:
         """Whether the job was cancelled by a request of ours."""
         return self.vendor.state is JobState.CANCELLED and not self.vendor.cancelled_by_others
 
     def check(self, result: CancelResult) -> None:
-        """Compare what the flow said with what the model knows."""
+        """Compare the flow's result with the model."""
         state, outcome = self.vendor.state, result.outcome
         truth = {
             Outcome.CANCELLED: state is JobState.CANCELLED,
-            # Of a job that our own request cancelled, "over before" would be a lie.
+            # "Already over" would be false if our own request cancelled the job.
             Outcome.ALREADY_TERMINAL: state.final
             and (state is not JobState.CANCELLED or self.vendor.cancelled_by_others),
             Outcome.CANCELLING: self.accepted and self.policy.verify,
@@ -298,7 +298,7 @@ class Cancelling(RuleBasedStateMachine):
         if self.settled:
             assert outcome in {Outcome.CANCELLED, Outcome.ALREADY_TERMINAL}
         if outcome is Outcome.CANCELLED and self.vendor.cancelled_by_others:
-            assert self.doubted, "the reply said that it was over, and nothing of ours went before"
+            assert self.doubted, "it was over before our first request"
         if outcome is Outcome.RATE_LIMITED:
             assert not self.is_ours()
         assert result.verified is (result.state is not None and result.state.final)

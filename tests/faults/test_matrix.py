@@ -2,9 +2,9 @@
 
 Async on both transports: aiohttp and httpx.
 
-For every case: the outcome is one of those that are true; no request left for any path but the
-provider's own cancel and status path of this very job; the call took no longer than its
-deadline and one exchange; memory stayed bounded; the key is in no log event and no result.
+For every case: the outcome is one of the true ones; requests went only to the provider's cancel
+and status URLs of this job; the call took at most its deadline plus one exchange; memory stayed
+bounded; the key is in no log event and no result.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.filterwarnings("ignore:provider 'pulse-legacy':DeprecationWarning")
 
 TIMEOUT, DEADLINE = 0.4, 30.0
-# What a busy machine may add to the time of a call; a server that holds it adds far more.
+# Extra time for a busy machine; a server that holds the call adds far more.
 SLACK = 1.0
 MOST_MEMORY = 64 * 2**20
 
@@ -66,13 +66,13 @@ CASES = [
     pytest.param(provider, case, cancel, id=f"{provider}-{case.name}-{name}")
     for provider, case in POSSIBLE
     for name, cancel in KINDS.items()
-    # The kinds differ in the transport, which does not know the vendor.
+    # The kinds differ only in the transport, which is the same for all vendors.
     if provider in FIRST or name == "sync"
 ]
 
 
 def own_requests(provider: str, situation: Situation, base_url: str) -> set[tuple[str, str]]:
-    """The only requests that may be sent for this job: its cancel and its status."""
+    """Return the only requests that may be sent for this job: its cancel and its status."""
     adapter, base = adapter_of(provider), urlsplit(base_url).path
     assert adapter.status is not None
     defaults = {n: p.default for n, p in declared(adapter.params).items() if p.default is not None}
@@ -85,7 +85,7 @@ def own_requests(provider: str, situation: Situation, base_url: str) -> set[tupl
 
 
 def contradiction(sandbox: Sandbox, situation: Situation, outcome: Outcome) -> str | None:
-    """How an outcome contradicts the job's real state in the sandbox, whatever it answered."""
+    """Return how an outcome contradicts the job's true state in the sandbox, if it does."""
     try:
         job = sandbox.job(situation.provider, situation.job_id)
     except ConfigurationError:
@@ -99,7 +99,7 @@ def contradiction(sandbox: Sandbox, situation: Situation, outcome: Outcome) -> s
 
 
 @pytest.mark.parametrize(("provider", "case", "cancel"), CASES)
-def test_the_outcome_is_true_and_nothing_else_is_touched(
+def test_the_outcome_is_true_and_nothing_else_is_requested(
     provider: str,
     case: Case,
     cancel: Cancel,
@@ -131,7 +131,7 @@ def test_the_outcome_is_true_and_nothing_else_is_touched(
 
     seen.outcomes[provider, case.name].add(result.outcome)
     assert result.outcome in ({situation.verified} if case.verify else situation.outcomes), result
-    # Without `verify` it is not known whether a job ends as it was told to.
+    # Without `verify` the outcome does not promise how the job ends.
     if case.verify or situation.verified is None:
         assert contradiction(vendors, situation, result.outcome) is None
     assert {(r.method, r.path) for r in vendors.requests} <= own_requests(

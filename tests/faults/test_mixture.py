@@ -1,4 +1,4 @@
-"""Five thousand jobs of two vendors with every kind of trouble: one true answer for each."""
+"""Five thousand jobs of two vendors with every kind of fault: one true result for each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ENDED: dict[str, Any] = {"pending": 0.0, "running": 0.0}
 
 
 @pytest.mark.parametrize("transport", ["aiohttp", "httpx"])
-def test_every_job_is_answered_once_and_truly(
+def test_every_job_has_one_true_result(
     sandbox: Sandbox, transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JOBCANCEL_TRANSPORT", transport)

@@ -1,7 +1,7 @@
-"""The flow against honest vendors of every shape that can be declared, under random trouble.
+"""The flow against simulated vendors of every declarable kind, under random faults.
 
-A vendor knows its job; requests and replies are lost, refused or garbled on the way, and the job
-ends by itself or is cancelled by somebody else. Whatever happens, what is said of the job is true.
+A vendor knows its job; requests and replies are lost, refused or garbled, and the job ends by
+itself or is cancelled by someone else. Whatever happens, the outcome is true.
 `test_flow_model` does more of that for Pulse and Talonic alone. No I/O and no waiting.
 """
 
@@ -50,7 +50,7 @@ PLAIN = HttpAdapter(
 
 @define
 class Shape:
-    """How a vendor answers a cancel that reached it, by what the job was and is now."""
+    """How a vendor replies to a cancel that reached it."""
 
     adapter: HttpAdapter
     accepted: Callable[[str], Response]
@@ -83,7 +83,7 @@ SHAPES = {
 
 @define
 class Vendor:
-    """One job, and what becomes of requests about it."""
+    """One job, and the replies to requests for it."""
 
     shape: Shape
     chance: Random
@@ -92,7 +92,7 @@ class Vendor:
     ours: bool = field(init=False, default=False)
     destroyed: bool = field(init=False, default=False)
     unheard: bool = field(init=False, default=False)
-    """Whether a cancel may have been carried out for all that the reply to it tells."""
+    """Whether a cancel may have been applied although its reply did not say so."""
 
     def time_passes(self) -> None:
         if self.job == RUN and self.chance.random() < 0.2:
@@ -151,20 +151,20 @@ def play(vendor: Vendor, policy: Policy, chance: float) -> tuple[CancelResult, f
     deadline=st.sampled_from([3.0, 30.0]),
 )
 @settings(max_examples=2_000)
-def test_what_is_said_of_a_job_is_true(
+def test_no_outcome_contradicts_the_job(
     name: str, *, chance: Random, job: str, slow: bool, verify: bool, deadline: float
 ) -> None:
     vendor = Vendor(SHAPES[name], chance, slow, job)
     policy = Policy(verify=verify, deadline=deadline)
     result, took = play(vendor, policy, chance.random())
-    told = {
-        # A job that ends between a look and a cancel that destroys it: nobody can tell.
+    truth = {
+        # If a job ends between the status read and a destructive cancel, nobody can tell.
         Outcome.CANCELLED: vendor.destroyed
         or (vendor.job in {STOPPING, STOPPED} and (vendor.ours or vendor.unheard)),
         Outcome.CANCELLING: vendor.ours or vendor.destroyed,
         Outcome.ALREADY_TERMINAL: vendor.job in {DONE, STOPPED} and not vendor.ours,
         Outcome.NOT_FOUND: job == ABSENT,
     }
-    assert told.get(result.outcome, True), (result, vendor)
+    assert truth.get(result.outcome, True), (result, vendor)
     assert not result.verified or (result.state is not None and result.state.final)
     assert took <= deadline + policy.timeout
