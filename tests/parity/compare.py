@@ -1,4 +1,4 @@
-"""Sends what an SDK and what jobcancel send for the same job, and says in what they differ.
+"""Compares the requests that an SDK and jobcancel send for the same job.
 
 A module for more SDKs declares a `Case` for each provider, and its allowed differences in
 `differences.ALLOWED`; `test_requests` compares them. The SDK's name goes into the dependency group
@@ -29,7 +29,7 @@ each_call = pytest.mark.parametrize("call", ["cancel", "status"])
 Call: TypeAlias = Callable[[str | None, str], object]
 """Makes an SDK send one request: given a base URL, or None for the SDK's own, and a job's id."""
 
-# A refusal that every vendor could have sent: its text is wherever any of them puts it.
+# A refusal in the format of every vendor: its text is in each field that one of them uses.
 _REFUSAL = {"error": {"message": "no"}, "message": "no", "detail": "no", "failure": "no"}
 
 
@@ -40,10 +40,10 @@ class Case:
     Args:
         provider: the provider's name.
         cancel: makes the SDK cancel a job, without retries, with `KEY`.
-        status: makes the SDK read a job, likewise.
-        job_id: an id as awkward as the SDK lets through.
+        status: makes the SDK get a job, likewise.
+        job_id: an id with as many special characters as the SDK accepts.
         params: the job's params for jobcancel.
-        path: path of the base URL, where one belongs to it.
+        path: path of the base URL, if it has one.
         answer: a body that the SDK accepts as the reply to both.
     """
 
@@ -84,7 +84,7 @@ def of_family(family: str) -> list[str]:
 
 
 def over_loopback(case: Case, call: str) -> dict[str, tuple[object, object]]:
-    """Return what differs when both are given the same base URL, by part."""
+    """Return the differences with the same base URL for both, by part."""
     theirs, ours = _recorders(case)
     with theirs.on_loopback() as url:
         _sdk(case, call)(f"{url}{case.path}", case.job_id)
@@ -94,7 +94,7 @@ def over_loopback(case: Case, call: str) -> dict[str, tuple[object, object]]:
 
 
 def by_default(case: Case, call: str) -> dict[str, tuple[object, object]]:
-    """Return what differs when neither is given a base URL, by part."""
+    """Return the differences without a base URL for either, by part."""
     theirs, ours = _recorders(case)
     with theirs.in_place():
         _sdk(case, call)(None, case.job_id)
@@ -104,7 +104,7 @@ def by_default(case: Case, call: str) -> dict[str, tuple[object, object]]:
 
 
 def _recorders(case: Case) -> tuple[Recorder, Recorder]:
-    # "Unauthorized" settles a cancel at every vendor, so that jobcancel sends nothing more.
+    # "Unauthorized" is conclusive with every vendor, so jobcancel sends nothing more.
     return Recorder(case.answer), Recorder(_REFUSAL, status_code=401)
 
 

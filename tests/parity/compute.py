@@ -16,7 +16,7 @@ _MODEL = "abcd1234"
 
 
 def _job(url: str | None, job: str) -> Job:
-    # Its address is a variable of the module, which ends with the version.
+    # The SDK's base URL is a module variable, which ends with the version.
     with mock.patch.object(runpod, "endpoint_url_base", url or runpod.endpoint_url_base):
         return Job(_ENDPOINT, job, RunPodClient(KEY))
 

@@ -21,13 +21,13 @@ _DATABRICKS = {"host": _WORKSPACE, "workspace_id": _WORKSPACE_ID}
 
 def _apify(url: str | None) -> ApifyClient:
     if url is None:
-        # Its own transport is not Python, so nothing can take its place; this one is its, too.
+        # The default transport is not written in Python, so it cannot be replaced; this one can.
         return ApifyClient.with_custom_http_client(KEY, http_client=Httpx2HttpClient(max_retries=0))
     return ApifyClient(KEY, api_url=url, max_retries=0)
 
 
 def _databricks(url: str | None) -> WorkspaceClient:
-    # It asks the host about itself first, to fill in what it was not told.
+    # The SDK first requests the host's metadata, to complete its configuration.
     with mock.patch("databricks.sdk.config.get_host_metadata", return_value=HostMetadata("")):
         return WorkspaceClient(
             host=url or f"https://{_WORKSPACE}",

@@ -1,4 +1,4 @@
-"""In what a vendor's SDK and jobcancel may differ, each with its reason.
+"""The allowed differences between a vendor's SDK and jobcancel, with reasons.
 
 Paths are compared by their decoded segments: SDKs leave a colon in an id as it is, which
 RFC 3986 (section 3.3) allows in a segment, and jobcancel encodes it. Servers see the same.
@@ -10,15 +10,15 @@ from fnmatch import fnmatchcase
 
 from attrs import frozen
 
-# An id that has to be encoded, as most vendors' SDKs let it through.
+# An id that must be encoded, and that most vendors' SDKs accept.
 AWKWARD = "a b/ü:1"
 
 # Headers that are not compared, by pattern.
 IGNORED = {
-    "accept": "jobcancel asks for JSON; some SDKs take anything",
-    "accept-encoding": "what compression the client can undo",
+    "accept": "jobcancel asks for JSON; some SDKs accept anything",
+    "accept-encoding": "the compression that the client supports",
     "connection": "how long the client keeps its connection",
-    "host": "is the address, which is compared as such",
+    "host": "part of the URL, which is compared anyway",
     "user-agent": "names the client",
     "x-stainless-*": "telemetry of the SDKs made by Stainless: OpenAI's, Runway's and others",
     "x-fern-*": "telemetry of the SDKs of Cohere and Extend",
@@ -26,10 +26,10 @@ IGNORED = {
     "x-goog-api-client": "telemetry of the SDK of Google",
 }
 
-# Headers that are not compared where there is no body for them to be about.
+# Headers about the body that are not compared if there is no body.
 OF_THE_BODY = {
-    "content-length": "0 and no length are the same; SDKs over requests say 0 for a DELETE, too",
-    "content-type": "of no body",
+    "content-length": "0 and no length are the same; SDKs on requests send 0 for a DELETE, too",
+    "content-type": "there is no body",
 }
 
 
@@ -42,7 +42,7 @@ def is_ignored(header: str, *, has_body: bool) -> bool:
 
 @frozen
 class Allowed:
-    """One allowed difference; None is for what is not there.
+    """One allowed difference; None stands for a missing part.
 
     Args:
         provider: the provider's name.
@@ -64,16 +64,16 @@ class Allowed:
 _CANCEL, _STATUS = ("cancel",), ("status",)
 _BOTH = _CANCEL + _STATUS
 
-_DOCUMENTED = "the documentation has the key in x-api-key; the SDK sends it as a bearer token"
-_VERSION = "the version of the documentation, whose replies are the ones read; the SDK's is newer"
-_GOOGLE = "v1beta is the documented version, and a param; the SDK has v1"
-_SLASH = "the SDK leaves a slash in an id as it is, which leads to another address"
-_TILDE = "the SDK makes a slash in any id a tilde, as the API wants it in the name of an Actor"
-_LOGS = "the SDK says that it wants no logs; jobcancel does not ask for any"
+_DOCUMENTED = "the documentation sends the key in x-api-key; the SDK sends it as a bearer token"
+_VERSION = "the documented version, whose replies the adapter reads; the SDK's is newer"
+_GOOGLE = "v1beta is the documented version, and a param; the SDK uses v1"
+_SLASH = "the SDK does not encode a slash in an id, which changes the path"
+_TILDE = "the SDK replaces a slash in any id by a tilde, which the API expects in Actor names only"
+_LOGS = "the SDK asks for no logs explicitly; jobcancel sends no such parameter"
 
 
-def _torn(provider: str, calls: tuple[str, ...], path: str) -> Allowed:
-    """The difference in a path whose {} is the job's id, where the SDK leaves the slash in it."""
+def _unencoded(provider: str, calls: tuple[str, ...], path: str) -> Allowed:
+    """Return the difference in a path, {} being the job id whose slash the SDK does not encode."""
     theirs = tuple(path.format(AWKWARD).split("/"))
     ours = tuple(segment.format(AWKWARD) for segment in path.split("/"))
     return Allowed(provider, calls, "path", theirs, ours, _SLASH)
@@ -103,23 +103,23 @@ ALLOWED = (
         ("v2", "actor-runs", "a b/ü:1"),
         _TILDE,
     ),
-    _torn("cohere-batch", _CANCEL, "v2/batches/{}:cancel"),
-    _torn("cohere-batch", _STATUS, "v2/batches/{}"),
-    _torn("databricks-statement", _CANCEL, "api/2.0/sql/statements/{}/cancel"),
-    _torn("databricks-statement", _STATUS, "api/2.0/sql/statements/{}"),
+    _unencoded("cohere-batch", _CANCEL, "v2/batches/{}:cancel"),
+    _unencoded("cohere-batch", _STATUS, "v2/batches/{}"),
+    _unencoded("databricks-statement", _CANCEL, "api/2.0/sql/statements/{}/cancel"),
+    _unencoded("databricks-statement", _STATUS, "api/2.0/sql/statements/{}"),
     *(
         row
         for kind in ("classify", "extract", "parse", "split", "workflow")
         for row in (
-            _torn(f"extend-{kind}", _CANCEL, f"{kind}_runs/{{}}/cancel"),
-            _torn(f"extend-{kind}", _STATUS, f"{kind}_runs/{{}}"),
+            _unencoded(f"extend-{kind}", _CANCEL, f"{kind}_runs/{{}}/cancel"),
+            _unencoded(f"extend-{kind}", _STATUS, f"{kind}_runs/{{}}"),
         )
     ),
-    _torn("fal", _CANCEL, "fal-ai/flux/requests/{}/cancel"),
-    _torn("fal", _STATUS, "fal-ai/flux/requests/{}/status"),
+    _unencoded("fal", _CANCEL, "fal-ai/flux/requests/{}/cancel"),
+    _unencoded("fal", _STATUS, "fal-ai/flux/requests/{}/status"),
     Allowed("fal", _STATUS, "query", [("logs", "false")], [], _LOGS),
-    _torn("firecrawl-batch", _BOTH, "v2/batch/scrape/{}"),
-    _torn("firecrawl-crawl", _BOTH, "v2/crawl/{}"),
+    _unencoded("firecrawl-batch", _BOTH, "v2/batch/scrape/{}"),
+    _unencoded("firecrawl-crawl", _BOTH, "v2/crawl/{}"),
     Allowed(
         "gemini-batch",
         _CANCEL,
@@ -136,22 +136,22 @@ ALLOWED = (
         ("v1beta", "batches", "a bü:1"),
         _GOOGLE,
     ),
-    _torn("higgsfield", _CANCEL, "requests/{}/cancel"),
-    _torn("higgsfield", _STATUS, "requests/{}/status"),
-    _torn("mistral-batch", _CANCEL, "v1/batch/jobs/{}/cancel"),
-    _torn("mistral-batch", _STATUS, "v1/batch/jobs/{}"),
-    _torn("replicate", _CANCEL, "v1/predictions/{}/cancel"),
-    _torn("replicate", _STATUS, "v1/predictions/{}"),
-    _torn("runpod", _CANCEL, "v2/endpoint-1/cancel/{}"),
-    _torn("runpod", _STATUS, "v2/endpoint-1/status/{}"),
-    _torn("runway", _STATUS, "v1/tasks/{}"),
-    _torn("unstructured", _CANCEL, "api/v1/jobs/{}/cancel"),
-    _torn("unstructured", _STATUS, "api/v1/jobs/{}"),
+    _unencoded("higgsfield", _CANCEL, "requests/{}/cancel"),
+    _unencoded("higgsfield", _STATUS, "requests/{}/status"),
+    _unencoded("mistral-batch", _CANCEL, "v1/batch/jobs/{}/cancel"),
+    _unencoded("mistral-batch", _STATUS, "v1/batch/jobs/{}"),
+    _unencoded("replicate", _CANCEL, "v1/predictions/{}/cancel"),
+    _unencoded("replicate", _STATUS, "v1/predictions/{}"),
+    _unencoded("runpod", _CANCEL, "v2/endpoint-1/cancel/{}"),
+    _unencoded("runpod", _STATUS, "v2/endpoint-1/status/{}"),
+    _unencoded("runway", _STATUS, "v1/tasks/{}"),
+    _unencoded("unstructured", _CANCEL, "api/v1/jobs/{}/cancel"),
+    _unencoded("unstructured", _STATUS, "api/v1/jobs/{}"),
 )
 
 
 def allowed(provider: str, call: str) -> dict[str, tuple[object, object]]:
-    """Return what may differ in a call, by part, as what the SDK sends and what jobcancel does."""
+    """Return the allowed differences of a call, by part, as pairs of the SDK's value and ours."""
     return {
         row.part: (row.sdk, row.ours)
         for row in ALLOWED

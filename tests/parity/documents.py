@@ -21,7 +21,7 @@ def _llama(url: str | None) -> llama_cloud.LlamaCloud:
 
 
 def _extend(url: str | None) -> Extend:
-    # It repeats only what failed.
+    # The SDK retries only failed requests.
     return Extend(token=KEY, base_url=url)
 
 
@@ -30,7 +30,7 @@ def _reducto(url: str | None) -> reducto.Reducto:
 
 
 def _unstructured(url: str | None) -> UnstructuredClient:
-    # It closes itself when nothing refers to it any more.
+    # The client closes itself when it is garbage collected.
     return UnstructuredClient(api_key_auth=KEY, server_url=url, retry_config=None)
 
 

@@ -45,7 +45,7 @@ def _anthropic(url: str | None) -> anthropic.Anthropic:
 
 
 def google(url: str | None) -> genai.Client:
-    # It retries only when it is told to. It closes itself when nothing refers to it any more.
+    # The client retries only on request. It closes itself when it is garbage collected.
     return genai.Client(api_key=KEY, http_options=genai.types.HttpOptions(base_url=url))
 
 

@@ -26,7 +26,7 @@ def _replicate(url: str | None) -> Replicate:
 
 @contextlib.contextmanager
 def _fal(url: str | None) -> Iterator[fal_client.SyncClient]:
-    # Its address is a constant. It repeats only what failed.
+    # The SDK's base URL is a constant. The SDK retries only failed requests.
     kept = fal_client.client.QUEUE_URL_FORMAT
     with mock.patch.object(fal_client.client, "QUEUE_URL_FORMAT", f"{url}/" if url else kept):
         yield fal_client.SyncClient(key=KEY)
@@ -80,7 +80,7 @@ CASES = [
     ),
     Case(
         provider="runway",
-        params={"force": "yes"},  # else the task is read before the cancel
+        params={"force": "yes"},  # otherwise the task's status is read before the cancel
         cancel=lambda url, job: _runway(url).tasks.delete(job),
         status=lambda url, job: _runway(url).tasks.retrieve(job),
     ),

@@ -1,4 +1,4 @@
-"""Records the one request that is sent to it: on loopback, or in place of the real transport."""
+"""Records the one request of a call, on loopback or instead of the real transport."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Sent:
     body: bytes
 
     def parts(self) -> dict[str, object]:
-        """What has to be the same, by name; a path as the segments that a server makes of it."""
+        """Return the parts to compare, by name; the path as decoded segments."""
         path, _, query = self.target.partition("?")
         parts: dict[str, object] = {
             "method": self.method,
@@ -51,7 +51,7 @@ class Sent:
 
 @define(eq=False)
 class Recorder:
-    """Answers every request alike and keeps it.
+    """Answers every request with the same reply and records it.
 
     Args:
         answer: the JSON object that it answers with.
@@ -63,13 +63,13 @@ class Recorder:
     sent: list[Sent] = field(init=False, factory=list)
 
     def only(self) -> Sent:
-        """The request; there was no other."""
+        """Return the request; there must be exactly one."""
         [sent] = self.sent
         return sent
 
     @contextlib.contextmanager
     def on_loopback(self) -> Iterator[str]:
-        """Serve on a port of this machine, and give the base URL."""
+        """Serve on a loopback port; yield the base URL."""
         recorder = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -87,7 +87,7 @@ class Recorder:
                 return False
 
             def log_message(self, *_: object) -> None:
-                """Say nothing on standard error."""
+                """Log nothing."""
 
         with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
             thread = threading.Thread(target=server.serve_forever, args=[0.01])
@@ -100,7 +100,7 @@ class Recorder:
 
     @contextlib.contextmanager
     def in_place(self) -> Iterator[None]:
-        """Take the place of the transports of three libraries, so that any address is recorded."""
+        """Replace the transports of three libraries, so that requests to any URL are recorded."""
         with contextlib.ExitStack() as stack:
             for library in (httpx, httpx2):
                 patch = mock.patch.object(
@@ -147,7 +147,7 @@ class Recorder:
     def keep(
         self, method: str, address: str, target: str, headers: Mapping[str, str], body: bytes
     ) -> None:
-        """Keep one request."""
+        """Record one request."""
         lower = {name.lower(): value for name, value in headers.items()}
         self.sent.append(
             Sent(method=method, address=address, target=target, headers=lower, body=body)

@@ -70,7 +70,7 @@ CASES = [
 
 @each(CASES)
 @each_call
-def test_both_send_what_the_environment_says(
+def test_both_send_the_same_from_the_environment(
     case: Case, call: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in _VARIABLES[case.provider].items():

@@ -17,19 +17,19 @@ FAMILIES = {
 }
 CASES = [case for cases in FAMILIES.values() for case in cases]
 
-# Pulse's SDK is run in tests/test_official_sdk.py; Talonic has none for Python.
+# tests/test_official_sdk.py runs Pulse's SDK; Talonic has no SDK for Python.
 ELSEWHERE = {"pulse", "pulse-legacy", "talonic"}
 
 
 @each(CASES)
 @each_call
-def test_both_send_the_same_to_a_given_address(case: Case, call: str) -> None:
+def test_both_send_the_same_to_a_given_base_url(case: Case, call: str) -> None:
     assert allowed(case.provider, call) == compare.over_loopback(case, call)
 
 
 @each(CASES)
 @each_call
-def test_both_send_the_same_to_the_vendors_own_address(case: Case, call: str) -> None:
+def test_both_send_the_same_to_the_default_base_url(case: Case, call: str) -> None:
     assert allowed(case.provider, call) == compare.by_default(case, call)
 
 

@@ -1,4 +1,4 @@
-"""The SDKs that are compared with are new enough."""
+"""The compared SDKs are new enough."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ _GROUP = tomllib.loads(_PYPROJECT.read_text("utf-8"))["dependency-groups"]["pari
 
 
 @pytest.mark.parametrize("wanted", [Requirement(each) for each in _GROUP], ids=str)
-def test_an_sdk_is_of_the_version_that_the_group_asks_for(wanted: Requirement) -> None:
+def test_an_sdk_has_the_version_required_by_the_dependency_group(wanted: Requirement) -> None:
     assert wanted.specifier.contains(version(wanted.name))
