@@ -1,4 +1,4 @@
-"""A small application that uses jobcancel; its tests are run in an environment of their own."""
+"""A small application that uses jobcancel; its tests run in a separate environment."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ WORDS = {
 
 
 def stop(provider: str, job_id: str, *, verify: bool = False, deadline: float = 30.0) -> str:
-    """Cancel a job and say what to tell the user."""
+    """Cancel a job and return the message for the user."""
     result = cancel(provider, job_id, verify=verify, deadline=deadline)
     return WORDS.get(result.outcome, f"not stopped: {result.message}")

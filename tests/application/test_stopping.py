@@ -1,4 +1,4 @@
-"""What the application makes of each outcome; `tests/test_wheel.py` runs it."""
+"""The application's message for each outcome; `tests/test_wheel.py` runs these tests."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from jobcancel.testing import Recording
 
 
-def test_a_user_is_told_that_the_job_is_stopped(
+def test_the_user_sees_that_the_job_is_stopped(
     jobcancel_cassette: Callable[[str], Recording],
 ) -> None:
     held = jobcancel_cassette("pulse/cancelled")
     assert "stopped" == stop(held.provider, held.job_id)
 
 
-def test_a_user_is_told_that_a_job_is_slow_to_stop(
+def test_the_user_sees_that_a_job_is_still_stopping(
     jobcancel_cassette: Callable[[str], Recording], jobcancel_no_wait: list[float]
 ) -> None:
     held = jobcancel_cassette("pulse/cancelling")
@@ -31,7 +31,7 @@ def test_a_user_is_told_that_a_job_is_slow_to_stop(
     assert jobcancel_no_wait
 
 
-def test_a_lost_reply_is_nothing_that_a_user_hears_of() -> None:
+def test_the_user_does_not_see_a_lost_reply() -> None:
     with scripted(lost_reply(), reply(200, {"status": "completed"})) as script:
         assert "was over already" == stop("talonic", "7")
     assert ["POST /v1/jobs/7/cancel", "GET /v1/jobs/7"] == [str(each) for each in script.requests]

@@ -1,4 +1,4 @@
-"""How applications call jobcancel, for the type checkers; never run."""
+"""How applications call jobcancel; for type checkers, never run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def synchronous() -> None:
         assert_type(canceller.cancel("pulse", "1", verify=True), CancelResult)
 
 
-def with_the_successor_of_httpx() -> None:
+def with_httpx2() -> None:
     Canceller(http_client=httpx2.Client())
     AsyncCanceller(http_client=httpx2.AsyncClient())
 
