@@ -1,4 +1,4 @@
-"""How much time, CPU and memory cancelling takes, side by side with other clients.
+"""Compares the time, CPU and memory of cancelling with other clients.
 
-Run by `python -m benchmarks`; `README.md` says what each benchmark measures.
+Run `python -m benchmarks`; `README.md` describes each benchmark.
 """

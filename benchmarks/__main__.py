@@ -24,7 +24,7 @@ _ALL_JOBS = 1_000_000
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Run the benchmarks selected on the command line."""
     benchmarks: dict[str, Callable[[int | None], list[Row]]] = {
         "single": single,
         "module": module,
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=_positive, help="jobs of `memory`")
     parser.add_argument("--full", action="store_true", help="a million jobs for `memory`")
     asked = parser.parse_args()
-    _leave_proxies()
+    _remove_proxies()
     before = report.machine()
     rows: list[Row] = []
     failed: list[str] = []
@@ -49,7 +49,7 @@ def main() -> None:
             sys.stderr.write(f"{name} ...\n")
             try:
                 rows += run(asked.rounds)
-            except (RuntimeError, SubprocessError) as error:  # the others are still worth having
+            except (RuntimeError, SubprocessError) as error:  # keep the results of the others
                 failed.append(f"{name} failed: {error}")
     sys.stdout.write(report.table(rows) + "\n")
     report.write(asked.json, before, rows)
@@ -63,8 +63,8 @@ def _positive(text: str) -> int:
     return number
 
 
-def _leave_proxies() -> None:
-    """Forget the environment's proxies: they cannot reach a server on this machine."""
+def _remove_proxies() -> None:
+    """Remove proxies from the environment: they cannot reach a server on this machine."""
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         del os.environ[name]
 

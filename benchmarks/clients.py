@@ -1,8 +1,8 @@
-"""How each contestant cancels many jobs: what a programmer would write with that client.
+"""How each contestant cancels many jobs: the code that a programmer would write with that client.
 
-Every function cancels the jobs with at most `concurrency` requests under way and returns how
-many were cancelled. Libraries are imported where they are used, so that a contestant's process
-loads its own only.
+Every function cancels the jobs with at most `concurrency` requests in flight and returns the number
+of cancelled jobs. Libraries are imported where they are used, so that a contestant's process loads
+only its own.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 KEY = "benchmark"
 _HEADERS = {"x-api-key": KEY}
-# A client that is told to be patient: more retries than any job needs.
+# The retries of a patient client: more than any job needs.
 _PATIENT = 100
 
 
 def job_ids(count: int) -> Iterator[str]:
-    """Make the ids of so many jobs, one when it is asked for."""
+    """Generate `count` job ids lazily."""
     return (f"abc123-def456-{number:09d}" for number in range(count))
 
 
 async def _gathered(ids: Iterable[str], concurrency: int, cancel: Cancel) -> int:
-    """Start a task for each job and let so many of them through at a time."""
+    """Start a task for each job; run at most `concurrency` of them at once."""
     free = asyncio.Semaphore(concurrency)
 
     async def one(job_id: str) -> bool:
@@ -41,7 +41,7 @@ async def _gathered(ids: Iterable[str], concurrency: int, cancel: Cancel) -> int
 
 
 async def naive_httpx(url: str, ids: Iterable[str], concurrency: int) -> int:
-    """Use one `httpx.AsyncClient` as it comes, without retries."""
+    """Use one `httpx.AsyncClient` with its defaults, without retries."""
     import httpx
 
     async with httpx.AsyncClient(headers=_HEADERS) as client:
@@ -53,7 +53,7 @@ async def naive_httpx(url: str, ids: Iterable[str], concurrency: int) -> int:
 
 
 async def bare_aiohttp(url: str, ids: Iterable[str], concurrency: int) -> int:
-    """Use one `aiohttp.ClientSession` as it comes, without retries."""
+    """Use one `aiohttp.ClientSession` with its defaults, without retries."""
     import aiohttp
 
     async with aiohttp.ClientSession(headers=_HEADERS) as session:
@@ -67,7 +67,7 @@ async def bare_aiohttp(url: str, ids: Iterable[str], concurrency: int) -> int:
 
 
 async def pulse_httpx(url: str, ids: Iterable[str], concurrency: int) -> int:
-    """Use the vendor's SDK on its own httpx client, its default without httpx-aiohttp."""
+    """Use the vendor's SDK on httpx, its default without httpx-aiohttp."""
     from pulse import AsyncPulse, DefaultAsyncHttpxClient
 
     async with DefaultAsyncHttpxClient() as client:
@@ -76,7 +76,7 @@ async def pulse_httpx(url: str, ids: Iterable[str], concurrency: int) -> int:
 
 
 async def pulse_aiohttp(url: str, ids: Iterable[str], concurrency: int) -> int:
-    """Use the vendor's SDK on httpx-aiohttp, its default where that is installed."""
+    """Use the vendor's SDK on httpx-aiohttp, its default if that is installed."""
     from pulse import AsyncPulse, DefaultAioHttpClient
 
     async with DefaultAioHttpClient() as client:
@@ -85,7 +85,7 @@ async def pulse_aiohttp(url: str, ids: Iterable[str], concurrency: int) -> int:
 
 
 async def pulse_patient(url: str, ids: Iterable[str], concurrency: int) -> int:
-    """Use the vendor's SDK, told to repeat what is refused as often as need be."""
+    """Use the vendor's SDK with enough retries for every refused request."""
     from pulse import AsyncPulse, DefaultAioHttpClient
 
     async with DefaultAioHttpClient() as client:
@@ -99,8 +99,8 @@ async def _with_pulse(
     from pulse.core.api_error import ApiError
     from pulse.core.request_options import RequestOptions
 
-    # Given to each call: pulse-python-sdk 1.0.17 takes `max_retries` in its client's constructor
-    # too, but does not use it (core/client_wrapper.py).
+    # Passed to each call: pulse-python-sdk 1.0.17 also accepts `max_retries` in the constructor of
+    # its client, but ignores it there (core/client_wrapper.py).
     options = None if retries is None else RequestOptions(max_retries=retries)
 
     async def cancel(job_id: str) -> bool:
@@ -122,7 +122,7 @@ async def acancel_many(url: str, ids: Iterable[str], concurrency: int) -> int:
 
 
 async def outcomes(url: str, ids: Iterable[str], concurrency: int) -> AsyncIterator[bool]:
-    """Tell of each job whether `jobcancel.acancel_many` cancelled it, as it is settled."""
+    """Yield for each result of `jobcancel.acancel_many` whether the job was cancelled."""
     import jobcancel
 
     async for result in jobcancel.acancel_many(

@@ -1,4 +1,4 @@
-"""How long a new process takes to import a package, the start of Python included."""
+"""How long a new process takes to import a package, including the start of Python."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 _ROUNDS = 15
 _PATIENCE = 60.0
-# httpx imports these when it finds them, which takes longer than httpx itself. Neither httpx
-# nor jobcancel installs them, so they are not to be found here either.
+# httpx imports these if they are installed, which takes longer than httpx itself. Neither httpx
+# nor jobcancel installs them, so they are hidden here.
 _ABSENT = ("trio", "click", "rich", "pygments")
 _HIDE = f"import sys; sys.modules.update(dict.fromkeys({_ABSENT!r})); "
 _CODE = {
@@ -29,7 +29,7 @@ _CODE = {
 
 
 def imports(rounds: int | None) -> list[Row]:
-    """Compare imports; what is compiled is kept, as in an installed package."""
+    """Compare imports; the bytecode is kept, as for an installed package."""
     with tempfile.TemporaryDirectory() as compiled:
         environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -1,6 +1,6 @@
-"""Many jobs at once: how near to the ideal time, within a vendor's limit, in what memory.
+"""Many jobs at once: time compared with the ideal, behavior under a rate limit, and memory.
 
-Every contestant runs in a fresh process, each round anew.
+Every contestant runs in a new process in each round.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _MIB = 2**20
 
 @dataclass(frozen=True)
 class Contestant:
-    """A client of `clients`, and the environment that it runs in.
+    """A client in `clients`, and its environment.
 
     Attributes:
         client: the function's name.
-        environment: what is added to this process's own.
-        on_aiohttp: whether it has to load aiohttp, or must not; None where that is no question.
+        environment: variables added to those of this process.
+        on_aiohttp: whether it must load aiohttp or must not; None if either is fine.
     """
 
     client: str
@@ -50,7 +50,7 @@ _OURS = {
 
 
 def latency(rounds: int | None) -> list[Row]:
-    """Compare the time that jobs take when every reply takes a tenth of a second."""
+    """Compare the time for all jobs with a vendor that has 100 ms latency."""
     jobs, concurrency, delay = 3_000, 100, 0.1
     ideal = jobs / concurrency * delay
     contestants = {
@@ -67,7 +67,7 @@ def latency(rounds: int | None) -> list[Row]:
 
 
 def limit(rounds: int | None) -> list[Row]:
-    """Compare the time that jobs take, and what is refused, when the vendor limits the rate."""
+    """Compare the time for all jobs and the refused requests with a vendor that limits the rate."""
     jobs, concurrency, rate, burst = 600, 50, 60.0, 20
     ideal = (jobs - burst) / rate
     contestants = {
@@ -83,7 +83,7 @@ def limit(rounds: int | None) -> list[Row]:
 
 
 def memory(jobs: int) -> list[Row]:
-    """Tell by how much memory grows while so many jobs are cancelled."""
+    """Measure how much memory grows while `jobs` jobs are cancelled."""
     with serving() as server:
         return [
             Row(
@@ -92,7 +92,7 @@ def memory(jobs: int) -> list[Row]:
                 None,
                 {
                     "MiB of growth": figures["growth"] / _MIB,
-                    "MiB at the most": figures["most"] / _MIB,
+                    "MiB at peak": figures["most"] / _MIB,
                     "MiB before": figures["before"] / _MIB,
                     "jobs": jobs,
                     "us CPU/job": figures["cpu"] / jobs * 1e6,
@@ -119,7 +119,7 @@ def _in_turn(
 
 
 def _as_named(contestants: Mapping[str, Contestant], server: Server) -> dict[str, Contestant]:
-    """Leave out, aloud, those that would not run on the transport that their name promises."""
+    """Leave out contestants that do not run on the transport in their name, with a message."""
     kept = {}
     for name, contestant in contestants.items():
         promised = contestant.on_aiohttp
@@ -133,7 +133,7 @@ def _as_named(contestants: Mapping[str, Contestant], server: Server) -> dict[str
 def _run(
     contestant: Contestant, server: Server, jobs: int, concurrency: int, *options: str
 ) -> Figures:
-    """Let a contestant do its jobs; return its figures and the server's."""
+    """Run a contestant; return its figures and the server's."""
     command = [sys.executable, "-m", "benchmarks.worker", contestant.client, server.url]
     command += [str(jobs), str(concurrency), *options]
     server.reset()
@@ -153,7 +153,7 @@ def _run(
 
 
 def _row(name: str, who: str, ideal: float, jobs: int, figures: Sequence[Figures]) -> Row:
-    """Summarise a contestant's rounds: the median of each figure."""
+    """Summarize a contestant's rounds: the median of each figure."""
     middle = {key: median(each[key] for each in figures) for key in figures[0]}
     ratios = [each["seconds"] / ideal for each in figures]
     values = {

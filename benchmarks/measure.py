@@ -1,7 +1,7 @@
-"""How contestants are compared: in turn, round by round, by the median of the rounds' ratios.
+"""Compares contestants: in turn, round by round, by the median of the rounds' ratios.
 
-A machine that is busy for a while slows every contestant of a round alike, so their ratio is
-steadier than their times.
+A temporarily busy machine slows down every contestant of a round alike, so ratios are more stable
+than times.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Row:
-    """What one contestant of one benchmark took.
+    """The result of one contestant in one benchmark.
 
     Attributes:
         benchmark: the benchmark's name.
-        contestant: who took it.
-        ratio: to the contestant or the ideal that is 1.0; None where there is no such thing.
-        values: the measurements by name, the unit at the name's end.
+        contestant: the contestant's name.
+        ratio: relative to the contestant or the ideal that is 1.0; None if there is neither.
+        values: the measurements by name, which ends with the unit.
         rounds: the ratio in each round.
     """
 
@@ -44,9 +44,9 @@ def timed(act: Callable[[], object]) -> float:
 
 
 def in_turn(contestants: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """Let every contestant act once a round; return what each returned, by round.
+    """Run every contestant once per round; return the results of each, by round.
 
-    Who comes first changes with every round: following another has its price.
+    Every round starts with another contestant, because running after another one may cost time.
     """
     names = list(contestants)
     results: dict[str, list[T]] = {name: [] for name in names}
@@ -66,7 +66,7 @@ def compared(
         benchmark: the benchmark's name.
         times: seconds by round, of every contestant.
         unit: what to call the time.
-        scale: how many of it are a second.
+        scale: the number of these units per second.
     """
     baseline = next(iter(times.values()))
     rows = []

@@ -1,4 +1,4 @@
-"""What is shown and kept of a run: the table, and the JSON with what it was run on."""
+"""The report of a run: a table, and a JSON file that includes the machine and the versions."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def _number(value: float) -> str:
 
 
 def write(path: Path, machine: Mapping[str, object], rows: Sequence[Row]) -> None:
-    """Write the rows, and what `machine` told, to a JSON file."""
+    """Write the rows and the description of the machine to a JSON file."""
     content = {**machine, "results": [asdict(row) for row in rows]}
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def machine() -> dict[str, object]:
-    """Return when and on what the benchmarks are run."""
+    """Return the date and a description of the machine and the libraries."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": _cpu(),

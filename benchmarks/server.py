@@ -1,8 +1,8 @@
-"""The vendor of the benchmarks: a process of its own that answers as Pulse does, and fast.
+"""The vendor of the benchmarks: a fast server in a separate process that replies like Pulse.
 
-It parses no more of a request than it must, so that the clients are what is measured. It can
-answer late and it can refuse what exceeds a quota. Run by `serving`; it ends when its control
-connection does.
+It parses as little of a request as possible, so that the benchmarks measure the clients. It can
+delay replies and refuse requests above a quota. `serving` starts it; it exits when its control
+connection is closed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from email.utils import formatdate
 
 HOST = "127.0.0.1"
 _END_OF_HEAD = b"\r\n\r\n"
-# Nobody may come for the control connection, and no benchmark takes this long.
+# The control connection might never be opened; no benchmark takes this long.
 _PATIENCE = 20.0
 _LONGEST_LIFE = 3600.0
 
@@ -32,13 +32,13 @@ _TOO_MANY = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\n"
 
 @dataclass
 class Counts:
-    """What came in since the last reset.
+    """The requests since the last reset.
 
     Attributes:
         requests: all of them.
-        accepted: those that were let through.
-        refused: those that exceeded the quota.
-        connections: how many were opened.
+        accepted: those within the quota.
+        refused: those above the quota.
+        connections: the number of opened connections.
     """
 
     requests: int = 0
@@ -48,7 +48,7 @@ class Counts:
 
 
 class Bucket:
-    """A token bucket: `rate` requests per second in the long run, `burst` at once."""
+    """A token bucket: `rate` requests per second on average, `burst` at once."""
 
     def __init__(self, rate: float, burst: int) -> None:
         self._rate = rate
@@ -68,12 +68,12 @@ class Bucket:
 
 
 class Vendor:
-    """What all connections share: the delay, the quota and the counts.
+    """The state shared by all connections: the delay, the quota and the counts.
 
     Args:
         latency: seconds between a request and its reply.
-        rate: requests per second that are let through; 0 for all.
-        burst: requests that may come at once.
+        rate: accepted requests per second; 0 for all.
+        burst: accepted requests at once.
     """
 
     def __init__(self, latency: float, rate: float, burst: int) -> None:
@@ -84,12 +84,12 @@ class Vendor:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew: a full bucket, and nothing counted."""
+        """Refill the bucket and reset the counts."""
         self.counts = Counts()
         self._bucket = Bucket(self._rate, self._burst) if self._rate else None
 
     def reply(self, head: bytes) -> bytes:
-        """Answer one request, of which the head is all that matters."""
+        """Return the reply to a request with this head."""
         self.counts.requests += 1
         if self._bucket is not None and not self._bucket.take():
             self.counts.refused += 1
@@ -103,7 +103,7 @@ class Vendor:
         return b"%b%bContent-Length: %d\r\n\r\n%b" % (start, self._headers(), len(body), body)
 
     def _headers(self) -> bytes:
-        """Return the headers that every vendor sends, made once a second."""
+        """Return the headers that every vendor sends, computed once per second."""
         second = int(time.time())
         if self._dated[0] != second:
             date = formatdate(second, usegmt=True).encode()
@@ -120,7 +120,7 @@ class Connection(asyncio.Protocol):
         self._unread = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send small replies at once."""
+        """Send small replies immediately."""
         if isinstance(transport, asyncio.Transport):
             self._transport = transport
         sock = transport.get_extra_info("socket")
@@ -168,7 +168,7 @@ async def _serve(vendor: Vendor) -> None:
 
 
 def main() -> None:
-    """Serve as the command line says; print the two ports, for requests and for control."""
+    """Start the server with the command line's options; print its port and the control port."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--rate", type=float, default=0.0)

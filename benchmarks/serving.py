@@ -1,4 +1,4 @@
-"""Starts the benchmarks' server in a process of its own, and talks to it."""
+"""Starts the benchmarks' server in a separate process, and controls it."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ class Server:
     """A running server.
 
     Attributes:
-        url: where the vendor's endpoints are.
-        control: the connection that it lives by.
+        url: the vendor's base URL.
+        control: the control connection; closing it stops the server.
     """
 
     url: str
     control: TextIO
 
     def counts(self) -> Counts:
-        """Return what it has counted since the last reset."""
-        return self._tell("counts")
+        """Return its counts since the last reset."""
+        return self._send("counts")
 
     def reset(self) -> None:
-        """Fill its quota and count from nothing again."""
-        self._tell("reset")
+        """Refill its quota and reset its counts."""
+        self._send("reset")
 
-    def _tell(self, command: str) -> Counts:
+    def _send(self, command: str) -> Counts:
         self.control.write(command + "\n")
         self.control.flush()
         return Counts(**json.loads(self.control.readline()))
@@ -46,12 +46,12 @@ class Server:
 
 @contextmanager
 def serving(*, latency: float = 0.0, rate: float = 0.0, burst: int = 1) -> Iterator[Server]:
-    """Run a server for as long as the block takes.
+    """Run a server during a `with` block.
 
     Args:
         latency: seconds between a request and its reply.
-        rate: requests per second that are let through; 0 for all.
-        burst: requests that may come at once.
+        rate: accepted requests per second; 0 for all.
+        burst: accepted requests at once.
     """
     command = [sys.executable, "-m", "benchmarks.server", f"--latency={latency}"]
     command += [f"--rate={rate}", f"--burst={burst}"]
@@ -67,4 +67,4 @@ def serving(*, latency: float = 0.0, rate: float = 0.0, burst: int = 1) -> Itera
                 yield Server(f"http://{HOST}:{port}", control)
             process.wait(_PATIENCE)
         finally:
-            process.kill()  # does nothing to a process that has ended
+            process.kill()  # has no effect on a process that has ended

@@ -1,4 +1,4 @@
-"""One job at a time: a warm client's cancel, and a module-level call."""
+"""One job at a time: with a warm client, and with a module-level function."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROUNDS = {"single": 25, "module": 15}
 
 
 def single(rounds: int | None) -> list[Row]:
-    """Compare warm clients that keep their connection, in one thread."""
+    """Compare warm clients that reuse their connection, in one thread."""
     with serving() as server:
         url = f"{server.url}/job/{_JOB}"
         with (
@@ -53,7 +53,7 @@ def single(rounds: int | None) -> list[Row]:
 
 
 def module(rounds: int | None) -> list[Row]:
-    """Compare calls of a module's function, which has no client to be given."""
+    """Compare module-level functions, which take no client."""
     with serving() as server:
         url = f"{server.url}/job/{_JOB}"
 

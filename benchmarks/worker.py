@@ -1,6 +1,6 @@
-"""One contestant in a process of its own, so that the CPU and memory it takes are its own.
+"""Runs one contestant in a separate process, to measure its CPU time and memory alone.
 
-Run by `many`. It prints what it measured as one line of JSON.
+`many` starts it. It prints the measurements as one line of JSON.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ CLIENTS: dict[str, Many] = {
     )
 }
 _WARM_UP = 2_000
-_BETWEEN_LOOKS = 1_000
+_BETWEEN_SAMPLES = 1_000
 
 
 async def speed(client: Many, url: str, jobs: int, concurrency: int) -> dict[str, float]:
-    """Measure time and CPU from the first import that `client` makes on, connections included."""
+    """Measure time and CPU after `client` has loaded its libraries, connections included."""
     await client(url, clients.job_ids(1), 1)  # loads the libraries
     began, cpu = time.perf_counter(), _cpu()
     cancelled = await client(url, clients.job_ids(jobs), concurrency)
@@ -50,7 +50,7 @@ async def speed(client: Many, url: str, jobs: int, concurrency: int) -> dict[str
 
 
 async def growth(url: str, jobs: int, concurrency: int) -> dict[str, float]:
-    """Measure by how much memory grows after a warm-up, at the end and at the most."""
+    """Measure how much memory grows after a warm-up: at the end and at its peak."""
     await clients.acancel_many(url, clients.job_ids(_WARM_UP), concurrency)
     gc.collect()
     before = most = _rss()
@@ -59,7 +59,7 @@ async def growth(url: str, jobs: int, concurrency: int) -> dict[str, float]:
     async for accepted in clients.outcomes(url, clients.job_ids(jobs), concurrency):
         done += 1
         cancelled += accepted
-        if not done % _BETWEEN_LOOKS:
+        if not done % _BETWEEN_SAMPLES:
             most = max(most, _rss())
     seconds, cpu = time.perf_counter() - began, _cpu() - cpu
     return {
@@ -73,19 +73,19 @@ async def growth(url: str, jobs: int, concurrency: int) -> dict[str, float]:
 
 
 def _cpu() -> float:
-    """Return the CPU seconds of this process, its threads included and its children not."""
+    """Return the CPU seconds of this process with its threads but without its children."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
 
 def _rss() -> int:
-    """Return the bytes of memory that this process holds now (Linux only)."""
+    """Return the resident memory of this process in bytes (Linux only)."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * resource.getpagesize()
 
 
 def main() -> None:
-    """Measure what the command line asks for."""
+    """Run the measurement selected on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("client", choices=CLIENTS)
     parser.add_argument("url")
@@ -98,7 +98,7 @@ def main() -> None:
     else:
         measuring = speed(CLIENTS[asked.client], asked.url, asked.jobs, asked.concurrency)
     figures = asyncio.run(measuring)
-    # Whoever asked for a transport has to know which one it was.
+    # `many` checks that the contestant ran on the expected transport.
     figures["on_aiohttp"] = "aiohttp" in sys.modules
     sys.stdout.write(json.dumps(figures) + "\n")
 
