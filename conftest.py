@@ -1,6 +1,6 @@
 """Runs every example of the README, of the pages in docs/ and of the docstrings.
 
-How they are run is in `tests/examples.py`. Here is also what keeps the whole test run short.
+`tests/examples.py` runs them. This module also keeps the whole test run short.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ pytest_collect_file = SybilCollection([_PAGES, _NOTEBOOK, _DOCSTRINGS]).pytest()
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the examples of a page in their order, which pytest-randomly has shuffled.
+    """Restore the order of the examples of a page, which pytest-randomly has shuffled.
 
-    Those of a framework that is not installed are skipped.
+    Examples of frameworks that are not installed are skipped.
     """
     examples = [item for item in items if isinstance(item, SybilItem)]
     for item in examples:
@@ -78,21 +78,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Give the worker that is idle the next test function, or the next page of examples.
+    """Give an idle worker the next test function, or the next page of examples.
 
-    Whole files take too unequal times: at the end one worker would wait for another.
+    The durations of whole files differ too much: at the end one worker would wait for another.
     """
     scheduling = LoadScopeScheduling(config, log)
     scheduling._split_scope = _scope  # noqa: SLF001 - as loadfile does in a subclass
     return scheduling
 
 
-# Files whose tests share what takes seconds: a built wheel, the import of schemathesis.
+# Files whose tests share a setup of seconds: a built wheel, the import of schemathesis.
 _WHOLE = {"tests/test_wheel.py", "tests/sandbox/test_openapi.py"}
 
 
 def _scope(nodeid: str) -> str:
-    """Return what names the tests that run in the same worker."""
+    """Return the scope of a test; tests with the same scope run in the same worker."""
     path, _, name = nodeid.partition("::")
     if name.startswith("line:") or path in _WHOLE:
         return path
@@ -109,12 +109,12 @@ def pytest_collection_finish() -> None:
 def _processes_share_bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let the processes that tests start compile each module once, not once per process.
 
-    Many containers set PYTHONDONTWRITEBYTECODE. A short process then spends most of its time on
-    compiling what it imports.
+    Many containers set PYTHONDONTWRITEBYTECODE. A short process then spends most of its time
+    compiling its imports.
     """
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # the workers have it in common
+        folder = folder.parent  # the workers share it
     with pytest.MonkeyPatch.context() as patch:
         if sys.dont_write_bytecode:
             patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
@@ -124,7 +124,7 @@ def _processes_share_bytecode(tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="session")
 def running_sandbox() -> Iterator[Sandbox]:
-    """One sandbox for the whole test run; who uses it resets it first."""
+    """One sandbox for the whole test run; each user resets it first."""
     with Sandbox() as sandbox:
         yield sandbox
 

@@ -1,8 +1,8 @@
-"""What each cassette holds: a provider, the outcome it ends with, and how it is recorded.
+"""The case of each cassette: a provider, an outcome, and how it is recorded.
 
 A cassette is named after its outcome, `cassettes/<provider>/<outcome>.yaml`. There is one for
-every outcome that a provider's replies can lead to: `invalid` only where the vendor itself
-refuses ids (elsewhere nothing is sent), `cancelling` only where the reply does not show the end.
+every outcome that a provider's replies can cause: `invalid` only if the vendor itself rejects
+ids (otherwise nothing is sent), `cancelling` only if the reply does not show a final state.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ RUNNING: Mapping[str, float] = {"pending": 0.0, "running": 1e6}
 ENDED: Mapping[str, float] = {"pending": 0.0, "running": 0.0}
 
 
-def hours(body: Mapping[str, object] | None) -> Injected:
-    """A limit whose wait is longer than any deadline: without one, chance tells how many tries fit.
+def limited_for_hours(body: Mapping[str, object] | None) -> Injected:
+    """A rate limit beyond any deadline; otherwise the number of retries would be random.
 
-    It is in Retry-After, so that the cassette does not age.
+    The wait is in Retry-After, so that the cassette does not expire.
     """
     return Injected(Fault(status=429, headers={"retry-after": "7200"}, body=body))
 
@@ -43,7 +43,7 @@ TALONIC_LIMIT = {"statusCode": 429, "code": "RATE_LIMITED", "message": "Too many
 
 FORBIDDEN = 403
 
-# What these vendors need besides the id; the first three as a part of their host.
+# The params that these vendors need; of the first three, as part of the host.
 PARAMS = {
     "azure-openai-batch": {"resource": "my-resource"},
     "baseten": {"model": "abcd1234"},
@@ -52,9 +52,9 @@ PARAMS = {
     "fal": {"app": "fal-ai/flux"},
     "runpod": {"endpoint": "my-endpoint"},
 }
-# Only a job that waits is cancelled at once.
+# Only a queued job is cancelled at once.
 QUEUED_ONLY = {"baseten", "fal", "higgsfield"}
-# Their success does not show a state at all.
+# Their success reply does not show a state.
 UNSEEN_END = {"baseten", "higgsfield", "runway"}
 
 
@@ -105,23 +105,25 @@ def _talonic() -> list[Case]:
         _seeded("talonic", Outcome.NOT_FOUND, "unknown"),
         _seeded("talonic", Outcome.FORBIDDEN, "limited-key"),
         _seeded("talonic", Outcome.UNAUTHORIZED, "wrong-key"),
-        _seeded("talonic", Outcome.RATE_LIMITED, "pending", faults=(hours(TALONIC_LIMIT),)),
+        _seeded(
+            "talonic", Outcome.RATE_LIMITED, "pending", faults=(limited_for_hours(TALONIC_LIMIT),)
+        ),
         _seeded("talonic", Outcome.INVALID, "malformed"),
         _seeded("talonic", Outcome.UNKNOWN, "maintenance"),
     ]
 
 
 def _declared(provider: str) -> list[Case]:
-    """Return a case for every outcome; its job's id has the outcome's number."""
+    """Return a case for every outcome, with the outcome's number in the job id."""
     vendor, adapter = VENDORS[provider], get_adapter(provider)
     assert isinstance(adapter, HttpAdapter)
     active = QUEUED if provider in QUEUED_ONLY else RUNNING
-    # Whether the success says that the job has not ended yet.
-    looks = bool(adapter.any_body_statuses) or adapter.confirm_success
-    accepts = adapter.accepted is Outcome.CANCELLING and not looks
+    confirms = bool(adapter.any_body_statuses) or adapter.confirm_success
+    accepts = adapter.accepted is Outcome.CANCELLING and not confirms
     shown = vendor.cancels[JobState.RUNNING].shows
+    # Whether the success reply says that the job has not ended yet.
     later = accepts or shown in {JobState.CANCELLING, JobState.RUNNING}
-    told = {*adapter.replies.values(), *adapter.verdicts.values()}
+    declared = {*adapter.replies.values(), *adapter.verdicts.values()}
     rows: dict[Outcome, dict[str, Any]] = {
         Outcome.CANCELLED: {"job": active, "options": {"verify": True} if later else {}},
         Outcome.ALREADY_TERMINAL: {"job": ENDED},
@@ -134,18 +136,18 @@ def _declared(provider: str) -> list[Case]:
     if provider == "fal":
         rows[Outcome.CANCELLING] = {"job": RUNNING}
     slow = {**active, "on_cancel": CancelPolicy(after=1e6)}
-    if looks:
+    if confirms:
         rows[Outcome.CANCELLING] = {"job": slow}
     if provider in UNSEEN_END or adapter.receipt_only:
         rows[Outcome.CANCELLING] = {"job": slow, "options": WATCHED}
-    if Outcome.NOT_FOUND in told:
+    if Outcome.NOT_FOUND in declared:
         rows[Outcome.NOT_FOUND] = {}
     if vendor.foreign.status == FORBIDDEN:
         rows[Outcome.FORBIDDEN] = {"job": {**active, "key": vendor.key(KeyStatus.OTHER)}}
     elif vendor.denied is not None:
         rows[Outcome.FORBIDDEN] = {"job": active, "key": vendor.key(KeyStatus.LIMITED)}
     rows |= _refused(vendor)
-    if Outcome.INVALID in told:
+    if Outcome.INVALID in declared:
         rows[Outcome.INVALID] = {"job_id": "not an id"}
     params = {"params": PARAMS[provider]} if provider in PARAMS else {}
     return [
@@ -164,16 +166,16 @@ def _declared(provider: str) -> list[Case]:
 
 
 def _limited(vendor: Vendor) -> dict[str, Any]:
-    """Return what makes a vendor refuse for hours, and say so."""
+    """Return what makes a vendor send a rate limit of hours."""
     if vendor.tells_wait or "{wait}" in str(vendor.limit.body):
         return {"key": vendor.key(KeyStatus.SPENT)}
-    return {"faults": (hours(vendor.limit.body),)}
+    return {"faults": (limited_for_hours(vendor.limit.body),)}
 
 
 def _refused(vendor: Vendor) -> dict[Outcome, dict[str, Any]]:
-    """Return the case of a job that the vendor does not cancel in the state that it is in."""
+    """Return the case of a job that the vendor does not cancel in its current state."""
     if vendor.name == "extend-workflow":
-        # A run in review is refused; the sandbox's are never reviewed.
+        # A run in review is refused; runs in the sandbox are never in review.
         over = vendor.cancels[JobState.SUCCEEDED]
         refusal = Injected(Fault(status=over.status, body=over.body))
         return {Outcome.REFUSED: {"job": RUNNING, "faults": (refusal,)}}
@@ -195,7 +197,7 @@ CASES = [
 
 
 def still_canceller(**settings: Any) -> Canceller:
-    """A client on whose clock no time passes but in waits."""
+    """Return a client whose clock advances only in waits."""
     canceller = Canceller(**settings)
     canceller.clock = StillClock().clock
     return canceller

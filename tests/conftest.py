@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from jobcancel.sandbox import Sandbox
 
 
-# The same examples on every run in CI, new ones on every run elsewhere; how long one takes says
-# nothing on a busy machine.
+# The same examples on every run in CI, new ones on every run elsewhere; without a deadline,
+# because the machine may be busy.
 hypothesis.settings.register_profile(
     "jobcancel",
     deadline=None,
@@ -28,7 +28,7 @@ hypothesis.settings.load_profile("jobcancel")
 
 
 def _first_words() -> set[str]:
-    """Return what the vendors' environment variables begin with."""
+    """Return the first words of the vendors' environment variables."""
     adapters = [get_adapter(name) for name in BUILT_IN]
     names = [(a.key_env, a.url_env, *a.other_key_envs, *variables(a.params)) for a in adapters]
     return {name.partition("_")[0] for each in names for name in each}
@@ -39,7 +39,7 @@ _VENDORS = _first_words()
 
 @pytest.fixture(autouse=True)
 def _nothing_of_the_vendors_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the keys and URLs of whoever runs the tests out of them."""
+    """Remove the developer's keys and URLs from the environment."""
     for name in list(os.environ):
         if name.partition("_")[0] in _VENDORS:
             monkeypatch.delenv(name)
@@ -47,7 +47,7 @@ def _nothing_of_the_vendors_in_the_environment(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def sandbox(running_sandbox: Sandbox) -> Sandbox:
-    """A sandbox as new; one server serves the whole test run."""
+    """A reset sandbox; one server serves the whole test run."""
     running_sandbox.reset()
     return running_sandbox
 

@@ -1,6 +1,6 @@
-"""How the examples in the documentation are run: its Python blocks and its console blocks.
+"""Runs the examples in the documentation: Python blocks and console blocks.
 
-Nothing of a page is left out: there is no way to skip a block.
+Every block of a page is run; there is no way to skip one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
-# What stands for the programs that examples use besides ours.
+# Replacements for other programs that the examples use.
 _STAND_INS = {
     "jobcancel": f'PYTHONPATH={ROOT} exec {sys.executable} -m jobcancel "$@"',
     "jq": f"exec {sys.executable} -c "
@@ -44,7 +44,7 @@ _JOBS = "provider,job_id\npulse,sandbox-processing\ntalonic,00000000-0000-4000-8
 
 
 class Page(Document):
-    """A page whose examples share the namespace of one module, as those of a file would."""
+    """A page whose examples share a namespace, like the code of one module."""
 
     def __init__(self, text: str, path: str) -> None:
         super().__init__(text, path)
@@ -56,7 +56,7 @@ class PythonBlocks(PythonCodeBlockParser):
     """Finds Python blocks, sessions with `>>>` among them.
 
     Args:
-        evaluate: runs what is no session.
+        evaluate: runs a block that is not a session.
     """
 
     def __init__(self, evaluate: Callable[[Example], str | None]) -> None:
@@ -65,7 +65,7 @@ class PythonBlocks(PythonCodeBlockParser):
 
 
 def evaluate_python(example: Example) -> str | None:
-    """Run a block; what `# ->` says of an expression must be what `str()` says of its value."""
+    """Run a block; the text after `# ->` must equal `str()` of the expression's value."""
     for code, expected in _statements(example):
         value = eval(code, example.namespace)  # noqa: S307 - our own text
         if expected not in {None, str(value)}:
@@ -74,7 +74,7 @@ def evaluate_python(example: Example) -> str | None:
 
 
 def start_loop(namespace: dict[str, Any]) -> None:
-    """Give a page the event loop that `evaluate_cell` runs its blocks in."""
+    """Start the event loop in which `evaluate_cell` runs the blocks of a page."""
     namespace["__loop__"] = asyncio.Runner()
 
 
@@ -85,8 +85,8 @@ def stop_loop(namespace: dict[str, Any]) -> None:
 
 def evaluate_cell(example: Example) -> str | None:
     """Run a block as a notebook does: in a running event loop, with `await` at the top."""
-    said: str | None = example.namespace["__loop__"].run(_evaluate_cell(example))
-    return said
+    problem: str | None = example.namespace["__loop__"].run(_evaluate_cell(example))
+    return problem
 
 
 async def _evaluate_cell(example: Example) -> str | None:
@@ -100,26 +100,26 @@ async def _evaluate_cell(example: Example) -> str | None:
 
 
 def _statements(example: Example) -> Iterator[tuple[Any, str | None]]:
-    """Give each statement of a block, compiled, and what it says of its value."""
+    """Yield each statement of a block, compiled, with the expected value after `# ->`."""
     lines = example.parsed.splitlines()
     for statement in ast.parse(example.parsed).body:
-        said = re.search(r"  # -> (.*)", lines[(statement.end_lineno or 0) - 1])
+        expected = re.search(r"  # -> (.*)", lines[(statement.end_lineno or 0) - 1])
         node: ast.Module | ast.Expression = ast.Module([statement], [])
         mode = "exec"
-        if said is not None:
-            assert isinstance(statement, ast.Expr), f"no expression: {said[0]}"
+        if expected is not None:
+            assert isinstance(statement, ast.Expr), f"no expression: {expected[0]}"
             node, mode = ast.Expression(statement.value), "eval"
         ast.increment_lineno(node, example.line)
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         yield (
             compile(node, example.path, mode, flags, dont_inherit=True),
-            None if said is None else said[1],
+            None if expected is None else expected[1],
         )
 
 
 @contextmanager
 def logging_as_before() -> Iterator[None]:
-    """Undo what examples do to logging."""
+    """Restore the logging configuration afterwards."""
     logger = logging.getLogger("jobcancel")
     handlers, level = [*logger.handlers], logger.level
     try:
@@ -134,7 +134,7 @@ def logging_as_before() -> Iterator[None]:
 
 
 def prepare(folder: Path) -> None:
-    """Put what console blocks need into an empty folder, in which they are run."""
+    """Put the files that console blocks need into the empty folder in which they run."""
     (folder / "jobs.csv").write_text(_JOBS)
     trustme.CA().cert_pem.write_to_path(str(folder / "company-ca.pem"))
     (folder / "bin").mkdir()
@@ -145,16 +145,16 @@ def prepare(folder: Path) -> None:
 
 
 def evaluate_console(example: Example) -> str | None:
-    """Run each command of a block, and compare what it prints with what the block shows."""
+    """Run each command of a block, and compare its output with the one in the block."""
     for block in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
         command, _, shown = block.partition("\n")
         run = _serve if command.startswith("jobcancel sandbox") else _run
-        status, said = run(command)
+        status, output = run(command)
         if status not in {0, 1}:  # 1: some jobs are not stopped
-            return f"{command}: exit status {status}\n{said}"
+            return f"{command}: exit status {status}\n{output}"
         flags = ELLIPSIS | NORMALIZE_WHITESPACE
-        if shown.strip() and not OutputChecker().check_output(shown, said, flags):
-            return f"{command}\nexpected:\n{shown}\nprinted:\n{said}"
+        if shown.strip() and not OutputChecker().check_output(shown, output, flags):
+            return f"{command}\nexpected:\n{shown}\nprinted:\n{output}"
     return None
 
 
@@ -167,13 +167,13 @@ def _run(command: str) -> tuple[int, str]:
         check=False,
         timeout=60,
     )
-    said = done.stdout if done.returncode in {0, 1} else done.stderr
-    return done.returncode, _ESCAPE.sub("", said)
+    output = done.stdout if done.returncode in {0, 1} else done.stderr
+    return done.returncode, _ESCAPE.sub("", output)
 
 
 def _serve(command: str) -> tuple[int, str]:
-    """Run a sandbox, at any port, and interrupt it when it serves."""
-    # A shell lets what it runs in the background ignore Ctrl-C, and children inherit that.
+    """Run a sandbox on a free port, and interrupt it when it is ready."""
+    # A shell makes background processes ignore Ctrl-C, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         ["bash", "-c", f"exec {command} --port 0"],  # noqa: S607 - whichever bash there is
@@ -188,11 +188,11 @@ def _serve(command: str) -> tuple[int, str]:
             process.kill()
             return 2, complaint
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=30)
-    return 0, re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8765", _ESCAPE.sub("", said))
+        output, _ = process.communicate(timeout=30)
+    return 0, re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8765", _ESCAPE.sub("", output))
 
 
 def _terminal() -> dict[str, str]:
-    """Return the environment of a terminal in the folder that `prepare` has prepared."""
+    """Return the environment of a terminal in the folder set up by `prepare`."""
     path = os.pathsep.join([str(Path.cwd() / "bin"), os.environ["PATH"]])
     return {**os.environ, "PATH": path, "FORCE_COLOR": "1", "COLUMNS": "100"}

@@ -1,6 +1,6 @@
-"""What the generated parts of the documentation say, made from the code.
+"""Generates parts of the documentation from the code.
 
-`python -m tests.generated` writes them anew; `test_docs` checks them.
+`python -m tests.generated` rewrites them; `test_docs` checks them.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def error_tree() -> str:
-    """Return the tree of the errors, as it is drawn in their module."""
+    """Return the tree of the errors from the docstring of their module."""
     _, _, tree = (errors.__doc__ or "").partition("\n\n")
     return f"```text\n{tree.strip()}\n```\n"
 
 
 def options() -> str:
-    """Return the options of every command, in tables."""
+    """Return tables of the options of every command."""
     command: Any = get_command(app)
     return "\n".join(_table(name, each) for name, each in command.commands.items())
 
@@ -48,7 +48,7 @@ def _rows(command: Any) -> Iterator[tuple[str, str, str]]:
         if not (is_named and each.is_flag):
             words.append(each.metavar or each.opts[0].lstrip("-").upper())
         default = "" if each.default in {None, False} else f"{each.default}".removesuffix(".0")
-        # Outside of code, two hyphens become a dash.
+        # Outside code, two hyphens become a dash.
         about = re.sub(r"(?<!\S)--[\w-]+", r"`\g<0>`", each.help)
         yield f"`{' '.join(words)}`", about, default
 
@@ -61,7 +61,7 @@ PARTS: dict[tuple[str, str], Callable[[], str]] = {
 
 
 def main() -> None:
-    """Write every part anew."""
+    """Rewrite every part."""
     for (page, name), make in PARTS.items():
         path = DOCS / page
         path.write_text(with_generated(path.read_text(), name, make()))

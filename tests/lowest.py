@@ -1,7 +1,7 @@
-"""Checks that the lowest version that jobcancel declares is installed of each package.
+"""Checks that each dependency is installed in the lowest version that jobcancel declares.
 
-`python -m tests.lowest`, before the tests run with these versions: something that the tests
-need might ask for a higher version, and the declared one would go untested.
+Run `python -m tests.lowest` before testing with these versions: a dependency of the tests might
+require a higher version, and the declared one would remain untested.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from packaging.version import Version
 
 
 def higher_than_declared(distribution: str) -> list[str]:
-    """Return what is installed in another version than its lower bound."""
+    """Return the dependencies that are not installed in their lowest declared version."""
     found = []
     for requirement in map(Requirement, metadata.requires(distribution) or ()):
         bounds = [each.version for each in requirement.specifier if each.operator == ">="]

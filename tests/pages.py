@@ -1,4 +1,4 @@
-"""Parts of the documentation that are generated from the code, between two marks in a page."""
+"""Generated parts of documentation pages, between two marks."""
 
 from __future__ import annotations
 

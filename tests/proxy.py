@@ -1,4 +1,4 @@
-"""A forward proxy on loopback, for the examples that go through one."""
+"""A forward proxy on loopback, for the examples that use one."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class _Proxy(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def proxy() -> Iterator[str]:
-    """Serve a proxy for DELETE requests, and give its address."""
+    """Serve a proxy for DELETE requests; yield its address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Proxy) as server:
         threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"

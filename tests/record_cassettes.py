@@ -1,7 +1,7 @@
 """Records the cassettes from the sandbox and lists them: `python -m tests.record_cassettes`.
 
-Addresses are rewritten to the vendor's own, keys and whatever differs from one recording to
-the next are taken out, and each cassette says that it was recorded from the sandbox.
+URLs are rewritten to the vendor's own, keys and values that differ between recordings are
+removed, and each cassette states that it was recorded from the sandbox.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RECORDED_FROM = "the jobcancel sandbox, not the vendor"
 
 
 def record(sandbox: Sandbox, case: Case, path: Path) -> None:
-    """Record one case into `path`, from a sandbox that is begun anew."""
+    """Record one case into `path`, from a reset sandbox."""
     sandbox.reset()
     if case.job is not None:
         sandbox.submit(case.vendor, job_id=case.job_id, **case.job)
@@ -47,7 +47,7 @@ def record(sandbox: Sandbox, case: Case, path: Path) -> None:
 
 
 def table() -> str:
-    """Return what is in the cassettes, as a table for their README."""
+    """Return the table of the cassettes for their README."""
     rows = [
         f"| `{case.provider}` | `{case.outcome}` | `{case.job_id}` | {_options(case)} |"
         for case in CASES
@@ -61,12 +61,12 @@ def _options(case: Case) -> str:
 
 
 def still_sandbox() -> Sandbox:
-    """Return a sandbox for which it is always the same moment."""
+    """Return a sandbox whose clock stands still."""
     return Sandbox(now=lambda: 1_790_000_000.0)
 
 
 def main() -> None:
-    """Record every cassette anew."""
+    """Rerecord every cassette."""
     for old in CASSETTES.rglob("*.yaml"):
         old.unlink()
     with still_sandbox() as sandbox:

@@ -1,4 +1,4 @@
-"""One test of what this machine is."""
+"""Which hosts count as loopback."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ from jobcancel import Canceller, ConfigurationError
         "[::]",
     ],
 )
-def test_what_only_looks_like_this_machine_is_refused_in_clear(host: str) -> None:
+def test_plain_http_to_a_loopback_lookalike_is_rejected(host: str) -> None:
     with Canceller() as canceller, pytest.raises(ConfigurationError):
         canceller.cancel("pulse", "1", api_key="a key", base_url=f"http://{host}")

@@ -1,4 +1,4 @@
-"""The cassettes replay, hold no secrets and are what is recorded today."""
+"""The cassettes replay, contain no secrets and equal a fresh recording."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def adapter_of(provider: str) -> HttpAdapter:
 
 
 @BY_NAME
-def test_a_cassette_replays_to_its_outcome_and_to_its_end(case: Case) -> None:
+def test_a_cassette_replays_to_its_outcome_and_is_used_up(case: Case) -> None:
     with replay(case) as cassette, still_canceller() as canceller:
         result = canceller.cancel(case.provider, case.job_id, api_key=KEY, **case.options)
         assert (case.outcome, True) == (result.outcome, cassette.all_played)
@@ -67,7 +67,7 @@ def test_a_cassette_equals_a_fresh_recording(case: Case, unmoved: Sandbox, tmp_p
 
 
 @BY_NAME
-def test_a_cassette_says_what_it_holds_and_from_whom_and_holds_no_key(case: Case) -> None:
+def test_a_cassette_has_its_metadata_and_no_key(case: Case) -> None:
     held = yaml.safe_load(case.path.read_text())
     expected = {
         "recorded_from": RECORDED_FROM,
@@ -95,25 +95,25 @@ def texts() -> dict[Path, str]:
         *(key for keys in KEYS.values() for key in keys),
     ],
 )
-def test_no_cassette_names_a_key_or_a_machine(word: str, texts: dict[Path, str]) -> None:
+def test_no_cassette_contains_a_key_or_a_host(word: str, texts: dict[Path, str]) -> None:
     assert [] == [path for path, text in texts.items() if word in text]
 
 
-def test_every_cassette_is_used_once() -> None:
+def test_every_cassette_has_one_case() -> None:
     assert {case.path: 1 for case in CASES} == Counter(case.path for case in CASES)
     assert {case.path for case in CASES} == set(CASSETTES.rglob("*.yaml"))
 
 
 @pytest.mark.parametrize("provider", BUILT_IN)
-def test_there_is_a_cassette_for_every_outcome_that_replies_can_lead_to(provider: str) -> None:
+def test_every_possible_outcome_has_a_cassette(provider: str) -> None:
     adapter = adapter_of(provider)
-    read_from_the_status = {Outcome.CANCELLED, Outcome.ALREADY_TERMINAL, Outcome.UNKNOWN}
-    told = {*adapter.replies.values(), *adapter.verdicts.values(), adapter.accepted}
-    possible = (told | read_from_the_status) - {None}
+    from_the_status = {Outcome.CANCELLED, Outcome.ALREADY_TERMINAL, Outcome.UNKNOWN}
+    declared = {*adapter.replies.values(), *adapter.verdicts.values(), adapter.accepted}
+    possible = (declared | from_the_status) - {None}
     assert possible <= {case.outcome for case in CASES if case.provider == provider}
 
 
-def test_a_request_that_no_cassette_holds_surfaces_as_an_error() -> None:
+def test_a_request_that_was_not_recorded_raises() -> None:
     with (
         replay(CASES[0]),
         still_canceller() as canceller,
@@ -122,11 +122,11 @@ def test_a_request_that_no_cassette_holds_surfaces_as_an_error() -> None:
         canceller.cancel("pulse", "another-job", api_key=KEY)
 
 
-def test_the_table_of_the_readme_is_what_there_is() -> None:
+def test_the_readme_lists_every_cassette() -> None:
     assert (HEADING, table()) == README.read_text().partition(HEADING)[1:]
 
 
-def test_a_reply_of_a_cassette_is_given_to_a_contract() -> None:
+def test_recorded_returns_a_reply_of_a_cassette() -> None:
     held = recording("pulse/cancelled")
     step = recorded(held.path)
     assert (200, "application/json") == (step.status_code, step.headers["content-type"])
@@ -135,6 +135,6 @@ def test_a_reply_of_a_cassette_is_given_to_a_contract() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 2])
-def test_a_reply_that_a_cassette_does_not_have_is_refused(number: int) -> None:
+def test_recorded_rejects_a_missing_reply_number(number: int) -> None:
     with pytest.raises(ConfigurationError, match=f"has 1 replies, not {number}"):
         recorded("pulse/cancelled", number)

@@ -1,4 +1,4 @@
-"""The clients against the sandbox: one call, its lifetime, its warnings."""
+"""The clients against the sandbox: calls, lifetime and warnings."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ PULSE_LEGACY = "'pulse-legacy' is deprecated; use 'pulse'"
 
 @pytest.fixture
 def configured(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The sandbox, and the environment set to use it."""
+    """The sandbox, with the environment configured for it."""
     for name, value in sandbox.environ.items():
         monkeypatch.setenv(name, value)
     return sandbox
@@ -70,13 +70,13 @@ async def test_a_submitted_job_is_cancelled_from_async_code(configured: Sandbox)
     assert JobState.CANCELLED is configured.job("talonic", job_id).state
 
 
-def test_the_arguments_come_before_the_environment(sandbox: Sandbox) -> None:
+def test_arguments_take_precedence_over_the_environment(sandbox: Sandbox) -> None:
     job_id = sandbox.submit("pulse")
     result = cancel("pulse", job_id, **options(sandbox, "pulse"), timeout=5, deadline=10)
     assert Outcome.CANCELLED is result.outcome
 
 
-def test_verify_sees_the_final_state(configured: Sandbox) -> None:
+def test_verify_reports_the_final_state(configured: Sandbox) -> None:
     job_id = configured.submit("pulse")
     result = cancel("pulse", job_id, verify=True)
     assert (Outcome.CANCELLED, JobState.CANCELLED, True) == (
@@ -86,7 +86,7 @@ def test_verify_sees_the_final_state(configured: Sandbox) -> None:
     )
 
 
-def test_a_clients_settings_are_the_defaults_of_its_calls(sandbox: Sandbox) -> None:
+def test_client_settings_are_the_defaults_of_its_calls(sandbox: Sandbox) -> None:
     job_id = sandbox.submit("pulse")
     with Canceller(
         api_keys=sandbox.api_keys, base_urls=sandbox.base_urls, verify=True
@@ -98,7 +98,7 @@ def test_a_clients_settings_are_the_defaults_of_its_calls(sandbox: Sandbox) -> N
 # Deprecation
 
 
-def test_pulse_legacy_warns_once_a_call_at_the_callers_line(configured: Sandbox) -> None:
+def test_pulse_legacy_warns_once_per_call_at_the_callers_line(configured: Sandbox) -> None:
     job_id = configured.submit("pulse")
     with pytest.warns(DeprecationWarning, match=PULSE_LEGACY) as seen:
         cancel("pulse-legacy", job_id)
@@ -109,7 +109,7 @@ def test_pulse_legacy_warns_once_a_call_at_the_callers_line(configured: Sandbox)
 
 
 @pytest.mark.usefixtures("configured")
-def test_a_clients_own_method_warns_at_the_callers_line() -> None:
+def test_a_client_method_warns_at_the_callers_line() -> None:
     with Canceller() as canceller, pytest.warns(DeprecationWarning, match=PULSE_LEGACY) as seen:
         canceller.status("pulse-legacy", "unknown")
     assert [__file__] == [warning.filename for warning in seen]
@@ -126,7 +126,7 @@ async def test_an_async_call_warns_at_the_callers_line(configured: Sandbox) -> N
 # Lifetime
 
 
-def test_a_closed_client_says_so() -> None:
+def test_a_closed_client_raises() -> None:
     canceller = Canceller(api_keys={"pulse": "k"})
     canceller.close()
     canceller.close()
@@ -137,7 +137,7 @@ def test_a_closed_client_says_so() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_closed_async_client_says_so() -> None:
+async def test_a_closed_async_client_raises() -> None:
     canceller = AsyncCanceller(api_keys={"pulse": "k"})
     await canceller.aclose()
     with pytest.raises(ConfigurationError, match="this AsyncCanceller is closed"):
@@ -146,19 +146,19 @@ async def test_a_closed_async_client_says_so() -> None:
         canceller.cancel_many([])
 
 
-def test_a_run_of_a_client_that_was_closed_opens_nothing() -> None:
+def test_a_run_of_a_closed_client_opens_nothing() -> None:
     async def run() -> dict[int, object]:
         canceller = AsyncCanceller(api_keys={"pulse": "k"})
-        begun = canceller.cancel_many([])
+        results = canceller.cancel_many([])
         await canceller.aclose()
         with pytest.raises(ConfigurationError, match="this AsyncCanceller is closed"):
-            await anext(begun)
+            await anext(results)
         return dict(canceller._own)
 
     assert {} == asyncio.run(run())
 
 
-def test_a_client_that_is_forgotten_unclosed_warns(sandbox: Sandbox) -> None:
+def test_an_unclosed_client_warns(sandbox: Sandbox) -> None:
     canceller = Canceller()
     canceller.status("pulse", "1", **options(sandbox, "pulse"))
     http_client = canceller.http()
@@ -167,7 +167,7 @@ def test_a_client_that_is_forgotten_unclosed_warns(sandbox: Sandbox) -> None:
     http_client.close()
 
 
-def test_a_client_that_sent_nothing_needs_no_closing() -> None:
+def test_an_unused_client_needs_no_closing() -> None:
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         Canceller()
@@ -175,7 +175,7 @@ def test_a_client_that_sent_nothing_needs_no_closing() -> None:
     assert [] == seen
 
 
-def test_what_is_no_http_client_is_refused() -> None:
+def test_an_invalid_http_client_is_rejected() -> None:
     with pytest.raises(TypeError, match="http_client must be a client of httpx or httpx2"):
         Canceller(http_client="https")  # type: ignore[arg-type]
     with (
@@ -185,7 +185,7 @@ def test_what_is_no_http_client_is_refused() -> None:
         AsyncCanceller(http_client=sync)  # type: ignore[arg-type]
 
 
-def test_many_threads_share_one_client_and_each_gets_its_own_answer(sandbox: Sandbox) -> None:
+def test_threads_share_one_client_and_get_their_own_results(sandbox: Sandbox) -> None:
     job_ids = [sandbox.submit("talonic") for _ in range(64)]
     with (
         Canceller(api_keys=sandbox.api_keys, base_urls=sandbox.base_urls) as canceller,
@@ -197,7 +197,7 @@ def test_many_threads_share_one_client_and_each_gets_its_own_answer(sandbox: San
     ]
 
 
-def test_two_threads_that_come_first_at_once_use_one_client(
+def test_two_concurrent_first_calls_create_one_client(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     both_are_here = threading.Barrier(2)
@@ -214,7 +214,7 @@ def test_two_threads_that_come_first_at_once_use_one_client(
 
 
 @pytest.mark.usefixtures("configured")
-def test_the_module_level_calls_keep_one_client_warm() -> None:
+def test_module_level_calls_share_one_client() -> None:
     for _ in range(2):
         status("pulse", "unknown")
     assert [os.getpid()] == list(api._shared._own)
@@ -222,7 +222,7 @@ def test_the_module_level_calls_keep_one_client_warm() -> None:
 
 @pytest.mark.anyio
 @pytest.mark.usefixtures("configured")
-async def test_the_async_module_level_calls_keep_one_client_for_the_loop() -> None:
+async def test_async_module_level_calls_share_one_client_per_loop() -> None:
     await astatus("pulse", "unknown")
     warm = await api._loops_own()
     await acancel("pulse", "unknown")
@@ -265,7 +265,7 @@ def test_cancelling_a_task_leaves_the_client_usable(configured: Sandbox) -> None
     assert Outcome.CANCELLED is asyncio.run(run())
 
 
-def test_an_async_client_of_another_event_loop_says_so(sandbox: Sandbox) -> None:
+def test_an_async_client_raises_in_another_event_loop(sandbox: Sandbox) -> None:
     canceller = AsyncCanceller(api_keys=sandbox.api_keys, base_urls=sandbox.base_urls)
 
     async def use() -> None:
@@ -284,13 +284,13 @@ def test_an_async_client_of_another_event_loop_says_so(sandbox: Sandbox) -> None
     asyncio.run(canceller.aclose())
 
 
-def test_a_misspelt_setting_is_a_plain_type_error() -> None:
+def test_a_misspelled_setting_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="apikeys"):
         Canceller(apikeys={})  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("setting", ["api_keys", "base_urls"])
-def test_a_setting_for_a_provider_that_is_none_is_refused(setting: str) -> None:
+def test_a_setting_for_an_unknown_provider_is_rejected(setting: str) -> None:
     wrong: Any = {setting: {"plse": "https://vendor.example"}}
     for kind in (Canceller, AsyncCanceller):
         with pytest.raises(UnknownProvider, match="no provider 'plse'; did you mean 'pulse'"):
@@ -312,7 +312,7 @@ def test_an_unusable_certificate_file_is_a_configuration_error(
     transport_pool._tls_context.cache_clear()
 
 
-def test_a_signal_handler_may_cancel_a_job_in_the_middle_of_a_call(configured: Sandbox) -> None:
+def test_a_signal_handler_may_cancel_a_job_during_a_call(configured: Sandbox) -> None:
     job_id, urgent = configured.submit("pulse"), configured.submit("pulse")
     configured.fault("pulse", job_id, Fault(stall=0.5))
     outcomes = []
@@ -339,7 +339,7 @@ jobcancel.cancel("pulse", "unknown")
 """
 
 
-def test_an_exit_handler_may_still_cancel_a_job(sandbox: Sandbox) -> None:
+def test_an_exit_handler_may_cancel_a_job(sandbox: Sandbox) -> None:
     done = subprocess.run(
         [sys.executable, "-c", AT_EXIT],
         env={**os.environ, **sandbox.environ},
@@ -358,7 +358,7 @@ assert asyncio.run(acancel("pulse", "unknown")).outcome == "not-found"
 """
 
 
-def test_the_interpreter_exits_silently_with_the_shared_client_warm(sandbox: Sandbox) -> None:
+def test_the_interpreter_exits_silently_with_an_open_shared_client(sandbox: Sandbox) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error::ResourceWarning", "-c", SILENT_EXIT],
         env={**os.environ, **sandbox.environ},
@@ -392,5 +392,5 @@ def test_the_shared_client_survives_a_fork(sandbox: Sandbox) -> None:
     assert (0, "") == (done.returncode, done.stderr)
 
 
-def test_a_job_at_a_provider_that_needs_none_has_no_params() -> None:
+def test_pulse_has_no_params() -> None:
     assert {} == get_adapter("pulse").params

@@ -1,4 +1,4 @@
-"""Bad input gets a clear error, and nothing is sent."""
+"""Configuration: keys, URLs, times and params; invalid input raises before anything is sent."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def find(adapter: Any = PULSE, **given: Any) -> Any:
 # Where the key and the URL come from
 
 
-def test_the_argument_comes_before_the_client_and_the_environment(
+def test_the_argument_takes_precedence_over_client_and_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PULSE_API_KEY", "from the environment")
@@ -71,7 +71,7 @@ def test_the_argument_comes_before_the_client_and_the_environment(
     )
 
 
-def test_without_a_url_the_vendors_own_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_url_is_the_vendors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TALONIC_BASE_URL", " ")
     assert "https://api.talonic.com" == find(TALONIC).base_url
 
@@ -100,24 +100,24 @@ def test_a_missing_key_names_the_environment_variable(given: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("key", ["sk-very\nsecret", "sk-very\rsecret", "sk\x00", "sk-vérý", "a\tb"])
-def test_a_key_that_no_header_can_hold_is_a_configuration_error(key: str) -> None:
+def test_a_key_that_is_invalid_in_a_header_is_rejected(key: str) -> None:
     with pytest.raises(ConfigurationError, match="has a line break, another control character"):
         find(api_key=key)
 
 
 @pytest.mark.parametrize("url", ["http://localhost:8000", "http://127.0.0.2/x", "http://[::1]:80"])
-def test_plain_http_is_fine_to_loopback(url: str) -> None:
+def test_plain_http_is_allowed_to_loopback(url: str) -> None:
     assert url == find(base_url=url).base_url
 
 
-def test_plain_http_elsewhere_needs_to_be_meant() -> None:
+def test_plain_http_elsewhere_requires_allow_http() -> None:
     url = "http://vendor.example"
     with pytest.raises(ConfigurationError, match=r"plain http to vendor\.example.*allow_http=True"):
         find(base_url=url)
     assert url == find(base_url=url, allow_http=True).base_url
 
 
-def test_a_base_url_may_carry_a_path_prefix() -> None:
+def test_a_base_url_may_have_a_path_prefix() -> None:
     assert "https://gw.example/a/b" == find(base_url="https://gw.example/a/b/").base_url
 
 
@@ -151,7 +151,7 @@ def test_a_malformed_base_url_is_a_configuration_error(url: str, problem: str) -
     assert "expected something like https://api.runpulse.com" in str(caught.value)
 
 
-# What the public calls make of wrong arguments
+# Invalid arguments of the public calls
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_malformed_base_url_is_a_configuration_error(url: str, problem: str) -
         ({"verify": "yes"}, "verify must be True or False, not 'yes'"),
     ],
 )
-def test_an_argument_of_the_wrong_type_is_a_type_error_too(
+def test_an_argument_of_the_wrong_type_is_also_a_type_error(
     arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(TypeError) as caught:
@@ -180,14 +180,14 @@ def test_an_argument_of_the_wrong_type_is_a_type_error_too(
 
 @pytest.mark.parametrize("name", ["timeout", "deadline"])
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), 10**400])
-def test_a_time_that_is_not_positive_and_finite_is_refused(name: str, seconds: float) -> None:
+def test_a_time_must_be_positive_and_finite(name: str, seconds: float) -> None:
     with pytest.raises(ConfigurationError, match=f"{name} must be more than 0 and at most"):
         cancel("pulse", "1", api_key=KEY, **{name: seconds})  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match=name):
         Canceller(**{name: seconds})  # type: ignore[arg-type]
 
 
-def test_a_missing_param_is_named_with_its_meaning() -> None:
+def test_a_missing_param_is_reported_with_its_description() -> None:
     adapter = evolve(
         PULSE, cancel=Route("DELETE", "/{endpoint}/{id}"), params={"endpoint": "the endpoint's id"}
     )
@@ -196,12 +196,12 @@ def test_a_missing_param_is_named_with_its_meaning() -> None:
     assert {"endpoint": "e"} == config.job(adapter, "1", {"endpoint": "e"}).params
 
 
-def test_a_param_that_the_vendor_has_not_is_refused() -> None:
+def test_an_unknown_param_is_rejected() -> None:
     with pytest.raises(ConfigurationError, match="'pulse' has no param 'endpoint'; it has none"):
         cancel("pulse", "1", params={"endpoint": "e"}, api_key=KEY)
 
 
-def test_keys_by_provider_must_be_a_mapping() -> None:
+def test_api_keys_must_be_a_mapping() -> None:
     with pytest.raises(TypeError, match="api_keys must map providers to keys"):
         Canceller(api_keys=KEY)  # type: ignore[arg-type]
 
@@ -222,7 +222,7 @@ def test_keys_by_provider_must_be_a_mapping() -> None:
         lambda: Canceller(api_keys={"pulse": KEY + "\nmore"}).cancel("pulse", "1"),
     ],
 )
-def test_no_error_shows_the_key_even_with_the_locals_of_our_frames(call: Any) -> None:
+def test_no_error_shows_the_key_in_its_local_variables(call: Any) -> None:
     with pytest.raises(JobCancelError) as caught:
         call()
     ours = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
@@ -231,7 +231,7 @@ def test_no_error_shows_the_key_even_with_the_locals_of_our_frames(call: Any) ->
     assert not any(KEY in text for text in [*shown, str(caught.value)])
 
 
-def test_no_broken_connection_shows_the_key_even_with_the_locals_of_our_frames() -> None:
+def test_a_connection_error_does_not_show_the_key_in_local_variables() -> None:
     frames: list[str] = []
 
     def refuse(request: httpx.Request) -> httpx.Response:
@@ -277,7 +277,7 @@ def endpoint(**params: str) -> Endpoint:
     )
 
 
-def test_a_param_has_its_default_or_may_be_left_out() -> None:
+def test_a_param_may_have_a_default_or_be_optional() -> None:
     assert {"version": "v1"} == config.job(PLACED, "1", None).params
     given = {"version": "v2", "project": "p"}
     assert given == config.job(PLACED, "1", given).params
@@ -293,7 +293,7 @@ FROM_ENVIRONMENT: HttpAdapter = evolve(
 )
 
 
-def test_a_param_comes_from_its_variable_unless_it_is_given(
+def test_a_param_takes_precedence_over_its_environment_variable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ACME_VERSION", "v3")
@@ -304,13 +304,13 @@ def test_a_param_comes_from_its_variable_unless_it_is_given(
 
 
 @pytest.mark.parametrize("blank", ["", " "])
-def test_a_blank_variable_is_none(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_blank_variable_is_ignored(blank: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACME_VERSION", blank)
     monkeypatch.setenv("ACME_PROJECT", blank)
     assert {"version": "v1"} == config.job(FROM_ENVIRONMENT, "1", None).params
 
 
-def test_a_missing_param_is_named_with_its_variable() -> None:
+def test_a_missing_param_is_reported_with_its_variable() -> None:
     needed: HttpAdapter = evolve(
         PLACED, params={**PLACED.params, "project": Param("whose job it is", env="ACME_PROJECT")}
     )
@@ -319,7 +319,7 @@ def test_a_missing_param_is_named_with_its_variable() -> None:
         config.job(needed, "1", None)
 
 
-def test_a_param_of_the_environment_is_checked_as_any_other(
+def test_a_param_from_the_environment_is_validated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ACME_VERSION", "..")
@@ -350,7 +350,7 @@ ADDRESSED: HttpAdapter = evolve(
         ),
     ],
 )
-def test_the_vendors_own_variable_of_the_address_is_read_after_ours(
+def test_our_url_variable_takes_precedence_over_the_vendors(
     variables: dict[str, str], url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in variables.items():
@@ -358,7 +358,7 @@ def test_the_vendors_own_variable_of_the_address_is_read_after_ours(
     assert url == find(ADDRESSED).base_url
 
 
-def test_an_address_of_another_variable_is_checked_as_any_other(
+def test_a_url_from_the_vendors_variable_is_validated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PULSE_API_URL", "http://a.example/v1")
@@ -366,11 +366,11 @@ def test_an_address_of_another_variable_is_checked_as_any_other(
         find(ADDRESSED)
 
 
-def test_a_param_may_be_a_part_of_the_host() -> None:
+def test_a_param_may_be_part_of_the_host() -> None:
     assert "https://ws-1.example.net" == endpoint(host="ws-1.example.net").base_url
 
 
-def test_a_host_that_is_needed_and_missing_is_named() -> None:
+def test_a_missing_host_param_is_reported() -> None:
     problem = "'pulse' needs the param 'host' as a part of its host: the workspace's host; or"
     with pytest.raises(ConfigurationError, match=f"{problem} pass base_url= or set PULSE_BASE_URL"):
         endpoint()
@@ -378,16 +378,18 @@ def test_a_host_that_is_needed_and_missing_is_named() -> None:
 
 @pytest.mark.parametrize("host", ["", "a/b", "a@b", "a b", "-a", "x:1", "https://x.example"])
 @pytest.mark.parametrize("url", ["", "http://127.0.0.1:8000", "https://environment.example"])
-def test_a_host_that_is_none_is_refused_wherever_the_job_would_go(
+def test_an_invalid_host_is_rejected_for_every_base_url(
     url: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULSE_BASE_URL", url)
-    told = f"the param 'host' of 'pulse' is {host!r}, which cannot be a part of a host; it must be"
-    with pytest.raises(ConfigurationError, match=f"{told} the workspace's host"):
+    problem = (
+        f"the param 'host' of 'pulse' is {host!r}, which cannot be a part of a host; it must be"
+    )
+    with pytest.raises(ConfigurationError, match=f"{problem} the workspace's host"):
         endpoint(host=host)
 
 
-def test_a_base_url_does_without_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_base_url_makes_the_host_param_optional(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PULSE_BASE_URL", "https://proxy.example")
     assert "https://proxy.example" == endpoint().base_url
 
@@ -396,7 +398,7 @@ WORKSPACE, ELSEWHERE = "ws-1.cloud.databricks.com", "ws-2.cloud.databricks.com"
 
 
 def databricks(provider: str = "databricks-run", **given: Any) -> str:
-    """Return where a job of Databricks goes, whose params name `host`."""
+    """Return the base URL for a Databricks job whose params name `host`."""
     host = given.pop("host", WORKSPACE)
     with Canceller(
         **{name: given.pop(name) for name in ("api_keys", "base_urls") if name in given}
@@ -417,7 +419,7 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
         "WS-1.Cloud.Databricks.COM",
     ],
 )  # fmt: skip
-def test_a_job_may_name_any_host_of_the_vendors(host: str) -> None:
+def test_a_job_may_name_any_of_the_vendors_hosts(host: str) -> None:
     assert f"https://{host}" == databricks(host=host)
     assert f"https://{host}" == databricks("databricks-statement", host=host)
 
@@ -432,9 +434,7 @@ FOREIGN = [
 @pytest.mark.usefixtures("token")
 @pytest.mark.parametrize("host", FOREIGN)
 @pytest.mark.parametrize("provider", ["databricks-run", "databricks-statement"])
-def test_no_key_goes_to_a_host_that_a_job_names_and_that_is_not_the_vendors(
-    provider: str, host: str
-) -> None:
+def test_no_key_is_sent_to_a_host_that_is_not_the_vendors(provider: str, host: str) -> None:
     for given in ({}, {"api_keys": {provider: KEY}}, {"api_key": as_secret(KEY)}):
         with pytest.raises(ConfigurationError, match=r"names the host .*DATABRICKS_HOST") as caught:
             databricks(provider, host=host, **given)
@@ -444,7 +444,7 @@ def test_no_key_goes_to_a_host_that_a_job_names_and_that_is_not_the_vendors(
 @pytest.mark.usefixtures("token")
 @pytest.mark.parametrize("host", [ELSEWHERE, *FOREIGN])
 @pytest.mark.parametrize("provider", ["databricks-run", "databricks-statement"])
-def test_where_a_host_is_configured_a_job_names_no_other(
+def test_a_job_cannot_name_another_host_than_the_configured_one(
     provider: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     urls = {"databricks-run": f"https://{WORKSPACE}"}
@@ -458,7 +458,7 @@ def test_where_a_host_is_configured_a_job_names_no_other(
 
 
 @pytest.mark.usefixtures("token")
-def test_the_configured_host_may_be_named_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_may_name_the_configured_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABRICKS_HOST", "https://WS-1.cloud.databricks.com:8443/prefix/")
     assert "https://WS-1.cloud.databricks.com:8443/prefix" == databricks()
     assert "https://gateway.example" == databricks(base_url="https://gateway.example")
@@ -466,7 +466,7 @@ def test_the_configured_host_may_be_named_again(monkeypatch: pytest.MonkeyPatch)
     assert "https://dbc.corp.example" == databricks(host="dbc.corp.example")
 
 
-def test_a_key_that_comes_with_the_call_may_go_to_another_host_of_the_vendors(
+def test_a_key_passed_to_the_call_may_go_to_another_vendor_host(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DATABRICKS_HOST", f"https://{WORKSPACE}")
@@ -476,7 +476,7 @@ def test_a_key_that_comes_with_the_call_may_go_to_another_host_of_the_vendors(
 @pytest.mark.parametrize("stand_in", ["http://127.0.0.1:8000/x", "http://localhost:1"])
 @pytest.mark.parametrize("host", [WORKSPACE, *FOREIGN])
 @pytest.mark.usefixtures("token")
-def test_a_stand_in_gets_the_jobs_of_every_host(
+def test_a_loopback_base_url_receives_the_jobs_of_every_host(
     stand_in: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert stand_in == databricks(host=host, base_urls={"databricks-run": stand_in})
@@ -484,7 +484,7 @@ def test_a_stand_in_gets_the_jobs_of_every_host(
     assert stand_in == databricks(host=host)
 
 
-def test_a_line_of_a_file_sends_no_key_to_another_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancel_many_sends_no_key_to_another_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABRICKS_TOKEN", KEY)
     sent: list[str] = []
 
@@ -516,7 +516,7 @@ def test_a_line_of_a_file_sends_no_key_to_another_host(monkeypatch: pytest.Monke
         ("https://example.com/{a}", {"a": "x"}, "example.com/x"),
     ],
 )
-def test_a_part_of_the_vendors_own_host_needs_no_list(
+def test_a_subdomain_of_the_vendors_host_needs_no_list_of_hosts(
     default_url: str, params: dict[str, str], host: str
 ) -> None:
     adapter = evolve(PLACED, default_url=default_url, params=_described(params))
@@ -531,7 +531,7 @@ def test_a_part_of_the_vendors_own_host_needs_no_list(
     ["https://{a}", "https://{a}:8443", "https://{a}/v1", "https://api.{a}", "https://{a}.com",
      "https://x-{a}example.com"],
 )  # fmt: skip
-def test_a_host_that_may_be_anyones_goes_with_a_key_of_its_own_only(default_url: str) -> None:
+def test_a_host_that_may_be_anyones_requires_a_key_in_the_call(default_url: str) -> None:
     params = {"a": "evil.example"}
     adapter = evolve(PLACED, default_url=default_url, params=_described(params))
     with pytest.raises(ConfigurationError, match="which may be anyone's; a host that you trust"):
@@ -545,7 +545,7 @@ def _described(params: dict[str, str]) -> dict[str, Param]:
 
 
 @pytest.mark.parametrize("stand_in", ["http://127.0.0.1:8000/x", "http://localhost:1"])
-def test_a_stand_in_on_this_machine_answers_for_every_host(
+def test_a_loopback_base_url_replaces_a_host_param(
     stand_in: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     named = {"adapter": PLACED, "params": {"host": "ws-1.example.net"}}
@@ -554,7 +554,7 @@ def test_a_stand_in_on_this_machine_answers_for_every_host(
     assert stand_in == find(**named).base_url
 
 
-def test_a_host_by_default_does_not_come_before_the_environment(
+def test_a_base_url_takes_precedence_over_a_default_host(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     adapter = evolve(
@@ -568,7 +568,7 @@ def test_a_host_by_default_does_not_come_before_the_environment(
     assert "https://proxy.example" == find(adapter, params=params).base_url
 
 
-def test_the_key_may_be_in_another_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_may_come_from_the_vendors_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     def key() -> str:
         found = config.endpoint(
             PLACED,

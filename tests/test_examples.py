@@ -1,4 +1,4 @@
-"""The runner of the examples: one that says something else than what comes about fails."""
+"""The runner of the documentation's examples: an example with a wrong result fails."""
 
 from __future__ import annotations
 
@@ -65,17 +65,17 @@ def run(folder: Path, kind: str, text: str, evaluate: Evaluate = evaluate_python
         ">>> 1 + 1\n2\n",
     ],
 )
-def test_a_block_that_is_right_passes(tmp_path: Path, text: str) -> None:
+def test_a_correct_block_passes(tmp_path: Path, text: str) -> None:
     run(tmp_path, "python", text)
 
 
 @pytest.mark.parametrize("text", ["1 + 1  # -> 3", "1 + 1\n\n'a'  # -> b", ">>> 1 + 1\n3\n"])
-def test_a_block_that_says_something_else_fails(tmp_path: Path, text: str) -> None:
+def test_a_block_with_another_result_fails(tmp_path: Path, text: str) -> None:
     with pytest.raises(SybilFailure):
         run(tmp_path, "python", text)
 
 
-def test_an_error_is_told_at_its_line_of_the_page(tmp_path: Path) -> None:
+def test_an_error_is_reported_at_its_line_of_the_page(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError) as raised:
         run(tmp_path, "python", "first = 1\n1 / 0")
     assert 5 == raised.traceback[-1].lineno + 1
@@ -100,7 +100,7 @@ def test_a_cell_runs_in_an_event_loop(tmp_path: Path) -> None:
         "$ false",
     ],
 )
-def test_a_command_that_prints_what_is_shown_passes(tmp_path: Path, text: str) -> None:
+def test_a_command_with_the_expected_output_passes(tmp_path: Path, text: str) -> None:
     run(tmp_path, "console", text)
 
 
@@ -114,11 +114,11 @@ def test_a_command_that_prints_what_is_shown_passes(tmp_path: Path, text: str) -
         ("$ jobcancel sandbox --no-such-option", "exit status 2"),
     ],
 )
-def test_a_command_that_does_not_fails(tmp_path: Path, text: str, why: str) -> None:
+def test_a_command_with_another_output_fails(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(SybilFailure, match=why):
         run(tmp_path, "console", text)
 
 
-def test_the_sandbox_is_served_and_stopped(tmp_path: Path) -> None:
+def test_the_sandbox_is_started_and_stopped(tmp_path: Path) -> None:
     run(tmp_path, "console", "$ jobcancel sandbox\njobcancel sandbox at http://127.0.0.1:8765\n...")
     assert str(tmp_path) not in os.environ["PATH"]

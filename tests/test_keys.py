@@ -1,4 +1,4 @@
-"""Keys that are asked for: once a call, one question at a time, and hidden like any other."""
+"""Key callables: called once per call, one at a time, with the key hidden like any other."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ JOB = "sandbox-pending"
 
 @define
 class Vault:
-    """Gives keys, and notes how often it is asked, and by how many at once."""
+    """Returns keys; counts its calls and the most concurrent ones."""
 
     key: Any = KEY
     asked: int = 0
@@ -84,7 +84,7 @@ def vault(sandbox: Sandbox) -> Vault:
 
 
 @pytest.mark.usefixtures("url")
-def test_a_callable_is_asked_once_a_call_however_many_requests_it_takes(vault: Vault) -> None:
+def test_a_key_callable_is_called_once_per_call(vault: Vault) -> None:
     result = cancel("pulse", "sandbox-slow-to-stop", api_key=vault.ask, verify=True, deadline=0.2)
     assert (Outcome.CANCELLING, 1) == (result.outcome, vault.asked)
     assert status("pulse", JOB, api_key=vault.ask).state is not None
@@ -98,7 +98,7 @@ def test_a_callable_is_asked_once_a_call_however_many_requests_it_takes(vault: V
 @pytest.mark.usefixtures("url")
 @pytest.mark.parametrize("ask", ["ask", "aask"])
 @pytest.mark.anyio
-async def test_async_calls_take_either_kind(ask: str, vault: Vault) -> None:
+async def test_async_calls_accept_sync_and_async_callables(ask: str, vault: Vault) -> None:
     asking = getattr(vault, ask)
     assert (await acancel("pulse", JOB, api_key=asking)).stopped
     assert (await astatus("pulse", JOB, api_key=asking)).state is not None
@@ -109,7 +109,7 @@ async def test_async_calls_take_either_kind(ask: str, vault: Vault) -> None:
 
 
 @pytest.mark.usefixtures("url")
-def test_a_run_asks_once_for_each_job(vault: Vault) -> None:
+def test_cancel_many_calls_the_callable_once_per_job(vault: Vault) -> None:
     jobs = [("pulse", JOB), ("pulse", "sandbox-processing"), ("pulse", "sandbox-unknown")]
     assert 3 == len(list(cancel_many(jobs, api_keys={"pulse": vault.ask})))
     assert 3 == vault.asked
@@ -122,7 +122,7 @@ def test_a_run_asks_once_for_each_job(vault: Vault) -> None:
 
 
 @pytest.mark.usefixtures("url")
-def test_threads_wait_for_each_others_question(vault: Vault) -> None:
+def test_threads_call_the_callable_one_at_a_time(vault: Vault) -> None:
     calls: list[Callable[[], object]]
     with Canceller(api_keys={"pulse": vault.ask_slowly}) as canceller:
         calls = [
@@ -139,7 +139,7 @@ def test_threads_wait_for_each_others_question(vault: Vault) -> None:
 
 @pytest.mark.usefixtures("url")
 @pytest.mark.anyio
-async def test_tasks_wait_for_each_others_question(vault: Vault) -> None:
+async def test_tasks_call_the_callable_one_at_a_time(vault: Vault) -> None:
     async with (
         AsyncCanceller(api_keys={"pulse": vault.aask}) as canceller,
         anyio.create_task_group() as tasks,
@@ -151,8 +151,8 @@ async def test_tasks_wait_for_each_others_question(vault: Vault) -> None:
 
 
 @pytest.mark.usefixtures("url")
-def test_a_question_may_itself_cancel_a_job(vault: Vault) -> None:
-    """As a signal handler does that interrupts it."""
+def test_a_key_callable_may_cancel_a_job(vault: Vault) -> None:
+    """As a signal handler may do while it interrupts the callable."""
 
     def ask() -> str:
         if vault.asked == 0:
@@ -164,7 +164,7 @@ def test_a_question_may_itself_cancel_a_job(vault: Vault) -> None:
 
 
 @pytest.mark.parametrize("answer", [f" {KEY}\n", KEY])
-def test_the_answer_is_stripped_and_sent(answer: str) -> None:
+def test_the_returned_key_is_stripped_and_sent(answer: str) -> None:
     sent: list[str] = []
 
     def reply(request: httpx.Request) -> httpx.Response:
@@ -188,7 +188,7 @@ def test_the_answer_is_stripped_and_sent(answer: str) -> None:
         (f"{KEY}\nmore", ConfigurationError, "has a line break"),
     ],
 )
-def test_an_answer_that_is_no_key_is_an_error_that_does_not_show_it(
+def test_an_invalid_returned_key_raises_without_showing_it(
     answer: object, error: type[Exception], message: str
 ) -> None:
     vault = Vault(answer)
@@ -205,12 +205,12 @@ async def ask_later() -> str:
 
 
 @pytest.mark.parametrize("ask", [ask_later, functools.partial(ask_later)])
-def test_a_sync_call_cannot_ask_an_async_callable(ask: Any) -> None:
+def test_a_sync_call_rejects_an_async_callable(ask: Any) -> None:
     with pytest.raises(TypeError, match="is async, which takes an async call such as acancel"):
         cancel("pulse", "1", api_key=ask)
 
 
-def test_an_awaitable_that_is_no_coroutine_is_refused_too() -> None:
+def test_a_sync_call_rejects_any_awaitable() -> None:
     class Awaited:
         def __await__(self) -> Any: ...
 
@@ -218,13 +218,13 @@ def test_an_awaitable_that_is_no_coroutine_is_refused_too() -> None:
         cancel("pulse", "1", api_key=Awaited)  # type: ignore[arg-type]
 
 
-def test_what_the_callable_raises_is_raised() -> None:
+def test_an_error_in_the_callable_is_raised() -> None:
     def ask() -> str:
         raise OSError("the vault is sealed")
 
     with pytest.raises(OSError, match="the vault is sealed"):
         cancel("pulse", "1", api_key=ask)
-    # And the next one is asked all the same.
+    # The next call calls it again.
     with pytest.raises(OSError, match="the vault is sealed"):
         cancel("pulse", "1", api_key=ask)
 
@@ -232,14 +232,14 @@ def test_what_the_callable_raises_is_raised() -> None:
 @pytest.mark.parametrize(
     "arguments", [{"job_id": 7}, {"timeout": -1}, {"base_url": "http://vendor.example"}]
 )
-def test_nobody_is_asked_for_a_call_that_cannot_be(arguments: dict[str, Any]) -> None:
+def test_an_invalid_call_does_not_call_the_callable(arguments: dict[str, Any]) -> None:
     vault = Vault()
     with pytest.raises(ConfigurationError):
         cancel(**{"provider": "pulse", "job_id": "1", "api_key": vault.ask, **arguments})
     assert 0 == vault.asked
 
 
-def test_the_argument_comes_before_the_client_and_nobody_else_is_asked(
+def test_only_the_callable_of_the_argument_is_called(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PULSE_API_KEY", "of-the-environment")
@@ -250,7 +250,7 @@ def test_the_argument_comes_before_the_client_and_nobody_else_is_asked(
     assert (0, 1) == (client.asked, argument.asked)
 
 
-def test_one_callable_has_one_source() -> None:
+def test_one_callable_has_one_key_source() -> None:
     vault, other = Vault(), Vault()
     source = source_of(vault.ask)
     assert source is source_of(vault.ask)
@@ -258,7 +258,7 @@ def test_one_callable_has_one_source() -> None:
     assert source is not source_of(vault.aask)
 
 
-def test_a_source_shows_no_key() -> None:
+def test_the_repr_of_a_key_source_shows_no_key() -> None:
     secret: Any = config.as_secret(Vault().ask)
     assert "Secret('***')" == repr(secret)
     assert secret == config.as_secret(secret)

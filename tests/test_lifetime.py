@@ -1,4 +1,4 @@
-"""Many callers at once, and calls that end before their time."""
+"""Many concurrent calls, and calls that are cancelled or interrupted."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 def wait_until(condition: Callable[[], object]) -> None:
     until = time.monotonic() + 10
     while not condition():
-        assert time.monotonic() < until, "it did not come about"
+        assert time.monotonic() < until, "the condition did not become true"
         time.sleep(0.01)
 
 
 def sandbox_connections() -> list[object]:
-    """The connections of this process's event loops that are still open."""
+    """Return the open connections of this process's event loops."""
     kinds = ("_SelectorSocketTransport",)
     return [
         thing
@@ -41,8 +41,8 @@ def sandbox_connections() -> list[object]:
     ]
 
 
-def test_a_thousand_tasks_get_a_thousand_true_answers(sandbox: Sandbox) -> None:
-    """Every fourth job is running, completed, unknown or has its reply lost."""
+def test_a_thousand_tasks_get_true_outcomes(sandbox: Sandbox) -> None:
+    """A quarter of the jobs each: running, completed, running with a lost reply, unknown."""
     kinds: tuple[tuple[dict[str, float], Outcome], ...] = (
         ({"pending": 0.0, "running": 1e6}, Outcome.CANCELLED),
         ({"pending": 0.0, "running": 0.0}, Outcome.ALREADY_TERMINAL),
@@ -68,15 +68,13 @@ def test_a_thousand_tasks_get_a_thousand_true_answers(sandbox: Sandbox) -> None:
 
 @pytest.fixture
 def stalled(sandbox: Sandbox) -> str:
-    """A job whose cancel is not answered for a long time, once."""
+    """A job whose first cancel request gets no reply for a minute."""
     job_id = sandbox.submit("pulse", pending=0.0, running=1e6)
     sandbox.fault("pulse", job_id, Fault(stall=60.0))
     return job_id
 
 
-def test_a_cancelled_task_leaves_no_connection_and_no_task_behind(
-    sandbox: Sandbox, stalled: str
-) -> None:
+def test_a_cancelled_task_leaves_no_connection_or_task_open(sandbox: Sandbox, stalled: str) -> None:
     async def run() -> Outcome:
         settings = {"base_urls": sandbox.base_urls, "api_keys": sandbox.api_keys}
         async with AsyncCanceller(**settings, timeout=60) as canceller:  # type: ignore[arg-type]
@@ -169,7 +167,7 @@ print([loop() is None for loop in loops].count(False), descriptors[1] == descrip
 @pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
 @pytest.mark.parametrize("by", ["aiohttp", "httpx"])
 @pytest.mark.parametrize("runner", [["asyncio", "run"], ["asyncio"], ["trio"]])
-def test_an_event_loop_that_has_ended_is_forgotten(
+def test_an_event_loop_that_ended_is_garbage_collected(
     sandbox: Sandbox, by: str, runner: list[str]
 ) -> None:
     done = subprocess.run(

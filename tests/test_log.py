@@ -1,4 +1,4 @@
-"""Where log events go, and what is in them."""
+"""Log events: their fields, and the loggers that receive them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def captured() -> Iterator[list[Any]]:
     structlog.reset_defaults()
 
 
-def test_a_configured_structlog_gets_the_event_with_its_values(captured: list[Any]) -> None:
+def test_structlog_receives_the_event_with_its_values(captured: list[Any]) -> None:
     log.cancel_settled(RESULT)
     assert [
         {
@@ -51,7 +51,7 @@ def test_a_configured_structlog_gets_the_event_with_its_values(captured: list[An
     ] == captured
 
 
-def test_the_recommended_way_into_the_standard_library_takes_our_events(
+def test_structlog_over_stdlib_logging_receives_our_events(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     structlog.configure(
@@ -67,20 +67,20 @@ def test_the_recommended_way_into_the_standard_library_takes_our_events(
     assert ["jobcancel.cancel.settled"] == caplog.messages
 
 
-def test_what_cannot_be_printed_is_escaped(captured: list[Any]) -> None:
+def test_unprintable_text_is_escaped(captured: list[Any]) -> None:
     result = CancelResult(provider="pulse", job_id="\ud800", outcome=Outcome.INVALID)
     log.cancel_settled(result)
     assert r"'\ud800'" == captured[0]["job_id"]
 
 
-def test_an_unknown_outcome_is_a_warning(captured: list[Any]) -> None:
+def test_an_unknown_outcome_is_logged_as_a_warning(captured: list[Any]) -> None:
     log.cancel_settled(CancelResult(provider="pulse", job_id="1", outcome=Outcome.UNKNOWN))
     log.status_settled(JobReading(provider="pulse", job_id="1", problem=Outcome.UNKNOWN))
     log.status_settled(JobReading(provider="pulse", job_id="1", state=JobState.RUNNING))
     assert ["warning", "warning", "info"] == [entry["log_level"] for entry in captured]
 
 
-def test_without_structlog_the_logger_jobcancel_gets_one_line(
+def test_without_structlog_an_event_is_one_line_in_stdlib_logging(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, logger="jobcancel")
@@ -90,7 +90,7 @@ def test_without_structlog_the_logger_jobcancel_gets_one_line(
     ] == caplog.messages
 
 
-def test_a_structlog_that_another_thread_is_still_importing_is_not_used(
+def test_a_partially_imported_structlog_is_not_used(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.WARNING, logger="jobcancel")
@@ -99,7 +99,7 @@ def test_a_structlog_that_another_thread_is_still_importing_is_not_used(
     assert not log.is_enabled(logging.INFO)
 
 
-def test_a_level_that_nobody_listens_to_costs_no_rendering(
+def test_a_disabled_level_is_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, logger="jobcancel")
@@ -114,6 +114,6 @@ cancel_settled(jobcancel.CancelResult(provider="p", job_id="1", outcome=jobcance
 """
 
 
-def test_an_application_that_configured_no_logging_sees_nothing() -> None:
+def test_nothing_is_printed_without_a_logging_configuration() -> None:
     done = subprocess.run([sys.executable, "-c", QUIET], capture_output=True, text=True, check=True)
     assert ("", "") == (done.stdout, done.stderr)

@@ -41,7 +41,7 @@ RESULT = CancelResult(
 )
 
 
-def test_params_are_told_where_there_are_some() -> None:
+def test_params_are_in_repr_and_dict_if_there_are_any() -> None:
     result = evolve(RESULT, params={"endpoint": "a"})
     assert "params" not in RESULT.to_dict()
     assert {"endpoint": "a"} == result.to_dict()["params"]
@@ -54,7 +54,7 @@ RETRYABLE = {Outcome.RATE_LIMITED, Outcome.UNKNOWN}
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_an_outcome_and_its_result_belong_to_the_same_groups(outcome: Outcome) -> None:
+def test_an_outcome_and_its_result_have_the_same_properties(outcome: Outcome) -> None:
     expected = (outcome in STOPPED, outcome in ACCEPTED, outcome in RETRYABLE)
     result = CancelResult(provider="pulse", job_id="1", outcome=outcome)
     assert expected == (outcome.stopped, outcome.accepted, outcome.retryable)
@@ -66,7 +66,7 @@ def test_a_result_has_no_truth_value() -> None:
         bool(RESULT)
 
 
-def test_a_notebook_shows_a_result_as_an_escaped_table_without_the_body() -> None:
+def test_a_notebook_shows_a_result_as_an_escaped_table() -> None:
     shown = evolve(RESULT, message="<b>no</b>")._repr_html_()
     assert "&lt;b&gt;no&lt;/b&gt;" in shown
     assert "<th style='text-align:left'>outcome</th><td>cancelled</td>" in shown
@@ -77,7 +77,7 @@ def test_raise_for_outcome_returns_the_result_of_a_stopped_job() -> None:
     assert RESULT is RESULT.raise_for_outcome()
 
 
-def test_raise_for_outcome_raises_with_the_result_when_the_job_is_not_stopped() -> None:
+def test_raise_for_outcome_raises_with_the_result_if_not_stopped() -> None:
     result = CancelResult(
         provider="pulse", job_id="1", outcome=Outcome.FORBIDDEN, message="not your job"
     )
@@ -105,7 +105,7 @@ def test_a_reading_round_trips_through_json() -> None:
     assert reading == JobReading.from_dict(json.loads(json.dumps(reading.to_dict())))
 
 
-def test_a_dict_that_is_no_result_is_refused_with_every_wrong_field_named() -> None:
+def test_from_dict_reports_every_invalid_field() -> None:
     with pytest.raises(ValueError, match=r"not a CancelResult: .*outcome.*attempts"):
         CancelResult.from_dict(
             {"provider": "pulse", "job_id": "1", "outcome": "done", "attempts": "many"}
@@ -121,7 +121,7 @@ def test_a_dict_that_is_no_result_is_refused_with_every_wrong_field_named() -> N
         {"provider": "pulse", "job_id": "1", "outcome": "unknown", "elapsed": "1"},
     ],
 )
-def test_from_dict_converts_nothing_silently(data: Any) -> None:
+def test_from_dict_does_not_convert_types(data: Any) -> None:
     with pytest.raises(ValueError, match="not a CancelResult"):
         CancelResult.from_dict(data)
 

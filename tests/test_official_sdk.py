@@ -1,4 +1,4 @@
-"""The vendor's own SDK and jobcancel, side by side against the sandbox."""
+"""Pulse's SDK and jobcancel, side by side against the sandbox."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jobcancel.sandbox import Sandbox
 
 
-def test_a_job_submitted_with_the_sdk_and_cancelled_here_is_canceled_to_the_sdk(
+def test_the_sdk_reads_a_job_cancelled_here_as_canceled(
     sandbox: Sandbox,
 ) -> None:
     base_url, key = sandbox.base_urls["pulse"], sandbox.api_keys["pulse"]

@@ -1,8 +1,7 @@
-"""No pattern backtracks: none takes more than time in proportion to what it is tried on.
+"""No regular expression backtracks: each takes time proportional to the length of its input.
 
-What is compared is the processor time of texts of which one is four times as long as the other: it
-is four times as long for a pattern that is linear, sixteen and more for one that is not. Times
-that are too short to be measured are fine.
+The tests compare the CPU times for two texts, one four times as long as the other. A linear pattern
+takes four times as long for it, any other sixteen times or more. Times too short to measure pass.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ SHORTEST = 0.005
 
 
 def patterns() -> dict[str, tuple[re.Pattern[Any], set[str]]]:
-    """Return all patterns of the package, by where they are, and the methods that are used."""
+    """Return all patterns of the package by location, with the methods that are called."""
     found: dict[str, tuple[re.Pattern[Any], set[str]]] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
@@ -59,7 +58,7 @@ PATTERNS = patterns()
 
 
 def pumps(pattern: str) -> set[str]:
-    """Return texts that a pattern may find again and again: its own words, and parts of them."""
+    """Return texts that a pattern may match repeatedly: its own words, and parts of them."""
     words = re.findall(r"[\w :'.,!-]+", pattern)
     starts = {word[:length] for word in words for length in range(1, len(word) + 1)}
     pairs = {f"{one}{other}" for one in words for other in words}
@@ -77,7 +76,7 @@ def pumps(pattern: str) -> set[str]:
 
 
 def growth(work: Callable[[str], object], pump: str, before: str, after: str) -> float:
-    """Return how much longer four times the text takes; 1 where neither takes long."""
+    """Return how much longer four times the text takes; 1 if neither takes long."""
 
     def seconds(length: int) -> float:
         text = before + (pump * (length // len(pump) + 1))[:length] + after
@@ -119,13 +118,13 @@ WORDS = [
 ]  # fmt: skip
 
 
-def bodies(said: str) -> Iterator[dict[str, Any]]:
-    """Give bodies that say something wherever a vendor might."""
-    yield dict.fromkeys(("message", "error", "detail", "status", "code", "error_code", "id"), said)
+def bodies(text: str) -> Iterator[dict[str, Any]]:
+    """Yield bodies with a text in every field that a vendor might use."""
+    yield dict.fromkeys(("message", "error", "detail", "status", "code", "error_code", "id"), text)
     code = {"code": "INVALID_PARAMETER_VALUE", "error_code": "INVALID_PARAMETER_VALUE"}
-    yield {"message": said, **code, "details": [{"retryDelay": said, "reason": said}]}
-    yield {"error": {"message": said, "code": said, "details": [{"retryDelay": said}]}}
-    yield {"retry_after": said, "request_id": said, "batch": {"status": said, "id": "1"}}
+    yield {"message": text, **code, "details": [{"retryDelay": text, "reason": text}]}
+    yield {"error": {"message": text, "code": text, "details": [{"retryDelay": text}]}}
+    yield {"retry_after": text, "request_id": text, "batch": {"status": text, "id": "1"}}
 
 
 @pytest.mark.parametrize(
@@ -134,8 +133,8 @@ def bodies(said: str) -> Iterator[dict[str, Any]]:
 def test_no_reader_of_replies_backtracks(provider: str) -> None:
     adapter, job = get_adapter(provider), Job(provider, "1")
 
-    def read(said: str) -> None:
-        for body in bodies(said * 10):
+    def read(text: str) -> None:
+        for body in bodies(text * 10):
             for status_code in (200, 400, 403, 404, 409, 429):
                 response = Response(status_code=status_code, body=body)
                 adapter.read_cancel(job, response)
@@ -164,7 +163,7 @@ def test_no_reader_of_fields_backtracks(pump: str) -> None:
     assert MOST_GROWTH > growth(read, pump, "", "!")
 
 
-def test_the_test_finds_patterns_that_do_backtrack() -> None:
+def test_a_backtracking_pattern_is_detected() -> None:
     slow = re.compile("Run .* does not exist")
     assert growth(slow.search, "Run ", "", "") > MOST_GROWTH
     assert any("databricks" in name for name in PATTERNS)

@@ -1,4 +1,4 @@
-"""The shape of the package: its names, its layers, what it imports and when."""
+"""The structure of the package: public names, layers, and what is imported when."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jobcancel import testing
 
 PACKAGE = Path(jobcancel.__file__).parent
 
-# The modules and packages that lie directly in the package. Each imports only those below it.
+# The top-level modules and packages. Each imports only those below it.
 LAYERS = [
     "__init__",
     "__main__",
@@ -44,12 +44,12 @@ LAYERS = [
     "threads",
     "_version",
 ]
-# Imported late, or for its types only.
+# Imported lazily, or for types only.
 EXCEPTIONS = {("models", "convert"), ("errors", "models")}
 
 
 def imports(path: Path) -> set[str]:
-    """Return what a file imports of the package: the names that lie directly in it."""
+    """Return the top-level modules and packages that a file imports."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module == "jobcancel":
@@ -63,7 +63,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_one_way(path: Path) -> None:
+def test_imports_go_down_the_layers_only(path: Path) -> None:
     own = path.relative_to(PACKAGE).with_suffix("").parts[0]
     above = {
         name
@@ -82,7 +82,7 @@ def test_every_module_and_package_has_a_layer() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_one_module_of_the_core_imports_httpx(path: Path) -> None:
+def test_only_one_core_module_imports_httpx(path: Path) -> None:
     core = not {"cli", "sandbox", "testing"} & set(path.relative_to(PACKAGE).parts)
     tree = ast.parse(path.read_text())
     top = {
@@ -95,7 +95,7 @@ def test_one_module_of_the_core_imports_httpx(path: Path) -> None:
     assert is_pool is ("httpx" in top) or not core
 
 
-def test_the_public_names_are_sorted_and_there() -> None:
+def test_the_public_names_are_sorted_and_exist() -> None:
     assert sorted(jobcancel.__all__) == jobcancel.__all__
     assert all(hasattr(jobcancel, name) for name in jobcancel.__all__)
 
@@ -105,7 +105,7 @@ def test_the_version_is_the_installed_one() -> None:
 
 
 def loaded_by(statement: str) -> set[str]:
-    """The modules that are loaded after a statement in a fresh interpreter."""
+    """Return the modules that are loaded after a statement in a fresh interpreter."""
     return set(
         subprocess.run(
             [sys.executable, "-c", f"{statement}; import sys; print(*sys.modules)"],
@@ -116,21 +116,21 @@ def loaded_by(statement: str) -> set[str]:
     )
 
 
-def test_importing_the_package_loads_nothing_but_the_names_of_its_names() -> None:
+def test_importing_the_package_loads_no_submodule_it_does_not_need() -> None:
     ours = {name for name in loaded_by("import jobcancel") if name.startswith("jobcancel")}
     names = ("_version", "_lazy", "threads")
     light = {"jobcancel", *(f"jobcancel.{name}" for name in names)}
     assert light == ours
 
 
-def test_a_test_run_that_does_not_use_the_plug_in_loads_no_library_for_it() -> None:
+def test_an_unused_pytest_plugin_imports_no_library() -> None:
     libraries = {"httpx", "attr", "attrs", "cattrs", "structlog", "anyio", "starlette", "vcr"}
     loaded = loaded_by("import jobcancel.testing.plugin") - loaded_by("import pytest")
     assert set() == libraries & loaded
     assert {"jobcancel.testing", "jobcancel.testing.plugin"} <= loaded
 
 
-def test_a_cancel_leaves_slow_modules_for_later() -> None:
+def test_importing_cancel_does_not_import_slow_modules() -> None:
     later = {
         "asyncio", "cattrs", "structlog", "typer", "starlette", "uvicorn", "pytest", "vcr",
         "jobcancel.vendors.pulse", "jobcancel.vendors.talonic", "jobcancel.convert",
@@ -149,18 +149,18 @@ def test_a_cancel_leaves_slow_modules_for_later() -> None:
         "assert set(jobcancel.__all__) <= set(dir(jobcancel)); assert not hasattr(jobcancel, 'x')",
     ],
 )
-def test_names_come_when_they_are_asked_for(statements: str) -> None:
+def test_public_names_are_imported_on_access(statements: str) -> None:
     assert "jobcancel" in loaded_by(f"import jobcancel; {statements}")
 
 
-def test_the_names_of_the_testing_kit_are_there() -> None:
+def test_the_names_of_the_testing_kit_exist() -> None:
     assert sorted(testing.__all__) == testing.__all__
     assert all(hasattr(testing, name) for name in testing.__all__)
     with pytest.raises(AttributeError, match=r"'jobcancel.testing' has no attribute 'nothing'"):
         _ = testing.nothing  # type: ignore[attr-defined]
 
 
-def test_a_vendors_module_is_imported_when_it_is_first_used_and_no_other() -> None:
+def test_a_vendors_module_is_imported_on_first_use() -> None:
     code = (
         "import sys; from jobcancel import cancel, get_adapter, providers;"
         "loaded = lambda: sorted(name[18:] for name in sys.modules"

@@ -1,4 +1,4 @@
-"""Names to adapters."""
+"""The registry: from provider names to adapters."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _nothing_registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A folder of plug-in modules, and the entry points that name them."""
+    """A folder of plug-in modules, and the entry points for them."""
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "acme_plugin.py").write_text(
         "from attrs import evolve\n"
@@ -46,7 +46,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         "PULSE2 = evolve(PULSE, title='an impostor')\n"
         "TEXT = 'no adapter'\n"
     )
-    (tmp_path / "broken_plugin.py").write_text("raise RuntimeError('no licence')\n")
+    (tmp_path / "broken_plugin.py").write_text("raise RuntimeError('no license')\n")
     return tmp_path
 
 
@@ -59,7 +59,7 @@ def install(tmp_path: Path, distribution: str, **points: str) -> None:
     registry._entry_points.cache_clear()
 
 
-def test_an_unknown_provider_is_answered_with_the_nearest_and_all_names() -> None:
+def test_an_unknown_provider_error_suggests_the_nearest_and_lists_all() -> None:
     with pytest.raises(UnknownProvider) as caught:
         get_adapter("pluse")
     known = ", ".join(providers())
@@ -82,17 +82,17 @@ def test_a_vendors_bare_name_suggests_the_nearest_provider(name: str, nearest: s
         get_adapter(name)
 
 
-def test_a_name_near_no_provider_gets_the_list_alone() -> None:
+def test_a_name_near_no_provider_gets_only_the_list() -> None:
     with pytest.raises(UnknownProvider, match=r"no provider 'qqq'\. Known: \w+"):
         get_adapter("qqq")
 
 
-def test_a_provider_that_is_no_string_is_a_type_error() -> None:
+def test_a_provider_must_be_a_string() -> None:
     with pytest.raises(TypeError, match="provider must be a string"):
         get_adapter(None)  # type: ignore[arg-type]
 
 
-def test_ctrl_c_while_an_adapter_is_looked_at_is_raised() -> None:
+def test_ctrl_c_while_an_adapter_is_inspected_is_raised() -> None:
     class Interrupted:
         @property
         def name(self) -> str:
@@ -133,11 +133,11 @@ def test_another_spelling_of_a_vendor_suggests_the_nearest_provider(
         get_adapter(name)
 
 
-def test_the_built_in_names_are_in_order() -> None:
+def test_the_built_in_names_are_sorted() -> None:
     assert sorted(registry.BUILT_IN) == list(registry.BUILT_IN)
 
 
-def test_a_registered_adapter_does_not_silently_take_a_plug_ins_place(plugins: Path) -> None:
+def test_registering_the_name_of_a_plug_in_needs_replace(plugins: Path) -> None:
     install(plugins, "acme-jobcancel", acme="acme_plugin:ACME")
     with pytest.raises(ConfigurationError, match=r"'acme' is brought by acme-jobcancel 1\.0, too"):
         register(ACME)
@@ -151,7 +151,7 @@ def test_registering_the_same_adapter_again_changes_nothing() -> None:
     assert ACME == get_adapter("acme")
 
 
-def test_registering_another_adapter_of_the_name_needs_replace() -> None:
+def test_registering_an_existing_name_needs_replace() -> None:
     register(ACME)
     other = evolve(ACME, title="Other")
     with pytest.raises(ConfigurationError, match="'acme' is registered already; pass replace=True"):
@@ -165,12 +165,12 @@ def test_a_built_in_provider_cannot_be_replaced() -> None:
         register(PULSE, replace=True)
 
 
-def test_what_is_no_adapter_cannot_be_registered() -> None:
+def test_only_an_adapter_can_be_registered() -> None:
     with pytest.raises(TypeError, match="not an adapter: 'acme'; declare an HttpAdapter"):
         register("acme")  # type: ignore[arg-type]
 
 
-def test_a_plug_in_is_found_by_its_name_and_listed_without_import(plugins: Path) -> None:
+def test_a_plug_in_is_found_by_name_and_listed_without_import(plugins: Path) -> None:
     install(plugins, "acme-jobs", acme="acme_plugin:ACME")
     sys.modules.pop("acme_plugin", None)
     assert "acme" in providers()
@@ -186,14 +186,14 @@ def test_a_plug_in_cannot_take_a_built_in_name(plugins: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("broken_plugin:ACME", r"cannot be imported: RuntimeError\('no licence'\)"),
+        ("broken_plugin:ACME", r"cannot be imported: RuntimeError\('no license'\)"),
         ("missing_plugin:ACME", "cannot be imported: ModuleNotFoundError"),
         ("acme_plugin:MISSING", "cannot be imported: AttributeError"),
         ("acme_plugin:TEXT", "is not an adapter but 'no adapter'"),
         ("acme_plugin:PULSE2", "calls itself 'pulse'; both names must be one"),
     ],
 )
-def test_a_broken_plug_in_raises_when_used_and_names_its_distribution(
+def test_a_broken_plug_in_raises_on_use_and_names_its_distribution(
     plugins: Path, value: str, problem: str
 ) -> None:
     install(plugins, "acme-jobs", acme=value)
@@ -232,7 +232,7 @@ def test_a_broken_plug_in_raises_when_used_and_names_its_distribution(
         ("ACME = object()", "it has no 'name'"),
     ],
 )
-def test_whatever_a_plug_in_does_breaks_no_other(plugins: Path, source: str, problem: str) -> None:
+def test_a_faulty_plug_in_breaks_no_other(plugins: Path, source: str, problem: str) -> None:
     (plugins / "odd_plugin.py").write_text(f"{BASE}\n{source}\n")
     sys.modules.pop("odd_plugin", None)
     install(plugins, "acme-jobs", acme="odd_plugin:ACME")
@@ -253,7 +253,7 @@ class Base:
 """
 
 
-def test_ctrl_c_while_a_plug_in_is_imported_is_no_fault_of_its(plugins: Path) -> None:
+def test_ctrl_c_while_a_plug_in_is_imported_is_raised(plugins: Path) -> None:
     (plugins / "odd_plugin.py").write_text("raise KeyboardInterrupt")
     sys.modules.pop("odd_plugin", None)
     install(plugins, "acme-jobs", acme="odd_plugin:ACME")
@@ -261,14 +261,14 @@ def test_ctrl_c_while_a_plug_in_is_imported_is_no_fault_of_its(plugins: Path) ->
         get_adapter("acme")
 
 
-def test_two_plug_ins_of_one_name_are_an_error_that_names_both(plugins: Path) -> None:
+def test_two_plug_ins_with_the_same_name_raise_an_error_naming_both(plugins: Path) -> None:
     install(plugins, "one", acme="acme_plugin:ACME")
     install(plugins, "two", acme="acme_plugin:ACME")
     with pytest.raises(BrokenAdapter, match=r"'acme' is brought by one 1\.0 and two 1\.0"):
         get_adapter("acme")
 
 
-def test_an_entry_point_without_a_distribution_is_named_by_its_value(
+def test_an_entry_point_without_a_distribution_is_reported_by_its_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     point = EntryPoint(name="acme", value="missing_plugin:ACME", group=registry.GROUP)

@@ -1,4 +1,4 @@
-"""How long to wait: back-off, and the headers in which vendors say it."""
+"""How long to wait: back-off, and the headers with which vendors request a wait."""
 
 from __future__ import annotations
 
@@ -65,11 +65,13 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
         ({}, None),
     ],
 )
-def test_a_rate_limit_says_how_long_to_wait(headers: dict[str, str], wait: float | None) -> None:
+def test_the_wait_is_read_from_rate_limit_headers(
+    headers: dict[str, str], wait: float | None
+) -> None:
     assert wait == requested_wait(429, headers, NOW)
 
 
-def test_a_time_without_a_zone_is_utc_wherever_the_machine_is(
+def test_a_date_without_a_time_zone_is_utc(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
@@ -81,7 +83,7 @@ def test_a_time_without_a_zone_is_utc_wherever_the_machine_is(
         time.tzset()
 
 
-def test_a_reset_header_on_another_reply_is_no_wait() -> None:
+def test_a_reset_header_counts_only_on_a_429() -> None:
     headers = {"x-ratelimit-reset": "2023-11-15T00:00:00Z", "ratelimit-reset": "5"}
     assert requested_wait(500, headers, NOW) is None
 
@@ -95,13 +97,15 @@ def test_retry_after_counts_on_any_reply() -> None:
     value=st.text() | st.from_regex(r"\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ \S+") | st.floats().map(str),
     status_code=st.sampled_from([429, 503]),
 )
-def test_no_header_raises_or_gives_a_negative_wait(name: str, value: str, status_code: int) -> None:
+def test_no_header_raises_or_causes_a_negative_wait(
+    name: str, value: str, status_code: int
+) -> None:
     wait = requested_wait(status_code, {name: value}, NOW)
     assert wait is None or 0 <= wait < float("inf")
 
 
 @given(st.integers(0, 10**9))
-def test_an_http_date_is_as_far_away_as_it_says(seconds: int) -> None:
+def test_an_http_date_is_converted_to_seconds(seconds: int) -> None:
     date = formatdate(NOW + seconds, usegmt=True)
     assert seconds == requested_wait(429, {"retry-after": date}, NOW)
 

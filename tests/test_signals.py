@@ -1,4 +1,4 @@
-"""A signal handler that cancels a job, at every moment of the first call of a process."""
+"""A signal handler that cancels a job, at any point of the first call of a process."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 KEY = "sk-very-secret-key"
 MOMENTS = int(os.environ.get("JOBCANCEL_TEST_MOMENTS", "8"))
 
-# One process for each moment would take minutes: they are forks of one that has called nothing.
+# A new process for each point would take minutes, so each is a fork of one that has made no call.
 FIRST_CALLS = """
 import asyncio, json, os, signal, sys
 {imports}
 moments = int(sys.argv[1])
-jobcancel._lazy._PATIENCE = 0.2  # a handler that interrupts an import waits so long in vain
+jobcancel._lazy._PATIENCE = 0.2  # a handler that interrupts an import waits this long in vain
 def first():
     {first}
 outcomes = []
@@ -44,7 +44,7 @@ def child(at):
     sys.settrace(trace)
     outcomes.append(first())
     sys.settrace(None)
-    if lines < at:  # the call took fewer lines than the one that was counted
+    if lines < at:  # the call ran fewer lines than the counted one
         signal.raise_signal(signal.SIGUSR1)
     return lines
 
@@ -59,15 +59,15 @@ def in_fork(at):
             os.write(writer, json.dumps([0, repr(error)]).encode())
         os._exit(0)
     os.close(writer)
-    with os.fdopen(reader) as told:
-        result = json.loads(told.read() or "null")
+    with os.fdopen(reader) as output:
+        result = json.loads(output.read() or "null")
     os.wait()
     return result
 
 lines, _ = in_fork(0)
 step = max(1, lines // moments)
 seen = [in_fork(at) for at in range(1, lines, step)]
-print(json.dumps([lines, [told for _, told in seen]]))
+print(json.dumps([lines, [result for _, result in seen]]))
 """
 
 
@@ -92,7 +92,7 @@ RESOLVED = "import jobcancel; from jobcancel import cancel, acancel"
     ],
     ids=["sync", "by attribute", "async and logged"],
 )
-def test_it_gets_its_answer_and_so_does_the_call(imports: str, first: str) -> None:
+def test_the_handler_and_the_interrupted_call_both_get_a_result(imports: str, first: str) -> None:
     code = FIRST_CALLS.format(imports=imports, first=first)
     with Wire([cancelled] * 1000) as wire:
         done = subprocess.run(
@@ -104,6 +104,6 @@ def test_it_gets_its_answer_and_so_does_the_call(imports: str, first: str) -> No
             timeout=300,
         )
     assert "" == done.stderr
-    lines, told = json.loads(done.stdout)
+    lines, results = json.loads(done.stdout)
     assert lines > MOMENTS
-    assert [["cancelled", "cancelled"]] * len(told) == told
+    assert [["cancelled", "cancelled"]] * len(results) == results

@@ -1,4 +1,4 @@
-"""A text is found however it is spelled, and in a time that goes with the length of the data."""
+"""A key is found in every spelling, in time proportional to the length of the data."""
 
 from __future__ import annotations
 
@@ -61,17 +61,17 @@ def test_a_key_is_found_in_every_spelling(spell: Callable[[str], str]) -> None:
 @pytest.mark.parametrize("before", ["", "a", "ab", "abc", "user:"])
 @pytest.mark.parametrize("after", ["", "x", "xy", "xyz"])
 @pytest.mark.parametrize("key", ["a?>~~?>?>b~?", "0123456789", "01234567890", "012345678901"])
-def test_a_key_is_found_wherever_it_is_in_base64(
+def test_a_key_is_found_at_any_offset_in_base64(
     encode: Callable[[bytes], bytes], before: str, after: str, key: str
 ) -> None:
     replaced, times = Spellings([key]).replace(encode(f"{before}{key}{after}".encode()), b"-")
     assert 1 == times
-    # Of a byte at either end a few bits may be in a character that others decide, too.
+    # Some bits of the first and last byte may share a base64 character with neighboring bytes.
     assert len(encode(before.encode())) + len(encode(after.encode())) + 5 >= len(replaced)
 
 
 @given(st.text(min_size=8), st.text(), st.text(), st.sampled_from(sorted(SPELLED)))
-def test_no_text_around_a_key_hides_it(key: str, before: str, after: str, how: str) -> None:
+def test_surrounding_text_does_not_hide_a_key(key: str, before: str, after: str, how: str) -> None:
     ascii_key = "k" + quote(key, safe="").replace("%", "+")
     spelled = SPELLED[how](ascii_key)
     data = f"{before} {spelled} {after}".encode()
@@ -85,18 +85,18 @@ def test_no_text_around_a_key_hides_it(key: str, before: str, after: str, how: s
         "&unheard;", "&#xffffff;", r"\ud83d", r"\ude00\ud83d", "\\u12", "&amp", "&amp;", "%25%",
     ],
 )  # fmt: skip
-def test_what_is_no_escape_or_of_no_character_stays(data: str) -> None:
+def test_invalid_escapes_are_unchanged(data: str) -> None:
     assert (data.encode(), 0) == Spellings([KEY]).replace(data.encode(), b"-")
     assert (f"{data}-{data}".encode(), 1) == Spellings([KEY]).replace(
         f"{data}{KEY}{data}".encode(), b"-"
     )
 
 
-def test_of_spellings_that_overlap_all_is_replaced() -> None:
+def test_overlapping_spellings_are_replaced() -> None:
     assert (b"-", 1) == Spellings(["abcd", "cdef"]).replace(rb"\u0061bcdef", b"-")
 
 
-# Parts of what each step looks for, and of what it could wait for in vain.
+# Parts of what each step searches, and beginnings that are never completed.
 PUMPED = [
     "\\", "\\\\u", "\\u00", "\\u0073", "\\ud83d", "\\ud83d\\", "\\x7", "%", "%2", "%25", "%252",
     "&", "&a", "&amp;", "&amp;#", "&#1", "&#x", "&#x4", "&#65;", '\\"', "a", KEY[:-1], KEY[:8], "=",
@@ -105,12 +105,12 @@ PUMPED = [
 
 
 @pytest.mark.parametrize("key", ["\\abcdefgh12", "abcdefgh12\\"])
-def test_a_key_that_begins_or_ends_with_a_backslash_is_replaced_whole(key: str) -> None:
+def test_a_key_with_a_backslash_at_an_end_is_replaced_completely(key: str) -> None:
     assert (b"[-]", 1) == Spellings([key]).replace(f"[{key}]".encode(), b"-")
 
 
 def lines_run(work: Callable[[], object]) -> int:
-    """Return how many lines of our code it takes: a measure of time on a machine that is busy."""
+    """Return how many lines of code run: a measure of time that a busy machine does not distort."""
     count = 0
 
     def count_lines(*_: object) -> Any:
@@ -118,7 +118,7 @@ def lines_run(work: Callable[[], object]) -> int:
         count += 1
         return count_lines
 
-    other = sys.gettrace()  # such as that of whoever measures what the tests run
+    other = sys.gettrace()  # such as that of coverage
     sys.settrace(count_lines)
     try:
         work()
@@ -128,7 +128,7 @@ def lines_run(work: Callable[[], object]) -> int:
 
 
 @pytest.mark.parametrize("part", PUMPED)
-def test_our_own_steps_go_with_the_length_of_the_data(part: str) -> None:
+def test_the_search_takes_linear_time(part: str) -> None:
     spellings, steps = Spellings([KEY]), []
     for size in (1_000, 2_000, 4_000):
         data = (part * (size // len(part) + 1))[:size].encode()

@@ -1,4 +1,4 @@
-"""The examples of the pages about tests are tests, and pass."""
+"""The examples on the pages about testing are tests, and pass."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-# The plug-in of schemathesis takes longer to import than all else together.
+# The plug-in of schemathesis takes longer to import than everything else together.
 WITHOUT = ("-p", "no:cacheprovider", "-p", "no:schemathesis")
 
 
 @pytest.mark.parametrize("page", ["docs/testing.md", "cassettes/README.md"])
-def test_the_examples_of_tests_pass(page: str, tmp_path: Path) -> None:
+def test_the_example_tests_pass(page: str, tmp_path: Path) -> None:
     examples = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     file = tmp_path / "test_page.py"
     file.write_text("\n".join(examples))

@@ -1,4 +1,4 @@
-"""A call in another thread, as it is made while the main thread may be anywhere."""
+"""Calls and imports in another thread."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ def fail() -> None:
     raise LookupError("no")
 
 
-def test_another_thread_does_the_work_and_its_result_comes_back() -> None:
+def test_the_result_of_the_other_thread_is_returned() -> None:
     assert threading.get_ident() != call_in_thread(threading.get_ident, None)
 
 
-def test_an_error_is_raised_in_the_thread_that_waits() -> None:
+def test_an_error_is_raised_in_the_waiting_thread() -> None:
     with pytest.raises(LookupError, match="no"):
         call_in_thread(fail, 10.0)
 
 
-def test_work_that_takes_too_long_is_a_time_out() -> None:
+def test_a_call_that_takes_too_long_times_out() -> None:
     over = threading.Event()
     with pytest.raises(TimeoutError, match=r"not done within 0\.01 seconds"):
         call_in_thread(over.wait, 0.01)
     over.set()
 
 
-def test_work_is_done_here_where_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_call_runs_here_if_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_thread(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -39,12 +39,12 @@ def test_work_is_done_here_where_no_thread_can_be_started(monkeypatch: pytest.Mo
     assert threading.get_ident() == call_in_thread(threading.get_ident, None)
 
 
-def test_an_import_that_takes_too_long_is_made_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_that_takes_too_long_runs_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_lazy, "_PATIENCE", 0.0)
     monkeypatch.setattr(_lazy, "_loaded", {})
     assert threading is _lazy.load("threading")
 
 
-def test_a_module_that_is_not_there_is_an_error_of_the_import() -> None:
+def test_a_missing_module_raises_an_import_error() -> None:
     with pytest.raises(ModuleNotFoundError):
         _lazy.load("jobcancel.no_such_module")

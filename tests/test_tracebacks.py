@@ -1,4 +1,4 @@
-"""A call that is ended from outside: no traceback shows the key, and no connection is spoilt."""
+"""Calls ended from outside: no traceback shows the key, and no broken connection is reused."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ NOTHING_READ = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", b" ")
 
 
 class SoftTimeLimit(Exception):
-    """What a task queue raises in the main thread when a task takes too long."""
+    """Raised by a task queue in the main thread when a task takes too long."""
 
 
 def frames(error: BaseException) -> Iterator[Any]:
-    """The frames of an error and of all that it came from."""
+    """Return the frames of an error and of its causes and contexts."""
     errors, seen = [error], set()
     while errors:
         each = errors.pop()
@@ -48,7 +48,7 @@ def frames(error: BaseException) -> Iterator[Any]:
 
 
 def shows_key(value: object, depth: int = 6) -> bool:
-    """Whether what reports errors would find the key: in reprs, containers, fields."""
+    """Return whether an error reporter would find the key: in reprs, containers or fields."""
     if isinstance(value, Secret) or depth == 0:
         return False
     if KEY in repr(value):
@@ -71,10 +71,10 @@ def assert_hidden(error: BaseException) -> None:
     for frame in frames(error):
         ours += "jobcancel" in frame.f_code.co_filename
         if frame.f_code.co_filename == __file__:
-            continue  # it has the key to look for
+            continue  # this module's frames have the key
         shown = [name for name, value in frame.f_locals.items() if shows_key(value)]
         assert not shown, f"{frame.f_code.co_qualname} shows the key in {shown}"
-    assert ours  # the lines that it came through are still there
+    assert ours  # the traceback still has our frames
 
 
 @pytest.fixture(params=["httpx", "aiohttp", "trio"])
@@ -86,7 +86,7 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @contextmanager
 def stalled(behavior: Behavior, then: Callable[[], object]) -> Iterator[Wire]:
-    """A server that answers the first request so, tells when it does, and the others well."""
+    """A server that calls `then` and applies `behavior` to the first request only."""
 
     def behave(connection: Any, request: bytes) -> None:
         then()
@@ -109,12 +109,12 @@ def test_a_cancelled_call_shows_no_key_and_reuses_no_connection(
         arrived = anyio.Event()
         token = anyio.lowlevel.current_token()
 
-        def tell() -> None:
+        def report_arrival() -> None:
             anyio.from_thread.run_sync(arrived.set, token=token)
 
         caught: list[BaseException] = []
         async with AsyncCanceller(http_client=client and client(), timeout=60) as canceller:
-            with stalled(behavior, tell) as wire:
+            with stalled(behavior, report_arrival) as wire:
                 async with anyio.create_task_group() as group:
 
                     async def one() -> None:
@@ -226,7 +226,7 @@ def test_an_error_being_handled_keeps_its_local_variables() -> None:
 def test_a_task_may_be_cancelled_at_any_point_of_an_exchange(
     by: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After so many turns of the event loop: connecting, sending, waiting, reading."""
+    """After each number of event loop iterations: connecting, sending, waiting, reading."""
     monkeypatch.setenv("JOBCANCEL_TRANSPORT", by)
 
     async def run() -> set[Outcome]:
@@ -246,7 +246,7 @@ def test_a_task_may_be_cancelled_at_any_point_of_an_exchange(
 
 
 def test_threads_and_signals_share_one_client() -> None:
-    """A handler runs between any two instructions, also while connections are taken and kept."""
+    """A handler may run between any two instructions, also during pool operations."""
     outcomes: list[Outcome] = []
     with (
         Wire([ACCEPT] * 5000) as wire,

@@ -1,4 +1,4 @@
-"""The sdist and the wheel: what is in them, and the wheel installed where nothing else is."""
+"""The sdist and the wheel: their contents, and the wheel in a clean environment."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def build(folder: Path, *options: str) -> Path:
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the sdist and the wheel that is built from it."""
+    """A folder with the sdist and the wheel built from it."""
     return build(tmp_path_factory.mktemp("dist"))
 
 
@@ -57,7 +57,7 @@ def wheel(dist: Path) -> Path:
 
 
 def environment_with(requirement: str, folder: Path) -> Path:
-    """The interpreter of a new environment that holds what is required and nothing else."""
+    """Return the interpreter of a new environment with only this requirement."""
     made = run(uv.find_uv_bin(), "venv", "--python", sys.executable, folder / "venv")
     assert 0 == made.returncode, made.stderr
     python = folder / "venv" / "bin" / "python"
@@ -68,18 +68,18 @@ def environment_with(requirement: str, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment that holds the wheel and its four dependencies."""
+    """The interpreter of an environment with the wheel and its four dependencies."""
     return environment_with(str(wheel), tmp_path_factory.mktemp("environment"))
 
 
 def files_in(folder: str, packed_as: str) -> set[str]:
-    """The files of the source tree, as they are named in the wheel, without what Python caches."""
+    """Return the files of the source tree by their names in the wheel, without caches."""
     root = ROOT / folder
     files = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
     return {f"{packed_as}/{file.as_posix()}" for file in files if "__pycache__" not in file.parts}
 
 
-def test_the_wheel_holds_the_package_and_its_recordings_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_the_package_and_recordings_only(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     package = files_in("jobcancel", "jobcancel")
     recordings = files_in("cassettes", "jobcancel/testing/cassette/recorded")
@@ -87,7 +87,7 @@ def test_the_wheel_holds_the_package_and_its_recordings_and_nothing_else(wheel: 
     assert "jobcancel/py.typed" in package
 
 
-def test_the_sdist_holds_what_is_listed_and_no_caches(dist: Path) -> None:
+def test_the_sdist_contains_the_listed_files_and_no_caches(dist: Path) -> None:
     with tarfile.open(next(dist.glob("*.tar.gz"))) as sdist:
         names = [Path(name).parts[1:] for name in sdist.getnames()]
     listed = {"jobcancel", "tests", "cassettes", "docs", "conftest.py"}
@@ -98,14 +98,14 @@ def test_the_sdist_holds_what_is_listed_and_no_caches(dist: Path) -> None:
     assert [] == [name for name in names if caches & set(name) or name[-1].endswith(".pyc")]
 
 
-def test_the_wheel_is_the_same_from_the_sdist_and_from_the_source(
+def test_the_wheel_is_the_same_from_the_sdist_and_the_source_tree(
     wheel: Path, tmp_path: Path
 ) -> None:
     (again,) = build(tmp_path, "--wheel").glob("*.whl")
     assert (wheel.name, wheel.read_bytes()) == (again.name, again.read_bytes())
 
 
-def test_the_core_cancels_a_job_with_its_four_dependencies_alone(
+def test_the_core_cancels_a_job_with_only_its_four_dependencies(
     python: Path, sandbox: Sandbox
 ) -> None:
     job_id = sandbox.submit("pulse")
@@ -117,7 +117,7 @@ def test_the_core_cancels_a_job_with_its_four_dependencies_alone(
 @pytest.mark.parametrize(
     ("command", "extra"), [(["--version"], "cli"), (["demo"], "cli"), (["sandbox"], "cli")]
 )
-def test_a_command_whose_extra_is_missing_says_which_to_install(
+def test_a_command_without_its_extra_names_the_extra_to_install(
     python: Path, command: list[str], extra: str
 ) -> None:
     done = run(python.parent / "jobcancel", *command)
@@ -125,7 +125,7 @@ def test_a_command_whose_extra_is_missing_says_which_to_install(
     assert f"pip install 'jobcancel[{extra}]'" in done.stderr
 
 
-def test_an_application_tests_itself_with_the_wheel_and_without_a_network(
+def test_an_applications_tests_pass_with_the_wheel_and_no_network(
     wheel: Path, tmp_path: Path
 ) -> None:
     python = environment_with(f"jobcancel[testing] @ {wheel.as_uri()}", tmp_path)
