@@ -149,10 +149,10 @@ async def test_a_closed_async_client_raises() -> None:
 def test_a_run_of_a_closed_client_opens_nothing() -> None:
     async def run() -> dict[int, object]:
         canceller = AsyncCanceller(api_keys={"pulse": "k"})
-        begun = canceller.cancel_many([])
+        results = canceller.cancel_many([])
         await canceller.aclose()
         with pytest.raises(ConfigurationError, match="this AsyncCanceller is closed"):
-            await anext(begun)
+            await anext(results)
         return dict(canceller._own)
 
     assert {} == asyncio.run(run())

@@ -46,7 +46,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         "PULSE2 = evolve(PULSE, title='an impostor')\n"
         "TEXT = 'no adapter'\n"
     )
-    (tmp_path / "broken_plugin.py").write_text("raise RuntimeError('no licence')\n")
+    (tmp_path / "broken_plugin.py").write_text("raise RuntimeError('no license')\n")
     return tmp_path
 
 
@@ -186,7 +186,7 @@ def test_a_plug_in_cannot_take_a_built_in_name(plugins: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("broken_plugin:ACME", r"cannot be imported: RuntimeError\('no licence'\)"),
+        ("broken_plugin:ACME", r"cannot be imported: RuntimeError\('no license'\)"),
         ("missing_plugin:ACME", "cannot be imported: ModuleNotFoundError"),
         ("acme_plugin:MISSING", "cannot be imported: AttributeError"),
         ("acme_plugin:TEXT", "is not an adapter: it is 'no adapter'"),

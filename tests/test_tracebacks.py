@@ -109,12 +109,12 @@ def test_a_cancelled_call_shows_no_key_and_reuses_no_connection(
         arrived = anyio.Event()
         token = anyio.lowlevel.current_token()
 
-        def tell() -> None:
+        def report_arrival() -> None:
             anyio.from_thread.run_sync(arrived.set, token=token)
 
         caught: list[BaseException] = []
         async with AsyncCanceller(http_client=client and client(), timeout=60) as canceller:
-            with stalled(behavior, tell) as wire:
+            with stalled(behavior, report_arrival) as wire:
                 async with anyio.create_task_group() as group:
 
                     async def one() -> None:
