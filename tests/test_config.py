@@ -101,9 +101,7 @@ def test_a_missing_key_names_the_environment_variable(given: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("key", ["sk-very\nsecret", "sk-very\rsecret", "sk\x00", "sk-vérý", "a\tb"])
 def test_a_key_that_is_invalid_in_a_header_is_rejected(key: str) -> None:
-    with pytest.raises(
-        ConfigurationError, match="contains a line break, another control"
-    ):
+    with pytest.raises(ConfigurationError, match="contains a line break, another control"):
         find(api_key=key)
 
 
