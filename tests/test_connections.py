@@ -301,7 +301,7 @@ def test_two_keys_of_one_client_have_their_own_connections() -> None:
 def test_of_very_many_keys_the_last_ones_keep_their_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(over_aiohttp, "_MOST_POOLS", 1)
+    monkeypatch.setattr(over_aiohttp, "_MAX_POOLS", 1)
 
     async def in_turn(url: str) -> None:
         async with AsyncCanceller(base_urls={"pulse": url}) as canceller:
