@@ -40,7 +40,7 @@ class TooLarge(ValueError):
     """The parsed body would take too much memory; the message contains the limit."""
 
     def __init__(self) -> None:
-        super().__init__(f"a body that may need more than {_MAX_MEMORY >> 20} MiB of memory")
+        super().__init__(f"the body may need more than {_MAX_MEMORY >> 20} MiB of memory")
 
 
 def read(content: bytes) -> Mapping[str, Any] | None:

@@ -1,4 +1,4 @@
-"""The wire: runs a flow over an HTTP client. Decides nothing."""
+"""The wire: runs a flow over an HTTP client. It makes no decisions."""
 
 from jobcancel.transport.pump import arun, run
 

@@ -1,8 +1,8 @@
-"""An async client on aiohttp, which takes a quarter of the CPU that httpx's takes.
+"""An async client on aiohttp, which uses a quarter of the CPU time of httpx's.
 
-It has the part of httpx's interface that `drive` uses. `transport` chooses it where aiohttp is
-installed. httpx-aiohttp would not do: it takes a lost reply for a connection that never was,
-decodes and normalizes escaped ids, and lets aiohttp send a DELETE a second time.
+It has the part of httpx's interface that `pump` uses. `pool` chooses it if aiohttp is installed.
+httpx-aiohttp is not suitable: it reports a lost reply as a failed connection, decodes and
+normalizes escaped ids, and lets aiohttp resend a DELETE.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ if TYPE_CHECKING:
 
     from aiohttp.connector import Connection
 
-# What aiohttp would add of its own, which httpx does not.
+# Headers that aiohttp would add, and httpx would not.
 _NOT_ADDED = ("Content-Type",)
-# As much as h11 takes, httpx's parser.
+# Bytes; the limit of h11, httpx's parser.
 _LONGEST_LINE = 100 * 1024
-_MOST_POOLS = 100
+_MAX_POOLS = 100
 
-# Older ones have not been tested.
+# Older versions have not been tested.
 IS_NEW_ENOUGH = tuple(map(int, aiohttp.__version__.split(".")[:2])) >= (3, 11)
 
 
 def can_be_used() -> bool:
-    """Return whether the aiohttp that is installed can be kept from repeating a request.
+    """Return whether the installed aiohttp can be kept from resending a request.
 
-    It repeats a DELETE whose reply was lost, and there is no public way to keep it from that.
+    It resends a DELETE whose reply was lost, and there is no public option to disable that.
     """
     if not IS_NEW_ENOUGH:
         return False
     session = aiohttp.ClientSession()
-    found = hasattr(session, "_retry_connection")
+    has_option = hasattr(session, "_retry_connection")
     session.detach()
-    return found
+    return has_option
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Uses no connection again on which something has come that nobody asked for."""
+    """Does not reuse a connection on which unrequested data has arrived."""
 
     def __init__(self, tls: ssl.SSLContext) -> None:
-        super().__init__(ssl=tls, limit=0)  # `transport` counts
+        super().__init__(ssl=tls, limit=0)  # `pool` limits the number
         self._trusted: WeakSet[Any] = WeakSet()
         self._opened: WeakSet[Any] = WeakSet()
 
     async def connect(self, *arguments: Any, **options: Any) -> Connection:  # noqa: ANN401 - aiohttp's
-        """As aiohttp's."""
+        """Like aiohttp's."""
         while True:
             connection = await super().connect(*arguments, **options)
             protocol = connection.protocol
@@ -66,27 +66,27 @@ class _Connector(aiohttp.TCPConnector):
                 self._opened.add(protocol)
                 self._trusted.add(protocol)
                 return connection
-            if protocol in self._trusted and not _has_more(connection):
+            if protocol in self._trusted and not _has_unread_data(connection):
                 return connection
             connection.close()
 
     def distrust(self) -> None:
-        """Use none of the connections again that are open now."""
+        """Do not reuse any of the connections that are open now."""
         self._trusted.clear()
 
     def abort(self) -> None:
-        """End the connections without the farewells of TLS, for which a server may not be there."""
+        """Close the connections without the TLS shutdown, for which a server may not respond."""
         for protocol in list(self._opened):
             if protocol.transport is not None:
                 protocol.transport.abort()
 
 
-def _has_more(connection: Connection) -> bool:
-    """Whether something came on a connection, even if the event loop has not seen it yet."""
+def _has_unread_data(connection: Connection) -> bool:
+    """Whether an idle connection is closed, or its socket has data to read."""
     protocol, transport = connection.protocol, connection.transport
-    own = None if transport is None else transport.get_extra_info("socket")
+    sock = None if transport is None else transport.get_extra_info("socket")
     ended = protocol is None or protocol.should_close
-    return ended or own is None or _is_readable(own.fileno())
+    return ended or sock is None or _is_readable(sock.fileno())
 
 
 def _is_readable(descriptor: int) -> bool:
@@ -98,7 +98,7 @@ def _is_readable(descriptor: int) -> bool:
 
 
 class _Pool:
-    """The connections to one server that one key uses."""
+    """The connections to one server for one key."""
 
     def __init__(self, tls: ssl.SSLContext) -> None:
         self.in_use = 0
@@ -119,12 +119,12 @@ class _Pool:
         await self.session.close()
 
 
-Place: TypeAlias = tuple[URL, Secret | None]
+PoolKey: TypeAlias = tuple[URL, Secret | None]
 
 
 @frozen
 class Prepared:
-    """A request; its headers hold the key, so no repr shows them."""
+    """A request. Its headers contain the key, so its repr does not show them."""
 
     method: str
     url: URL
@@ -134,13 +134,13 @@ class Prepared:
     owner: Secret | None = None
 
     @property
-    def place(self) -> Place:
-        """The server and the key: what a connection is for."""
+    def pool_key(self) -> PoolKey:
+        """The server and the API key: a connection is only used for these."""
         return self.url.origin(), self.owner
 
 
 class Reply:
-    """A reply whose body has not been read yet."""
+    """A reply whose body is still to be read."""
 
     is_stream_consumed = False
 
@@ -151,7 +151,7 @@ class Reply:
         self.extensions = {"distrust": pool.connector.distrust}
 
     def aiter_raw(self) -> Self:
-        """Give the body in parts, as they come and not decompressed."""
+        """Yield the parts of the body as received, without decompressing them."""
         return self
 
     def __aiter__(self) -> Self:
@@ -163,13 +163,13 @@ class Reply:
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Give the connection back, or close it when the body was not read to its end."""
+        """Return the connection to the pool, or close it if the body was not read to its end."""
         self._reply.close()
         self._pool.in_use -= 1
 
 
 class Session:
-    """Sends over aiohttp; to be made and used in one event loop of asyncio."""
+    """Sends over aiohttp. It belongs to the asyncio event loop in which it was created."""
 
     errors = Errors(
         failures=(aiohttp.ClientError, OSError),
@@ -181,17 +181,17 @@ class Session:
 
     def __init__(self, tls: ssl.SSLContext) -> None:
         self._tls = tls
-        self._pools: OrderedDict[Place, _Pool] = OrderedDict()
+        self._pools: OrderedDict[PoolKey, _Pool] = OrderedDict()
 
-    async def _pool(self, place: Place) -> _Pool:
-        """Return the pool for a place; close the oldest ones when there are too many."""
-        pool = self._pools.get(place)
+    async def _pool(self, key: PoolKey) -> _Pool:
+        """Return the pool for a server and a key; close the oldest pools if there are too many."""
+        pool = self._pools.get(key)
         if pool is None:
-            pool = self._pools[place] = _Pool(self._tls)
+            pool = self._pools[key] = _Pool(self._tls)
         pool.in_use += 1
-        self._pools.move_to_end(place)
-        free = [each for each, other in self._pools.items() if not other.in_use]
-        for each in free[: max(0, len(self._pools) - _MOST_POOLS)]:
+        self._pools.move_to_end(key)
+        unused = [each for each, other in self._pools.items() if not other.in_use]
+        for each in unused[: max(0, len(self._pools) - _MAX_POOLS)]:
             await self._pools.pop(each).aclose()
         return pool
 
@@ -205,7 +205,7 @@ class Session:
         timeout: float,
         owner: Secret | None = None,
     ) -> Prepared:
-        """As httpx's.
+        """Like httpx's.
 
         Args:
             method: the method.
@@ -213,21 +213,21 @@ class Session:
             headers: the headers.
             content: the body.
             timeout: seconds for the whole exchange.
-            owner: the key that the request is sent with; no other's connection is used.
+            owner: the request's API key; connections for other keys are not used.
         """
         return Prepared(
             method=method,
             url=URL(url, encoded=True),
             headers=headers,
             content=content,
-            # aiohttp rounds times above the threshold up to whole seconds.
+            # aiohttp rounds timeouts above the threshold up to whole seconds.
             timeout=aiohttp.ClientTimeout(total=timeout, ceil_threshold=math.inf),
             owner=owner,
         )
 
     async def send(self, request: Prepared, **_: Any) -> Reply:  # noqa: ANN401
-        """As httpx's with `stream=True`."""
-        pool = await self._pool(request.place)
+        """Like httpx's with `stream=True`."""
+        pool = await self._pool(request.pool_key)
         try:
             reply = await pool.session.request(
                 request.method,
@@ -239,7 +239,7 @@ class Session:
             )
         except BaseException:
             pool.in_use -= 1
-            pool.connector.distrust()  # the idle ones are as likely to be dead
+            pool.connector.distrust()  # the idle connections may be dead as well
             raise
         return Reply(reply, pool)
 

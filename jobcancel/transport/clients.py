@@ -1,4 +1,4 @@
-"""What `drive` needs of an HTTP client: its two methods, and what its errors mean."""
+"""The interface of HTTP clients that `pump` uses, and the meaning of their errors."""
 
 from __future__ import annotations
 
@@ -16,52 +16,52 @@ if TYPE_CHECKING:
 
 
 class HttpClient(Protocol):
-    """What a sync call sends with: an `httpx.Client`, or an `httpx2.Client`."""
+    """A sync HTTP client, such as an `httpx.Client` or an `httpx2.Client`."""
 
     @property
     def build_request(self) -> Callable[..., Any]:
-        """As httpx's."""
+        """Like httpx's."""
         ...
 
     @property
     def send(self) -> Callable[..., Any]:
-        """As httpx's."""
+        """Like httpx's."""
         ...
 
     def close(self) -> None:
-        """As httpx's."""
+        """Like httpx's."""
         ...
 
 
 class AsyncHttpClient(Protocol):
-    """What an async call sends with: an `httpx.AsyncClient`, or an `httpx2.AsyncClient`."""
+    """An async HTTP client, such as an `httpx.AsyncClient` or an `httpx2.AsyncClient`."""
 
     @property
     def build_request(self) -> Callable[..., Any]:
-        """As httpx's."""
+        """Like httpx's."""
         ...
 
     @property
     def send(self) -> Callable[..., Any]:
-        """As httpx's."""
+        """Like httpx's."""
         ...
 
     async def aclose(self) -> None:
-        """As httpx's."""
+        """Like httpx's."""
         ...
 
 
 @frozen
 class Errors:
-    """What a library raises when an exchange fails, and whether it ends one in time.
+    """The exceptions of an HTTP client, and its capabilities.
 
     Args:
-        failures: all of what a server, or the way to it, can be the reason of.
+        failures: all exceptions that the server or the network can cause.
         never_sent: those of them after which the request cannot have arrived.
-        timeouts: those that say that time was up.
-        keeps_time: whether `timeout` is for the whole exchange, to the last byte of the body.
-        separates_keys: whether `build_request` takes the `owner` of a request, a key whose
-            connections no other's requests use.
+        timeouts: those of them that mean a timeout.
+        keeps_time: whether `timeout` applies to the whole exchange, to the last byte of the body.
+        separates_keys: whether `build_request` accepts the `owner` of a request: the key whose
+            connections are not used for other keys.
     """
 
     failures: tuple[type[Exception], ...]
@@ -73,21 +73,21 @@ class Errors:
 
 @frozen
 class Headers:
-    """A reply's headers as they came."""
+    """A reply's headers, as received."""
 
     raw: Sequence[tuple[bytes, bytes]]
 
 
-# The errors after which a request cannot have arrived, by the names that all the libraries use;
-# every other one leaves that open.
+# The errors after which a request cannot have arrived; all the libraries use these names. After
+# any other error, the request may have arrived.
 _NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol")
 
 
 def module_of(kind: type) -> Any:  # noqa: ANN401 - the module httpx or httpx2
-    """Return the library that a kind of client comes from.
+    """Return the library of a client's type.
 
     Raises:
-        WrongType: it is neither httpx's nor httpx2's.
+        WrongType: the type is neither from httpx nor from httpx2.
     """
     for each in kind.__mro__:
         if (root := each.__module__.partition(".")[0]) in {"httpx", "httpx2"}:
@@ -96,17 +96,17 @@ def module_of(kind: type) -> Any:  # noqa: ANN401 - the module httpx or httpx2
 
 
 def errors_of(client: Any) -> Errors:  # noqa: ANN401 - any HttpClient or AsyncHttpClient
-    """Return what a client raises: what it says itself, or what its library has."""
-    own = getattr(client, "errors", None)
-    return own if isinstance(own, Errors) else errors_of_library(module_of(type(client)))
+    """Return a client's exceptions: from its attribute `errors`, else those of its library."""
+    errors = getattr(client, "errors", None)
+    return errors if isinstance(errors, Errors) else errors_of_library(module_of(type(client)))
 
 
 @cache
 def errors_of_library(library: Any) -> Errors:  # noqa: ANN401 - the module httpx or httpx2
-    """Return what clients of a library raise."""
+    """Return the exceptions of a library's clients."""
     return Errors(
-        # A client of the caller's own also follows up where a redirect leads, as far as working
-        # out the address, and raises when that is malformed.
+        # A client that the caller passes also parses the target of a redirect, and raises if the
+        # URL is malformed.
         failures=(library.RequestError, library.InvalidURL, UnicodeError),
         never_sent=never_sent(library),
         timeouts=(library.TimeoutException,),

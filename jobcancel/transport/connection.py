@@ -1,17 +1,17 @@
-"""One connection, over httpcore: whose it is, how long it may take, and what has come on it.
+"""One connection over httpcore: its owner, its time limit, and the data received on it.
 
-httpcore reads whatever the server sends, and what comes after a reply is what it takes for the
-next one. So httpcore is handed no byte that does not belong to the reply that is due: `Incoming`
-keeps the rest, and a connection on which there is a rest is not used again. Nor is one on which
-something has come while nothing was asked for.
+httpcore reads everything that the server sends, and takes data after a reply for the next reply.
+Therefore `Incoming` passes only the bytes of the expected reply to httpcore and keeps the rest. A
+connection with such a rest is not reused, nor is one that received data while it was idle.
 
-Sync operations keep to the time limit of the whole exchange. httpx's are for each read, so a
-server that sends a byte now and then could hold a caller forever.
+Sync operations have a time limit for the whole exchange. httpx's limits apply to each read, so a
+server that sends a byte now and then could block a caller forever.
 """
 
 from __future__ import annotations
 
-# Also what others import where they need it: later, a signal handler could find it half made.
+# Includes the lazy imports of other modules: imported later, a signal handler could get them
+# partially initialized.
 import encodings.idna  # noqa: F401 - by `socket` and `ssl`, for every host
 import re
 import socket
@@ -47,22 +47,22 @@ ERRORS = Errors(
     never_sent=never_sent(httpcore),
     timeouts=(httpcore.TimeoutException,),
 )
-"""What httpcore raises when an exchange fails."""
+"""The exceptions of httpcore."""
 
-# As much as an event loop reads at once: nothing stays behind in a stream that is not ours.
-_PART = 256 * 1024
+# Bytes; as much as an event loop reads at once, so that no data stays in the underlying stream.
+_READ_SIZE = 256 * 1024
 _STREAM = socket.SOCK_STREAM
-# An empty line, as h11 reads it, and what may become one.
+# An empty line, as h11 defines it, and its beginning.
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
-_BEGUN_END = re.compile(rb"\n\r?\Z")
+_PARTIAL_END = re.compile(rb"\n\r?\Z")
 _NO_BODY = frozenset({204, 304})
 _PORTS = {b"http": 80, b"https": 443}
 
 
 class Incoming:
-    """The bytes that came, handed on as far as they belong to the reply that is due.
+    """Received bytes, of which only those of the expected reply are returned.
 
-    The lengths are those that h11 found valid, so it and this agree where a reply ends.
+    h11 has validated the lengths, so both agree on where a reply ends.
     """
 
     def __init__(self) -> None:
@@ -72,11 +72,11 @@ class Incoming:
         self._end: Callable[[], int] = self._of_head
 
     def expect_reply(self) -> None:
-        """Hand on the head of a reply, and of those that only come before it (1xx)."""
+        """Return the head of the next reply, and of informational replies (1xx) before it."""
         self._end = self._of_head
 
     def expect_body(self, status: int, headers: Headers) -> None:
-        """Hand on the body that such a head announces (RFC 9112, section 6.3)."""
+        """Return the body that this head announces (RFC 9112, section 6.3)."""
         fields = {name.lower(): value for name, value in headers}
         if status in _NO_BODY:
             self._end = self._of_length
@@ -91,21 +91,21 @@ class Incoming:
             self._end = self._of_all
 
     def take(self) -> bytes:
-        """Return what may be handed on now; nothing when more must come first."""
+        """Return the next bytes of the expected reply; `b""` if more must be received first."""
         end = self._end()
         part, self.data = self.data[:end], self.data[end:]
         return part
 
     def take_all(self) -> bytes:
-        """Return all that came, when no more will."""
+        """Return all received bytes, after the end of the connection."""
         part, self.data = self.data, b""
         return part
 
     def _of_head(self) -> int:
-        if (found := _END_OF_HEAD.search(self.data)) is not None:
-            return found.end()
-        begun = _BEGUN_END.search(self.data)
-        return len(self.data) if begun is None else begun.start()
+        if (match := _END_OF_HEAD.search(self.data)) is not None:
+            return match.end()
+        partial = _PARTIAL_END.search(self.data)
+        return len(self.data) if partial is None else partial.start()
 
     def _of_all(self) -> int:
         return len(self.data)
@@ -122,10 +122,10 @@ class Incoming:
         if self._line.endswith(b"\n"):
             size, self._line = self._line.partition(b";")[0].strip(), b""
             try:
-                # A chunk is followed by a line break.
+                # A line break follows the chunk.
                 self._left = int(size, 16) + 2
             except ValueError:
-                self._end = self._of_all  # h11 refuses it
+                self._end = self._of_all  # h11 rejects it
             else:
                 if not int(size, 16):
                     self._left, self._end = 0, self._of_trailers
@@ -146,19 +146,23 @@ class Incoming:
 
 
 class _Stream(Protocol):
-    """What both kinds of httpcore's streams have."""
+    """The common interface of httpcore's sync and async streams."""
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401 - as httpcore declares it
-        """As httpcore's."""
+        """Like httpcore's."""
         ...
 
 
 @define(eq=False)
 class Line:
-    """A connection as both of its users see it: httpcore, and who lends it to one request.
+    """The state of a connection that httpcore's streams and `_Connection` share.
 
     Args:
-        incoming: what came; None where it is not only HTTP that comes.
+        incoming: the received bytes; None for a SOCKS proxy, which does not only send HTTP.
+
+    Attributes:
+        stream: the underlying stream, once it is open.
+        until: when the time limit of the exchange expires, by `time.monotonic`.
     """
 
     incoming: Incoming | None
@@ -166,63 +170,63 @@ class Line:
     until: float = field(init=False, default=0.0)
 
     def time_left(self, error: type[Exception]) -> float:
-        """Return how many seconds an operation may take.
+        """Return the seconds until the time limit.
 
         Args:
-            error: what to raise when there is no time left.
+            error: the exception to raise if no time is left.
         """
         left = self.until - time.monotonic()
         if left <= 0:
-            raise error("the time for the whole exchange is up")
+            raise error("the time limit of the exchange has expired")
         return left
 
     @property
-    def is_quiet(self) -> bool:
-        """Whether everything that came was asked for, and the server has not left."""
+    def is_idle(self) -> bool:
+        """Whether there is no unread data, and the server has not closed the connection."""
         if self.incoming is None or self.incoming.data or self.stream is None:
             return False
-        return not (_holds_more(self.stream) or self.stream.get_extra_info("is_readable"))
+        return not (_has_unread_tls(self.stream) or self.stream.get_extra_info("is_readable"))
 
 
-def _holds_more(stream: _Stream) -> bool:
-    """Whether the TLS of a stream holds what was received and not read."""
+def _has_unread_tls(stream: _Stream) -> bool:
+    """Whether the TLS layer of a stream has unread data, or is closed."""
     tls = stream.get_extra_info("ssl_object")
-    if not isinstance(tls, ssl.SSLObject):  # a socket's, which reads one record at a time
+    if not isinstance(tls, ssl.SSLObject):  # an SSLSocket, which reads one record at a time
         return tls is not None and tls.pending() > 0
     try:
         tls.read(1)
-    except ssl.SSLError as error:  # the server has left, unless there is only nothing to read yet
+    except ssl.SSLError as error:  # the server has closed it, unless there is just no data yet
         return not isinstance(error, ssl.SSLWantReadError)
     return True
 
 
 def _addresses(host: str, port: int, seconds: float) -> list[str]:
-    """Resolve a host within so many seconds; a numeric one takes none."""
+    """Return the IP addresses of a host. A lookup takes at most `seconds`."""
     name = _unescaped(host)
     try:
-        found = socket.getaddrinfo(name, port, type=_STREAM, flags=socket.AI_NUMERICHOST)
+        results = socket.getaddrinfo(name, port, type=_STREAM, flags=socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
-        found = _resolved(name, port, seconds)
-    return [str(address[0]) for *_, address in found]
+        results = _resolved(name, port, seconds)
+    return [str(address[0]) for *_, address in results]
 
 
 def _resolved(name: str, port: int, seconds: float) -> list[Any]:
-    # In another thread, for the operating system has no way to limit how long this takes.
+    # In another thread, because the operating system offers no time limit for a lookup.
     try:
         return call_in_thread(lambda: socket.getaddrinfo(name, port, type=_STREAM), seconds)
     except TimeoutError as error:
-        raise httpcore.ConnectTimeout("the host's name was not resolved in time") from error
+        raise httpcore.ConnectTimeout("the host name was not resolved in time") from error
     except (OSError, UnicodeError) as error:
         raise httpcore.ConnectError(str(error)) from error
 
 
 def _unescaped(host: str) -> str:
-    """Return a host whose zone is not escaped as it is in a URL (RFC 6874)."""
+    """Return a host with its zone unescaped; a URL has it escaped (RFC 6874)."""
     return host.replace("%25", "%", 1)
 
 
 class _Backend(httpcore.NetworkBackend):
-    """Opens the connection of a line; every operation keeps to the line's time limit."""
+    """Opens a connection; every operation has the time limit of the `Line`."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -231,12 +235,12 @@ class _Backend(httpcore.NetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ARG002 - the line's counts
+        timeout: float | None = None,  # noqa: ARG002 - the line has the limit
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """As httpcore's."""
-        # The backend alone would give every address of a host the whole time.
+        """Like httpcore's."""
+        # httpcore's backend would allow the whole time for each address of the host.
         addresses = _addresses(host, port, self._line.time_left(httpcore.ConnectTimeout))
         while True:
             left = self._line.time_left(httpcore.ConnectTimeout)
@@ -254,13 +258,13 @@ class _Backend(httpcore.NetworkBackend):
 
 
 class _SyncStream(httpcore.NetworkStream):
-    """A connection that hands on what is due, and whose operations keep to the time limit."""
+    """Returns only the bytes of the expected reply; every operation has the time limit."""
 
     def __init__(self, stream: httpcore.NetworkStream, line: Line) -> None:
         self._stream, self._line = stream, line
         line.stream = stream
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the line's counts
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002 - the line has the limit
         line, incoming = self._line, self._line.incoming
         if incoming is None:
             return self._stream.read(max_bytes, line.time_left(httpcore.ReadTimeout))
@@ -271,7 +275,7 @@ class _SyncStream(httpcore.NetworkStream):
             incoming.data += more
         return part
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the line's counts
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the line has the limit
         self._stream.write(buffer, self._line.time_left(httpcore.WriteTimeout))
 
     def close(self) -> None:
@@ -281,7 +285,7 @@ class _SyncStream(httpcore.NetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ARG002 - the line's counts
+        timeout: float | None = None,  # noqa: ARG002 - the line has the limit
     ) -> httpcore.NetworkStream:
         left = self._line.time_left(httpcore.ConnectTimeout)
         return _SyncStream(self._stream.start_tls(ssl_context, server_hostname, left), self._line)
@@ -291,7 +295,7 @@ class _SyncStream(httpcore.NetworkStream):
 
 
 class _AsyncBackend(httpcore.AsyncNetworkBackend):
-    """Opens the connection of a line; its time is limited by cancelling it."""
+    """Opens a connection. The caller cancels it when its time is up."""
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -304,7 +308,7 @@ class _AsyncBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """As httpcore's."""
+        """Like httpcore's."""
         stream = await httpcore.AnyIOBackend().connect_tcp(
             _unescaped(host), port, timeout, local_address, socket_options
         )
@@ -312,7 +316,7 @@ class _AsyncBackend(httpcore.AsyncNetworkBackend):
 
 
 class _AsyncStream(httpcore.AsyncNetworkStream):
-    """A connection that hands on what is due."""
+    """Returns only the bytes of the expected reply."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream, line: Line) -> None:
         self._stream, self._line = stream, line
@@ -323,7 +327,7 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
         if incoming is None:
             return await self._stream.read(max_bytes, timeout)
         while not (part := incoming.take()):
-            if not (more := await self._stream.read(_PART, timeout)):
+            if not (more := await self._stream.read(_READ_SIZE, timeout)):
                 return incoming.take_all()
             incoming.data += more
         return part
@@ -349,14 +353,14 @@ class _AsyncStream(httpcore.AsyncNetworkStream):
 
 @frozen
 class Proxy:
-    """A proxy, as httpcore wants it described."""
+    """A proxy, in httpcore's terms."""
 
     url: httpcore.URL
     auth: tuple[bytes, bytes] | None = field(repr=False)
 
     @classmethod
     def of(cls, url: httpx.URL, auth: tuple[bytes, bytes] | None) -> Self:
-        """Return the proxy at a URL of httpx's."""
+        """Return the proxy for an httpx URL."""
         core = httpcore.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )
@@ -364,19 +368,19 @@ class Proxy:
 
     @property
     def is_socks(self) -> bool:
-        """Whether it speaks SOCKS, and not HTTP."""
+        """Whether it is a SOCKS proxy, and not an HTTP proxy."""
         return self.url.scheme.startswith(b"socks")
 
 
 @frozen
-class Place:
-    """What a connection is for: one owner's requests to one origin, and no other's.
+class PoolKey:
+    """The server and the API key of a connection: it is only used for requests with these.
 
     Args:
         scheme: `b"http"` or `b"https"`.
         host: the host, without brackets.
-        port: the port; None for the scheme's own.
-        owner: the key of the requests; None for those without one.
+        port: the port; None for the scheme's default.
+        owner: the API key of the requests; None for requests without a key.
     """
 
     scheme: bytes
@@ -386,13 +390,13 @@ class Place:
 
     @property
     def origin(self) -> httpcore.Origin:
-        """The server, as httpcore has it."""
+        """The server, in httpcore's terms."""
         return httpcore.Origin(self.scheme, self.host, self.port or _PORTS[self.scheme])
 
 
 @frozen
 class Prepared:
-    """A request; its headers hold the key, so no repr shows them.
+    """A request. Its headers contain the key, so its repr does not show them.
 
     Args:
         method: the method.
@@ -400,7 +404,7 @@ class Prepared:
         headers: the headers.
         content: the body.
         timeout: seconds for the whole exchange.
-        place: what connection it may be sent on.
+        pool_key: the server and the API key.
         target: the path and the query of the URL.
     """
 
@@ -409,29 +413,29 @@ class Prepared:
     headers: list[tuple[bytes, bytes]] = field(repr=False)
     content: bytes | None
     timeout: float
-    place: Place
+    pool_key: PoolKey
     target: bytes
 
     def for_httpcore(self) -> httpcore.Request:
-        """Return the same as httpcore has it."""
-        place = self.place
+        """Return the request in httpcore's terms."""
+        server = self.pool_key
         url = httpcore.URL(
-            scheme=place.scheme, host=place.host, port=place.port, target=self.target
+            scheme=server.scheme, host=server.host, port=server.port, target=self.target
         )
         return httpcore.Request(self.method, url, headers=self.headers, content=self.content)
 
 
 @define(eq=False)
 class _Connection:
-    """What a sync and an async connection have in common.
+    """The common base of sync and async connections.
 
     Attributes:
-        place: what it is for.
-        idle_since: when the last reply on it was complete; None before the first.
-        distrusted: whether a reply on it was for another request.
+        pool_key: the server and the API key.
+        idle_since: when the last reply was complete, by `time.monotonic`; None before the first.
+        distrusted: whether a reply belonged to another request.
     """
 
-    place: Place
+    pool_key: PoolKey
     proxy: Proxy | None
     tls: ssl.SSLContext
     line: Line = field(init=False)
@@ -444,14 +448,14 @@ class _Connection:
         return Line(None if socks else Incoming())
 
     def distrust(self) -> None:
-        """Send nothing more on it: a reply on it was for another request."""
+        """Do not reuse this connection: a reply on it belonged to another request."""
         self.distrusted = True
 
-    def _begin(self) -> None:
+    def _expect_reply(self) -> None:
         if self.line.incoming is not None:
             self.line.incoming.expect_reply()
 
-    def _go_on(self, response: httpcore.Response) -> None:
+    def _expect_body(self, response: httpcore.Response) -> None:
         if self.line.incoming is not None:
             self.line.incoming.expect_body(response.status, response.headers)
 
@@ -464,7 +468,7 @@ class Connection(_Connection):
 
     @_http.default
     def _new(self) -> httpcore.ConnectionInterface:
-        proxy, origin, backend = self.proxy, self.place.origin, _Backend(self.line)
+        proxy, origin, backend = self.proxy, self.pool_key.origin, _Backend(self.line)
         if proxy is None:
             return httpcore.HTTPConnection(origin, self.tls, network_backend=backend)
         if proxy.is_socks:
@@ -484,24 +488,24 @@ class Connection(_Connection):
         """Send a request and return the reply, whose body is still to be read.
 
         Args:
-            request: what to send.
-            until: when the time for the whole exchange is up, by `time.monotonic`.
+            request: the request.
+            until: when the time limit of the exchange expires, by `time.monotonic`.
         """
         self.line.until = until
-        self._begin()
+        self._expect_reply()
         response = self._http.handle_request(request.for_httpcore())
-        self._go_on(response)
+        self._expect_body(response)
         return response
 
     @property
-    def is_fit(self) -> bool:
-        """Whether another request may be sent on it."""
-        return not self.distrusted and self._http.is_idle() and self.line.is_quiet
+    def is_reusable(self) -> bool:
+        """Whether another request may be sent on this connection."""
+        return not self.distrusted and self._http.is_idle() and self.line.is_idle
 
     def close(self) -> None:
-        """Close it, in whatever state it is."""
+        """Close the connection, in any state."""
         self._http.close()
-        if self.line.stream is not None:  # such as after a handshake that was interrupted
+        if self.line.stream is not None:  # httpcore leaves it open after an interrupted handshake
             self.line.stream.close()  # type: ignore[attr-defined]
 
 
@@ -513,7 +517,7 @@ class AsyncConnection(_Connection):
 
     @_http.default
     def _new(self) -> httpcore.AsyncConnectionInterface:
-        proxy, origin, backend = self.proxy, self.place.origin, _AsyncBackend(self.line)
+        proxy, origin, backend = self.proxy, self.pool_key.origin, _AsyncBackend(self.line)
         if proxy is None:
             return httpcore.AsyncHTTPConnection(origin, self.tls, network_backend=backend)
         if proxy.is_socks:
@@ -531,19 +535,21 @@ class AsyncConnection(_Connection):
 
     async def send(self, request: Prepared) -> httpcore.Response:
         """Send a request and return the reply, whose body is still to be read."""
-        self._begin()
+        self._expect_reply()
         response = await self._http.handle_async_request(request.for_httpcore())
-        self._go_on(response)
+        self._expect_body(response)
         return response
 
     @property
-    def is_fit(self) -> bool:
-        """Whether another request may be sent on it."""
-        return not self.distrusted and self._http.is_idle() and self.line.is_quiet
+    def is_reusable(self) -> bool:
+        """Whether another request may be sent on this connection."""
+        return not self.distrusted and self._http.is_idle() and self.line.is_idle
 
     async def aclose(self) -> None:
-        """Close it, in whatever state it is and whoever is being cancelled."""
+        """Close the connection, in any state, even if the task is cancelled."""
         with anyio.CancelScope(shield=True):
             await self._http.aclose()
-            if self.line.stream is not None:  # such as after a handshake that was interrupted
+            if (
+                self.line.stream is not None
+            ):  # httpcore leaves it open after an interrupted handshake
                 await self.line.stream.aclose()  # type: ignore[attr-defined]

@@ -1,8 +1,8 @@
-"""Our own HTTP clients: whose connections they keep, which proxies they use, what closes them.
+"""Our own HTTP clients: their idle connections, proxies and TLS, and how they are closed.
 
-A connection is used again only after a whole, clean reply, and only for the same key. What
-happens on one connection is in `backend`. This is the only module that imports httpx; `drive`
-takes whatever client it is given.
+A connection is reused only after a complete reply, and only for the same API key. A single
+connection is in `connection`. This is the only module that imports httpx; `pump` works with any
+client.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from jobcancel.transport.connection import (
         AsyncConnection,
         Connection,
-        Place,
+        PoolKey,
         Prepared,
         Proxy,
         _Connection,
@@ -43,60 +43,60 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound="_Connection")
 
-# Servers close what is idle for longer, and routers forget it.
+# Seconds; servers close connections that are idle for longer, and routers drop them.
 _LONGEST_IDLE = 5.0
-_MOST_IDLE = 100
-_MOST_CONNECTIONS = 100
+_MAX_IDLE = 100
+_MAX_CONNECTIONS = 100
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# Methods whose requests have no length when they have no body (RFC 9110, section 8.6).
+# Methods whose requests have no Content-Length if they have no body (RFC 9110, section 8.6).
 _WITHOUT_BODY = frozenset({"DELETE", "GET"})
-# URLs that httpx would leave as they are: it removes dot segments and escapes other characters.
+# URLs that httpx would not change: it removes dot segments and escapes other characters.
 _PLAIN = re.compile(
     r"(https?://[A-Za-z0-9.:\[\]-]+)(/(?:[A-Za-z0-9_~/?=&:,@-]|(?<!/)\.|%[0-9A-Fa-f]{2})*+)"
 )
 Origin: TypeAlias = tuple[bytes, bytes, int | None, bytes]
-"""A URL's scheme, host and port, and both latter as the header `Host` has them."""
+"""A URL's scheme, host and port, and the value of the header `Host`."""
 
 
 class _Pool(Generic[C]):
     """The idle connections of one client.
 
-    Every step is one operation on a dict, so threads, and signal handlers that interrupt one, can
-    share it without a lock.
+    Every step is a single dict operation, so threads and signal handlers can share the pool
+    without a lock.
     """
 
     def __init__(self) -> None:
         self._idle: dict[C, None] = {}
-        self.most = _MOST_IDLE
+        self.max_idle = _MAX_IDLE
         self.is_closed = False
 
-    def take(self, place: Place) -> C | None:
-        """Return the newest connection to a place; the caller owns it, fit or not."""
+    def take(self, key: PoolKey) -> C | None:
+        """Remove and return the newest connection for a key; it may not be reusable."""
         for each in reversed(list(self._idle)):
-            if each.place == place and self._claim(each):
+            if each.pool_key == key and self._claim(each):
                 return each
         return None
 
     def put(self, connection: C) -> list[C]:
-        """Keep a connection; return those that are to be closed."""
+        """Add a connection; return the connections that the caller must close."""
         connection.idle_since = time.monotonic()
         self._idle[connection] = None
         if self.is_closed:
             return self.clear()
         idle, oldest = list(self._idle), connection.idle_since - _LONGEST_IDLE
-        over = len(idle) - self.most
+        over = len(idle) - self.max_idle
         return [
             each
             for number, each in enumerate(idle)
             if (number < over or (each.idle_since or 0.0) < oldest) and self._claim(each)
         ]
 
-    def clear(self, place: Place | None = None) -> list[C]:
-        """Give up the connections to a place's server, or all; return them to be closed."""
+    def clear(self, key: PoolKey | None = None) -> list[C]:
+        """Remove the connections to a key's server, or all; the caller must close them."""
         return [
             each
             for each in list(self._idle)
-            if (place is None or each.place.origin == place.origin) and self._claim(each)
+            if (key is None or each.pool_key.origin == key.origin) and self._claim(each)
         ]
 
     def _claim(self, connection: C) -> bool:
@@ -104,16 +104,16 @@ class _Pool(Generic[C]):
 
 
 def _is_fresh(connection: Connection | AsyncConnection) -> bool:
-    """Whether an idle connection may be used again."""
+    """Whether an idle connection may be reused."""
     idle_since = connection.idle_since or 0.0
-    return time.monotonic() - idle_since <= _LONGEST_IDLE and connection.is_fit
+    return time.monotonic() - idle_since <= _LONGEST_IDLE and connection.is_reusable
 
 
 class _BaseClient(Generic[C]):
-    """What the sync and the async client have in common."""
+    """The common base of the sync and the async client."""
 
     def __init__(self) -> None:
-        # And with it httpcore, which httpx imports late, too.
+        # This imports httpcore, which httpx imports lazily as well.
         self._backend = load("jobcancel.transport.connection")
         self.errors = _either(self._backend.ERRORS, errors_of_library(httpx))
         with _setting_up():
@@ -131,7 +131,7 @@ class _BaseClient(Generic[C]):
         timeout: float,
         owner: Secret | None = None,
     ) -> Prepared:
-        """As httpx's.
+        """Like httpx's.
 
         Args:
             method: the method.
@@ -139,92 +139,92 @@ class _BaseClient(Generic[C]):
             headers: the headers.
             content: the body.
             timeout: seconds for the whole exchange.
-            owner: the key that the request is sent with; no other's connection is used.
+            owner: the request's API key; connections for other keys are not used.
         """
         (scheme, host, port, netloc), target = _origin_and_target(url)
         fields = [(b"Host", netloc)]
         fields += [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
         if content or method not in _WITHOUT_BODY:
             fields.append((b"Content-Length", b"%d" % len(content or b"")))
-        place = self._backend.Place(scheme, host, port, owner)
-        made: Prepared = self._backend.Prepared(
-            method, url, fields, content, timeout, place, target
+        key = self._backend.PoolKey(scheme, host, port, owner)
+        request: Prepared = self._backend.Prepared(
+            method, url, fields, content, timeout, key, target
         )
-        return made
+        return request
 
     def _proxy(self, url: httpx.URL) -> httpx.Proxy | None:
-        """Return the proxy for a URL; what is on this machine is not sought elsewhere."""
+        """Return the proxy for a URL, or None. Requests to this machine never use a proxy."""
         proxy = self._proxies.get(url.scheme) or self._proxies.get("all")
         if proxy is None or is_loopback(url.host) or _is_excepted(url):
             return None
         return proxy
 
-    def _way(self, request: Prepared) -> Proxy | None:
-        """Return the same for httpcore."""
+    def _core_proxy(self, request: Prepared) -> Proxy | None:
+        """Return the proxy for a request, for httpcore."""
         if (proxy := self._proxy(httpx.URL(request.url))) is None:
             return None
-        way: Proxy = self._backend.Proxy.of(proxy.url, proxy.raw_auth)
-        return way
+        core_proxy: Proxy = self._backend.Proxy.of(proxy.url, proxy.raw_auth)
+        return core_proxy
 
 
 class Client(_BaseClient["Connection"]):
-    """A sync client whose exchanges end within their time, whatever the server does.
+    """A sync client with a time limit for the whole exchange, whatever the server does.
 
-    It has the part of `httpx.Client` that `drive` uses. The rest has no place in a cancel:
-    cookies of one key that go along with another, redirects, credentials from elsewhere.
+    It has the part of `httpx.Client` that `pump` uses. The rest would be harmful in a cancel:
+    cookies shared between keys, redirects, credentials from other sources.
     """
 
     def send(self, request: Prepared, **_: Any) -> _Reply | httpx.Response:  # noqa: ANN401
-        """Send a request, on a new connection or on one that was kept for the same key."""
-        if _is_played(httpx.HTTPTransport.handle_request):
-            return self._play(request)
-        connection = self._kept(request.place) or self._new(request)
+        """Send a request, on a new connection or on an idle one of the same key."""
+        if _is_patched(httpx.HTTPTransport.handle_request):
+            return self._send_over_httpx(request)
+        connection = self._take_idle(request.pool_key) or self._new(request)
         until = time.monotonic() + request.timeout
         try:
             reply = connection.send(request, until)
         except BaseException:
-            self._broke(connection)
+            self._discard(connection)
             raise
         return _Reply(self, connection, reply)
 
-    def _play(self, request: Prepared) -> httpx.Response:
-        made = _as_httpx(request)
-        with httpx.HTTPTransport(verify=self._tls, proxy=self._proxy(made.url)) as transport:
-            reply = transport.handle_request(made)
+    def _send_over_httpx(self, request: Prepared) -> httpx.Response:
+        converted = _as_httpx(request)
+        with httpx.HTTPTransport(verify=self._tls, proxy=self._proxy(converted.url)) as transport:
+            reply = transport.handle_request(converted)
             reply.read()
             return reply
 
     def _new(self, request: Prepared) -> Connection:
-        way = self._way(request)
-        made: Connection = self._backend.Connection(request.place, way, self._tls)
-        return made
+        proxy = self._core_proxy(request)
+        connection: Connection = self._backend.Connection(request.pool_key, proxy, self._tls)
+        return connection
 
-    def _kept(self, place: Place) -> Connection | None:
-        while (connection := self._pool.take(place)) is not None:
+    def _take_idle(self, key: PoolKey) -> Connection | None:
+        while (connection := self._pool.take(key)) is not None:
             if _is_fresh(connection):
                 return connection
             connection.close()
         return None
 
-    def _broke(self, connection: Connection) -> None:
-        """Close a connection, and the idle ones to its server, which are as likely to be dead."""
-        for each in (connection, *self._pool.clear(connection.place)):
+    def _discard(self, connection: Connection) -> None:
+        """Close a failed connection, and the idle ones to its server, which may be dead as well."""
+        for each in (connection, *self._pool.clear(connection.pool_key)):
             each.close()
 
-    def _done(self, connection: Connection) -> None:
-        """Keep a connection if the reply on it was whole and nothing came after it."""
-        for each in self._pool.put(connection) if connection.is_fit else [connection]:
+    def _release(self, connection: Connection) -> None:
+        """Return a connection to the pool, or close it if it cannot be reused."""
+        for each in self._pool.put(connection) if connection.is_reusable else [connection]:
             each.close()
 
     def close(self) -> None:
-        """Close the connections; one that is in use, when its reply has come."""
+        """Close the connections; those in use are closed after their reply."""
         self._pool.is_closed = True
         for each in self._pool.clear():
             each.close()
 
 
 class _Head:
-    """A reply before its body was read, with the part of httpx's interface that `drive` uses."""
+    """A reply before its body was read, with the part of httpx's interface that `pump` uses."""
 
     is_stream_consumed = False
 
@@ -236,82 +236,82 @@ class _Head:
 
 
 class _Reply(_Head):
-    """A reply whose body is still to be read; closing it decides what becomes of the connection."""
+    """A reply whose body is still to be read. Closing it releases the connection."""
 
     def __init__(self, client: Client, connection: Connection, reply: httpcore.Response) -> None:
         super().__init__(connection, reply)
         self._client, self._connection = client, connection
 
     def iter_raw(self) -> Iterator[bytes]:
-        """Give the body in parts, as they come and not decompressed."""
+        """Yield the parts of the body as received, without decompressing them."""
         try:
             yield from self._stream
         except self._client.errors.failures:
-            self._client._broke(self._connection)  # noqa: SLF001 - its client
+            self._client._discard(self._connection)  # noqa: SLF001 - its client
             raise
 
     def close(self) -> None:
-        """Give the connection back, or close it when it cannot be used again."""
+        """Return the connection to the pool, or close it if it cannot be reused."""
         self._stream.close()
-        self._client._done(self._connection)  # noqa: SLF001 - likewise
+        self._client._release(self._connection)  # noqa: SLF001 - its client
 
 
 class AsyncClient(_BaseClient["AsyncConnection"]):
-    """The same for async code; the time of an exchange is limited by cancelling it."""
+    """The async client. The caller cancels an exchange when its time is up."""
 
     async def send(self, request: Prepared, **_: Any) -> _AsyncReply | httpx.Response:  # noqa: ANN401
-        """As `Client.send`."""
-        if _is_played(httpx.AsyncHTTPTransport.handle_async_request):
-            return await self._play(request)
-        connection = await self._kept(request.place) or self._new(request)
+        """Like `Client.send`."""
+        if _is_patched(httpx.AsyncHTTPTransport.handle_async_request):
+            return await self._send_over_httpx(request)
+        connection = await self._take_idle(request.pool_key) or self._new(request)
         try:
             reply = await connection.send(request)
         except BaseException:
-            await self._broke(connection)
+            await self._discard(connection)
             raise
         return _AsyncReply(self, connection, reply)
 
-    async def _play(self, request: Prepared) -> httpx.Response:
-        made = _as_httpx(request)
-        proxy = self._proxy(made.url)
+    async def _send_over_httpx(self, request: Prepared) -> httpx.Response:
+        converted = _as_httpx(request)
+        proxy = self._proxy(converted.url)
         async with httpx.AsyncHTTPTransport(verify=self._tls, proxy=proxy) as transport:
-            reply = await transport.handle_async_request(made)
+            reply = await transport.handle_async_request(converted)
             await reply.aread()
             return reply
 
     def _new(self, request: Prepared) -> AsyncConnection:
-        way = self._way(request)
-        made: AsyncConnection = self._backend.AsyncConnection(request.place, way, self._tls)
-        return made
+        proxy, key = self._core_proxy(request), request.pool_key
+        connection: AsyncConnection = self._backend.AsyncConnection(key, proxy, self._tls)
+        return connection
 
-    async def _kept(self, place: Place) -> AsyncConnection | None:
-        while (connection := self._pool.take(place)) is not None:
+    async def _take_idle(self, key: PoolKey) -> AsyncConnection | None:
+        while (connection := self._pool.take(key)) is not None:
             if _is_fresh(connection):
                 return connection
             await connection.aclose()
         return None
 
-    async def _broke(self, connection: AsyncConnection) -> None:
-        for each in (connection, *self._pool.clear(connection.place)):
+    async def _discard(self, connection: AsyncConnection) -> None:
+        for each in (connection, *self._pool.clear(connection.pool_key)):
             await each.aclose()
 
-    async def _done(self, connection: AsyncConnection) -> None:
-        for each in self._pool.put(connection) if connection.is_fit else [connection]:
+    async def _release(self, connection: AsyncConnection) -> None:
+        for each in self._pool.put(connection) if connection.is_reusable else [connection]:
             await each.aclose()
 
     def grow(self, connections: int) -> None:
-        """Keep at least so many idle connections."""
-        self._pool.most = max(self._pool.most, connections)
+        """Allow at least this number of idle connections."""
+        self._pool.max_idle = max(self._pool.max_idle, connections)
 
     async def aclose(self) -> None:
-        """Close the connections; one that is in use, when its reply has come."""
+        """Close the connections; those in use are closed after their reply."""
         self._pool.is_closed = True
         for each in self._pool.clear():
             await each.aclose()
 
 
 class _AsyncReply(_Head):
-    """The same for async code."""
+    """An async reply whose body is still to be read. Closing it releases the connection."""
 
     def __init__(
         self, client: AsyncClient, connection: AsyncConnection, reply: httpcore.Response
@@ -321,7 +321,7 @@ class _AsyncReply(_Head):
         self._parts = aiter(self._stream)
 
     def aiter_raw(self) -> Self:
-        """Give the body in parts, as they come and not decompressed."""
+        """Yield the parts of the body as received, without decompressing them."""
         return self
 
     def __aiter__(self) -> Self:
@@ -331,22 +331,22 @@ class _AsyncReply(_Head):
         try:
             part: bytes = await anext(self._parts)
         except self._client.errors.failures:
-            await self._client._broke(self._connection)  # noqa: SLF001 - its client
+            await self._client._discard(self._connection)  # noqa: SLF001 - its client
             raise
         return part
 
     async def aclose(self) -> None:
-        """Give the connection back, or close it when it cannot be used again."""
+        """Return the connection to the pool, or close it if it cannot be reused."""
         from anyio import CancelScope
 
         with CancelScope(shield=True):
             await self._parts.aclose()
             await self._stream.aclose()
-            await self._client._done(self._connection)  # noqa: SLF001 - likewise
+            await self._client._release(self._connection)  # noqa: SLF001 - its client
 
 
 def _either(own: Errors, others: Errors) -> Errors:
-    """Return the errors of httpcore, and of httpx, which raises its own where it is played."""
+    """Return the errors of both httpcore and httpx, whose transport is used if it is patched."""
     return Errors(
         failures=own.failures + others.failures,
         never_sent=own.never_sent + others.never_sent,
@@ -368,7 +368,7 @@ def _as_httpx(request: Prepared) -> httpx.Request:
 
 
 def _origin_and_target(url: str) -> tuple[Origin, bytes]:
-    """Split a URL where httpx would; in the usual case, in a third of the time."""
+    """Split a URL like httpx; in the usual case, in a third of the time."""
     if (plain := _PLAIN.fullmatch(url)) is not None:
         return _origin(plain[1]), plain[2].encode("ascii")
     return _origin(url), httpx.URL(url).raw_path
@@ -378,41 +378,41 @@ def _origin_and_target(url: str) -> tuple[Origin, bytes]:
 def _origin(text: str) -> Origin:
     url = httpx.URL(text)
     if url.scheme not in _DEFAULT_PORTS:
-        raise httpx.UnsupportedProtocol(f"no HTTP URL: {text!r}")
+        raise httpx.UnsupportedProtocol(f"not an HTTP URL: {text!r}")
     return url.raw_scheme, url.raw_host, url.port, url.netloc
 
 
 def _proxies() -> dict[str, httpx.Proxy]:
-    """Return the environment's proxies by scheme; `all` is for any."""
-    found = {
+    """Return the environment's proxies by scheme; `all` applies to any scheme."""
+    proxies = {
         scheme: httpx.Proxy(url if "://" in url else f"http://{url}")
         for scheme, url in getproxies().items()
         if scheme in {"http", "https", "all"}
     }
-    if any(proxy.url.scheme.startswith("socks") for proxy in found.values()):
-        import_module("socksio")  # httpcore would miss it when a connection is opened
-    return found
+    if any(proxy.url.scheme.startswith("socks") for proxy in proxies.values()):
+        import_module("socksio")  # fail now if it is missing; httpcore imports it on connecting
+    return proxies
 
 
 def _is_excepted(url: httpx.URL) -> bool:
-    """Whether `NO_PROXY` names a host, its domain, or all."""
+    """Whether `NO_PROXY` contains the host, its domain, or `*`."""
     host, names = url.host, getproxies().get("no", "").lower().split(",")
-    ways = (host, f"[{host}]", f"{host}:{url.port or _DEFAULT_PORTS[url.scheme]}", "*")
+    forms = (host, f"[{host}]", f"{host}:{url.port or _DEFAULT_PORTS[url.scheme]}", "*")
     bare = [name.strip().rpartition("://")[2].lstrip(".") for name in names]
-    return any(name in ways or host.endswith(f".{name}") for name in filter(None, bare))
+    return any(name in forms or host.endswith(f".{name}") for name in filter(None, bare))
 
 
-def _is_played(method: object) -> bool:
-    """Whether something plays in httpx's place: what does so in tests replaces its methods.
+def _is_patched(method: object) -> bool:
+    """Whether a test tool has replaced this method of httpx's transport.
 
-    vcrpy and pytest-httpx do, and so does what records; then httpx's own transport sends.
+    vcrpy, pytest-httpx and our recorder do so. Requests are then sent over httpx's transport.
     """
     module = getattr(method, "__globals__", {}).get("__name__", "")
     return not str(module).startswith("httpx.")
 
 
 class ClientPool:
-    """The async client, aiohttp's or ours, and how many exchanges it may do at once."""
+    """Limits the concurrent exchanges of an async client, aiohttp's or ours."""
 
     def __init__(self) -> None:
         from anyio import Semaphore  # comes with httpx; works under asyncio and trio
@@ -420,8 +420,8 @@ class ClientPool:
         self._session = _aiohttp_session()
         self._client: AsyncHttpClient = self._session or AsyncClient()
         self._loop = self._running_loop()
-        self._most = _MOST_CONNECTIONS
-        self._free = Semaphore(self._most, fast_acquire=True)
+        self._size = _MAX_CONNECTIONS
+        self._free = Semaphore(self._size, fast_acquire=True)
 
     def _running_loop(self) -> object:
         if self._session is not None:
@@ -433,7 +433,13 @@ class ClientPool:
         return current_token()
 
     async def acquire(self, seconds: float) -> AsyncHttpClient | None:
-        """Return the client for one exchange; None if none became free in time.
+        """Return the client for one exchange.
+
+        Args:
+            seconds: how long to wait until fewer exchanges are in progress.
+
+        Returns:
+            the client, or None if the wait took too long.
 
         Raises:
             ConfigurationError: the connections belong to another event loop.
@@ -455,26 +461,26 @@ class ClientPool:
         return self._client
 
     def release(self) -> None:
-        """Return the client after an exchange."""
+        """End an exchange, so that another one may start."""
         self._free.release()
 
     def grow(self, connections: int) -> None:
-        """Allow at least so many exchanges at once."""
-        while self._most < connections:
-            self._most += 1
+        """Allow at least this number of concurrent exchanges."""
+        while self._size < connections:
+            self._size += 1
             self._free.release()
         if isinstance(self._client, AsyncClient):
             self._client.grow(connections)
 
     async def aclose(self) -> None:
-        """Close every connection; one that is in use, when its reply has come."""
+        """Close the connections; those in use are closed after their reply."""
         await self._client.aclose()
 
 
 def _aiohttp_session() -> AsyncHttpClient | None:
-    """Return a session of aiohttp, where that is installed and can be used."""
+    """Return an aiohttp session, if aiohttp is installed and usable."""
     wanted = os.environ.get("JOBCANCEL_TRANSPORT", "aiohttp") == "aiohttp"
-    # Proxies are httpx's business: aiohttp would also take credentials from the environment.
+    # Use our own client with proxies: aiohttp would also read credentials from the environment.
     if not wanted or not _in_asyncio() or getproxies() or find_spec("aiohttp") is None:
         return None
     over_aiohttp = load("jobcancel.transport.aiohttp")
@@ -497,17 +503,17 @@ def _in_asyncio() -> bool:
 
 @contextmanager
 def _setting_up() -> Iterator[None]:
-    """Say what may be wrong in the environment when no HTTP client can be made."""
+    """Raise an error that names the environment variables if no HTTP client can be created."""
     try:
         yield
     except (ImportError, OSError, ValueError) as error:
         raise ConfigurationError(
-            f"no HTTP client can be set up: {error}; check SSL_CERT_FILE, SSL_CERT_DIR and the "
+            f"cannot set up an HTTP client: {error}; check SSL_CERT_FILE, SSL_CERT_DIR and the "
             "proxies in the environment"
         ) from error
 
 
 @cache
 def _tls_context() -> ssl.SSLContext:
-    # Reading the certificates takes 20 ms and more, so all clients share one context.
+    # Reading the certificates takes 20 ms or more, so all clients share one context.
     return httpx.create_ssl_context()

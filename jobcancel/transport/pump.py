@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 _LONGEST_REASON = 300
 _FIRST_FINAL = 200
-# How any client is to send: nothing of its own added, and the body left to us.
-_AS_IT_IS = {"stream": True, "auth": None, "follow_redirects": False}
+# Options for `send` of any client: add nothing to the request, and do not read the body.
+_SEND_OPTIONS = {"stream": True, "auth": None, "follow_redirects": False}
 _HEADERS = {
     "accept": "application/json",
     "accept-encoding": "gzip",
@@ -81,8 +81,8 @@ def _exchange(client: HttpClient, send: Send) -> Reply:
     errors = errors_of(client)
     received, handled = Received(send.request), sys.exception()
     try:
-        # The request has the key in it, so no local variable holds it.
-        reply = client.send(_build(client, send, send.timeout), **_AS_IT_IS)
+        # The request contains the key, so no local variable may refer to it.
+        reply = client.send(_build(client, send, send.timeout), **_SEND_OPTIONS)
         try:
             received.begin(reply)
             if not reply.is_stream_consumed:
@@ -96,26 +96,26 @@ def _exchange(client: HttpClient, send: Send) -> Reply:
     except BaseException as error:
         _clear_locals(error, handled)
         raise
-    return _whole(received)
+    return _final(received)
 
 
 async def aexchange(client: AsyncHttpClient | ClientPool, send: Send) -> Reply:
-    """Send one request and return what came of it."""
+    """Send one request; return the reply, or the fault."""
     if not isinstance(client, ClientPool):
-        return await _within(client, send, send.timeout)
+        return await _exchange_within(client, send, send.timeout)
     began = time.monotonic()
     leased = await client.acquire(send.timeout)
     if leased is None:
         return NotSent(f"no connection was free within {send.timeout:g} seconds")
     try:
         left = send.timeout - (time.monotonic() - began)
-        return await _within(leased, send, left)
+        return await _exchange_within(leased, send, left)
     finally:
         client.release()
 
 
-async def _within(client: AsyncHttpClient, send: Send, seconds: float) -> Reply:
-    """Do one exchange in so many seconds."""
+async def _exchange_within(client: AsyncHttpClient, send: Send, seconds: float) -> Reply:
+    """Send one request; return the reply, or a fault if it takes longer than `seconds`."""
     received = Received(send.request)
     if errors_of(client).keeps_time:
         return await _receive(client, send, seconds, received)
@@ -133,30 +133,30 @@ async def _receive(
     send: Send,
     seconds: float,
     received: Received,
-    enough: Callable[[], None] | None = None,
+    abort: Callable[[], None] | None = None,
 ) -> Reply:
-    """Send, collect in `received` what comes, and return what came of it.
+    """Send a request and collect the reply in `received`; return the reply, or the fault.
 
     Args:
-        client: sends.
-        send: what.
-        seconds: what the client is told that it may take.
-        received: where the reply is collected.
-        enough: ends the exchange when the rest need not be read.
+        client: the HTTP client.
+        send: the request.
+        seconds: the client's own timeout, in seconds.
+        received: collects the reply.
+        abort: ends the exchange if the rest of the body is not needed.
     """
     errors, handled = errors_of(client), sys.exception()
     try:
-        reply = await client.send(_build(client, send, seconds), **_AS_IT_IS)
+        reply = await client.send(_build(client, send, seconds), **_SEND_OPTIONS)
         try:
             received.begin(reply)
             if not reply.is_stream_consumed:
                 async for chunk in reply.aiter_raw():
                     if not received.feed(chunk):
-                        if enough is None:
+                        if abort is None:
                             break
-                        # Not left half-way: httpx's asynchronous generators close their
-                        # connection in order only when something ends them.
-                        enough()
+                        # Do not break: httpx's async generators close their connection properly
+                        # only when they are cancelled.
+                        abort()
         finally:
             await reply.aclose()
     except errors.failures as error:
@@ -164,31 +164,31 @@ async def _receive(
     except BaseException as error:
         _clear_locals(error, handled)
         raise
-    return _whole(received)
+    return _final(received)
 
 
-def _whole(received: Received) -> Reply:
-    """Return what was received, if it is a reply that ends a request."""
+def _final(received: Received) -> Reply:
+    """Return the received reply, or a fault if its status is informational (1xx)."""
     if received.status_code < _FIRST_FINAL:
-        return NoReply(f"HTTP {received.status_code}, which does not answer the request")
+        return NoReply(f"HTTP {received.status_code}, which is not a final reply")
     return received.response()
 
 
 def _clear_locals(error: BaseException, handled: BaseException | None) -> None:
-    """Forget the local variables of the libraries that an error came through.
+    """Clear the local variables in an error's traceback.
 
-    They hold the request as it is sent, with the key; what reports errors shows them. The lines
-    that the error came through are still there.
+    They contain the request with the key, and error reporters show local variables. The traceback
+    keeps its lines.
 
     Args:
-        error: what is raised.
-        handled: what the caller was handling before, which is none of ours.
+        error: the error that is raised.
+        handled: the error that the caller was already handling, which is not changed.
     """
     errors: list[BaseException | None] = [error]
-    seen: set[BaseException | None] = {None, handled}
+    done: set[BaseException | None] = {None, handled}
     while errors:
-        if (each := errors.pop()) is not None and each not in seen:
-            seen.add(each)
+        if (each := errors.pop()) is not None and each not in done:
+            done.add(each)
             clear_frames(each.__traceback__)
             errors += [each.__cause__, each.__context__]
             errors += each.exceptions if isinstance(each, BaseExceptionGroup) else ()
@@ -196,9 +196,9 @@ def _clear_locals(error: BaseException, handled: BaseException | None) -> None:
 
 def _build(client: HttpClient | AsyncHttpClient, send: Send, seconds: float) -> Any:  # noqa: ANN401 - httpx's or httpx2's
     request = send.request
-    own = {"owner": request.key} if errors_of(client).separates_keys else {}
+    options = {"owner": request.key} if errors_of(client).separates_keys else {}
     name, spell = request.credential.header, request.credential.spell
-    # The key is spelled out in this expression only, so that no traceback's locals show it.
+    # Reveal the key only within this expression, so that no traceback's locals contain it.
     return client.build_request(
         request.method,
         request.url,
@@ -209,7 +209,7 @@ def _build(client: HttpClient | AsyncHttpClient, send: Send, seconds: float) -> 
             name: spell(request.key.reveal()),
         },
         timeout=seconds,
-        **own,
+        **options,
     )
 
 
@@ -223,7 +223,7 @@ def _fault(error: Exception, errors: Errors, send: Send) -> NotSent | NoReply:
 
 
 def _reason(error: BaseException) -> str:
-    """Return what the error says, or what caused it when it says nothing."""
+    """Return the type and message of an error; if it has no message, that of its cause."""
     kind = type(error).__name__
     while not str(error) and (cause := error.__cause__ or error.__context__) is not None:
         error = cause

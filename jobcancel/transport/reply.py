@@ -1,4 +1,4 @@
-"""A reply as it comes in: its head, and its body decompressed in bounded steps."""
+"""Receives a reply: its headers, and its body, decompressed in bounded steps."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from jobcancel.models import LARGEST_KEPT
 if TYPE_CHECKING:
     from jobcancel.secret import Secret
 
-# A reply is a few hundred bytes; a Pulse status may hold 5 MB of result.
+# Bytes. A reply usually has a few hundred bytes; a Pulse status may contain a result of 5 MB.
 _LARGEST_BODY = 16 * 2**20
-# A vendor behind a content delivery network sends forty; parsers of HTTP set bounds of their own.
-_MOST_HEADERS = 200
+# A vendor behind a content delivery network sends about forty. HTTP parsers have their own limits.
+_MAX_HEADERS = 200
 _LARGEST_HEAD = 64 * 2**10
 
 
 @define(eq=False)
 class Received:
-    """Collects a reply: its head, and its body decompressed, up to the largest that is read.
+    """Collects a reply: its headers, and its decompressed body, up to a maximum size.
 
-    Decompressing is done here, in bounded steps: httpx would turn 64 KiB of a gzip bomb into
-    64 MiB before anyone could look at its size.
+    It decompresses the body itself, in bounded steps: httpx would inflate 64 KiB of a gzip bomb to
+    64 MiB before the size could be checked.
     """
 
     request: Request
@@ -40,33 +40,35 @@ class Received:
     distrust: Callable[[], object] = field(init=False, default=lambda: None)
 
     def begin(self, reply: Any) -> None:  # noqa: ANN401 - httpx's or httpx2's
-        """Take the head, and the body where the transport has it at hand."""
+        """Read the headers, and the body if the transport has already read it."""
         self.status_code = reply.status_code
         self.distrust = reply.extensions.get("distrust", self.distrust)
         raw = reply.headers.raw
-        if len(raw) > _MOST_HEADERS or sum(len(n) + len(v) for n, v in raw) > _LARGEST_HEAD:
-            self.problem = f"more than {_MOST_HEADERS} headers or {_LARGEST_HEAD >> 10} KiB of them"
+        if len(raw) > _MAX_HEADERS or sum(len(n) + len(v) for n, v in raw) > _LARGEST_HEAD:
+            self.problem = (
+                f"more than {_MAX_HEADERS} headers, or more than {_LARGEST_HEAD >> 10} KiB of them"
+            )
             return
         self.headers = _joined(raw)
         if reply.is_stream_consumed:
-            self.keep(reply.content)
+            self.append(reply.content)
             return
         encoding = self.headers.get("content-encoding", "").strip().lower()
         if encoding in {"gzip", "x-gzip", "deflate"}:
-            self.inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # finds out which
+            self.inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # detects gzip or zlib
         elif encoding not in {"", "identity"}:
-            self.problem = f"a body in the encoding {encoding[:50]!r}, which was not asked for"
+            self.problem = f"the content encoding is {encoding[:50]!r}, which was not requested"
 
     def feed(self, chunk: bytes) -> bool:
-        """Take the next part as it came; False when the rest need not be read."""
+        """Add the next part of the raw body; return False if the rest is not needed."""
         if not self.problem:
-            self.keep(chunk if self.inflate is None else self._inflated(chunk))
+            self.append(chunk if self.inflate is None else self._inflated(chunk))
         return not self.problem
 
-    def keep(self, part: bytes) -> None:
-        """Keep a part of the decompressed body."""
+    def append(self, part: bytes) -> None:
+        """Append a part of the decompressed body."""
         if self.body.tell() + len(part) > _LARGEST_BODY:
-            self.problem = f"a body of more than {_LARGEST_BODY >> 20} MiB"
+            self.problem = f"the body is larger than {_LARGEST_BODY >> 20} MiB"
             self.body = BytesIO()
         else:
             self.body.write(part)
@@ -76,20 +78,20 @@ class Received:
         try:
             part = cast("bytes", self.inflate.decompress(chunk, left + 1))
         except zlib.error as error:
-            self.problem = f"a compressed body that is broken ({error})"
+            self.problem = f"the compressed body is corrupt ({error})"
             return b""
         if self.inflate.unused_data:
-            self.problem = "a compressed body with something else after its end"
+            self.problem = "there is data after the end of the compressed body"
         return part
 
     def response(self) -> Response:
-        """Return the whole reply, with the key redacted wherever the vendor quoted it.
+        """Return the complete reply, with the key redacted wherever the vendor quotes it.
 
-        Of a body that is too large to be kept, `call` redacts what a reading says.
+        If the body is too large for a result, `flow.call.reportable` redacts the texts later.
         """
         key = self.request.key
         if self.inflate is not None and not self.inflate.eof and not self.problem:
-            self.problem = "a compressed body that is cut short"
+            self.problem = "the compressed body is truncated"
         content, body = None, None
         if not self.problem:
             content = self.body.getvalue()
@@ -109,7 +111,7 @@ class Received:
 
 
 def _joined(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Return the headers with lower-case names; those that come several times are joined."""
+    """Return the headers with lower-case names; join the values of repeated ones."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in raw:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -118,8 +120,8 @@ def _joined(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def _redacted(headers: Mapping[str, str], key: Secret) -> Mapping[str, str]:
-    """Return the headers without the key, which is in none of them, as a rule."""
-    together = "\n".join(headers.values())
-    if key.redact(together) == together:
+    """Return the headers with the key redacted."""
+    joined = "\n".join(headers.values())
+    if key.redact(joined) == joined:  # the usual case, in one pass
         return headers
     return {name: key.redact(value) for name, value in headers.items()}

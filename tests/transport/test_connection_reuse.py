@@ -299,7 +299,7 @@ def test_two_keys_of_one_client_use_separate_connections() -> None:
 def test_only_the_most_recent_keys_keep_their_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(over_aiohttp, "_MOST_POOLS", 1)
+    monkeypatch.setattr(over_aiohttp, "_MAX_POOLS", 1)
 
     async def in_turn(url: str) -> None:
         async with AsyncCanceller(base_urls={"pulse": url}) as canceller:

@@ -64,7 +64,7 @@ def test_an_unusable_certificate_file_raises_on_every_call(
 
     async def run() -> None:
         async with AsyncCanceller(api_keys={"pulse": KEY}) as canceller:
-            for _ in range(pool._MOST_CONNECTIONS + 1):
+            for _ in range(pool._MAX_CONNECTIONS + 1):
                 with pytest.raises(ConfigurationError, match="check SSL_CERT_FILE"):
                     await canceller.cancel("pulse", "1")
 
@@ -99,7 +99,7 @@ def test_a_request_is_what_httpx_would_send(
     usual = httpx.Request(method, url, headers={"a": "b"}, content=content)
     assert sorted(usual.headers.raw) == sorted(own.headers)
     assert usual.url.raw_path == own.target
-    place = own.place
+    place = own.pool_key
     assert (usual.url.raw_scheme, usual.url.raw_host) == (place.scheme, place.host)
     assert usual.url.port == place.port
 

@@ -328,12 +328,16 @@ def test_a_compressed_body_is_read(
 @pytest.mark.parametrize(
     ("body", "encoding", "problem"),
     [
-        (b"[" + b" " * (17 * 2**20), "identity", "a body of more than 16 MiB"),
-        (gzip.compress(bytes(100 * 2**20), 9, mtime=0), "gzip", "a body of more than 16 MiB"),
-        (b"not gzip", "gzip", "a compressed body that is broken"),
-        (gzip.compress(SUCCESS, mtime=0)[:-9], "gzip", "a compressed body that is cut short"),
-        (gzip.compress(SUCCESS, mtime=0) + b"more", "gzip", "with something else after its end"),
-        (SUCCESS, "br", "a body in the encoding 'br', which was not asked for"),
+        (b"[" + b" " * (17 * 2**20), "identity", "the body is larger than 16 MiB"),
+        (gzip.compress(bytes(100 * 2**20), 9, mtime=0), "gzip", "the body is larger than 16 MiB"),
+        (b"not gzip", "gzip", "the compressed body is corrupt"),
+        (gzip.compress(SUCCESS, mtime=0)[:-9], "gzip", "the compressed body is truncated"),
+        (
+            gzip.compress(SUCCESS, mtime=0) + b"more",
+            "gzip",
+            "data after the end of the compressed body",
+        ),
+        (SUCCESS, "br", "the content encoding is 'br', which was not requested"),
     ],
 )
 def test_an_unreadable_body_is_inconclusive(
