@@ -21,7 +21,7 @@ from jobcancel.errors import ConfigurationError, WrongType
 from jobcancel.flow.call import Call
 from jobcancel.registry import check_known, get_adapter
 from jobcancel.retry import SYSTEM_CLOCK, Clock
-from jobcancel.transport import pool, pump
+from jobcancel.transport import httpcore, pool, pump
 from jobcancel.transport.clients import AsyncHttpClient, HttpClient, module_of
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Canceller(_BaseCanceller[HttpClient, HttpClient]):
 
     _http_kind = "Client"
     _is_last = False
-    _new_http_client = pool.Client
+    _new_http_client = httpcore.Client
 
     def cancel(
         self,

@@ -33,7 +33,7 @@ from jobcancel import (
     status,
 )
 from jobcancel.sandbox import Fault
-from jobcancel.transport import pool as transport_pool
+from jobcancel.transport import environment, httpcore
 
 if TYPE_CHECKING:
     from jobcancel.sandbox import Sandbox
@@ -202,9 +202,9 @@ def test_two_concurrent_first_calls_create_one_client(
 ) -> None:
     both_are_here = threading.Barrier(2)
 
-    def slow() -> transport_pool.Client:
+    def slow() -> httpcore.Client:
         both_are_here.wait(5)
-        return transport_pool.Client()
+        return httpcore.Client()
 
     canceller = Canceller()
     monkeypatch.setattr(canceller, "_new_http_client", slow)
@@ -306,10 +306,10 @@ def test_an_unusable_certificate_file_is_a_configuration_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
-    transport_pool._tls_context.cache_clear()
+    environment.tls_context.cache_clear()
     with Canceller() as canceller, pytest.raises(ConfigurationError, match="check SSL_CERT_FILE"):
         canceller.cancel("pulse", "1", api_key="k")
-    transport_pool._tls_context.cache_clear()
+    environment.tls_context.cache_clear()
 
 
 def test_a_signal_handler_may_cancel_a_job_during_a_call(configured: Sandbox) -> None:

@@ -19,7 +19,7 @@ import trustme
 from jobcancel import AsyncCanceller, Canceller, CancelResult, Outcome
 from jobcancel.retry import Clock
 from jobcancel.transport import aiohttp as over_aiohttp
-from jobcancel.transport import pool
+from jobcancel.transport import environment
 from tests.wire import Behavior, Wire, reset
 
 if TYPE_CHECKING:
@@ -121,9 +121,9 @@ def tls(
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    pool._tls_context.cache_clear()
+    environment.tls_context.cache_clear()
     yield context
-    pool._tls_context.cache_clear()
+    environment.tls_context.cache_clear()
 
 
 REPLIES = {

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from jobcancel import AsyncCanceller, CancelResult, ConfigurationError, Outcome
-from jobcancel.transport import pool
+from jobcancel.transport import environment, httpcore, pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,9 +50,9 @@ def test_a_request_without_a_free_connection_was_not_sent() -> None:
 @pytest.fixture
 def no_certificates(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
-    pool._tls_context.cache_clear()
+    environment.tls_context.cache_clear()
     yield
-    pool._tls_context.cache_clear()
+    environment.tls_context.cache_clear()
 
 
 @pytest.mark.usefixtures("no_certificates")
@@ -93,7 +93,7 @@ ADDRESSES = [
     ("method", "content"), [("DELETE", None), ("POST", None), ("POST", b"{}"), ("DELETE", b"{}")]
 )
 def test_a_request_is_what_httpx_would_send(
-    url: str, method: str, content: bytes | None, client: pool.Client
+    url: str, method: str, content: bytes | None, client: httpcore.Client
 ) -> None:
     own = client.build_request(method, url, headers={"a": "b"}, content=content, timeout=1.0)
     usual = httpx.Request(method, url, headers={"a": "b"}, content=content)
@@ -105,11 +105,11 @@ def test_a_request_is_what_httpx_would_send(
 
 
 @pytest.mark.parametrize("url", ["ftp://vendor.example/", "vendor.example", "https://a:b:c/"])
-def test_an_invalid_url_raises(url: str, client: pool.Client) -> None:
+def test_an_invalid_url_raises(url: str, client: httpcore.Client) -> None:
     with pytest.raises(client.errors.failures):
         client.build_request("GET", url, headers={}, content=None, timeout=1.0)
 
 
 @pytest.fixture(scope="module")
-def client() -> pool.Client:
-    return pool.Client()
+def client() -> httpcore.Client:
+    return httpcore.Client()

@@ -35,7 +35,7 @@ from jobcancel import (
     Outcome,
 )
 from jobcancel.retry import Clock
-from jobcancel.transport import clients, pool
+from jobcancel.transport import clients, environment
 from tests.wire import Behavior, Wire, answer, drip, raw, reset, silence
 
 if TYPE_CHECKING:
@@ -536,9 +536,9 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLCont
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    pool._tls_context.cache_clear()
+    environment.tls_context.cache_clear()
     yield context
-    pool._tls_context.cache_clear()
+    environment.tls_context.cache_clear()
 
 
 def test_a_job_is_cancelled_over_tls(cancel: Cancel, tls: ssl.SSLContext) -> None:

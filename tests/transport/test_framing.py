@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobcancel.transport.connection import Incoming
+from jobcancel.transport.framing import Incoming
 
 HEAD = b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n"
 
