@@ -211,5 +211,5 @@ def test_a_result_of_a_run_that_was_stopped_tells_what_was_sent_and_seen() -> No
     result = play(stop())
     assert (Outcome.UNKNOWN, 1, 503) == (result.outcome, result.attempts, result.status_code)
     assert JobState.RUNNING is result.state
-    assert result.message.endswith("; the run was stopped before this was settled")
+    assert result.message.endswith("; the run was stopped before the outcome was known")
     assert result.elapsed > 0

@@ -332,7 +332,11 @@ def test_a_compressed_body_is_read(
         (gzip.compress(bytes(100 * 2**20), 9, mtime=0), "gzip", "the body is larger than 16 MiB"),
         (b"not gzip", "gzip", "the compressed body is corrupt"),
         (gzip.compress(SUCCESS, mtime=0)[:-9], "gzip", "the compressed body is truncated"),
-        (gzip.compress(SUCCESS, mtime=0) + b"more", "gzip", "data after the end of the compressed body"),
+        (
+            gzip.compress(SUCCESS, mtime=0) + b"more",
+            "gzip",
+            "data after the end of the compressed body",
+        ),
         (SUCCESS, "br", "the content encoding is 'br', which was not requested"),
     ],
 )

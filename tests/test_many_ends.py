@@ -164,7 +164,6 @@ def test_a_sync_run_gives_what_it_has_after_it_was_closed(sandbox: Sandbox) -> N
     jobs = [("pulse", sandbox.submit("pulse", **RUNNING)) for _ in range(6)]
     sandbox.fault(*jobs[5], Fault(stall=60))
     results = cancel_many(jobs, **where(sandbox))
-    until(lambda: results._run._begin is not None)
     told = [next(results)]
     until(lambda: len({r.path for r in sandbox.requests if jobs[5][1] in r.path}) == 1)
     results.close()
@@ -692,7 +691,9 @@ results.close()
     quiet = "ignore:This process:DeprecationWarning"  # that it has threads
     done = run_code(stalled, ABANDONED + code, "-W", quiet)
     assert 0 == done.returncode, done.stderr
-    assert done.stdout.startswith("not-found\nConfigurationError this run belongs to the process")
+    assert done.stdout.startswith(
+        "not-found\nConfigurationError this run belongs to the parent process"
+    )
     assert done.stdout.endswith("\n0\n")
     assert "" == done.stderr
 
