@@ -62,5 +62,5 @@ def test_with_an_address_no_resource_is_needed(url: str, monkeypatch: pytest.Mon
 
 
 def test_without_an_address_the_missing_resource_is_named() -> None:
-    with pytest.raises(ConfigurationError, match=r"needs the param 'resource' as a part of its"):
+    with pytest.raises(ConfigurationError, match=r"needs the param 'resource' as part of its"):
         cancel("azure-openai-batch", JOB_ID, api_key="k")
