@@ -35,7 +35,7 @@ class Outcome(StrEnum):
     FORBIDDEN = "forbidden"
     """The API key is valid but may not cancel this job."""
     UNAUTHORIZED = "unauthorized"
-    """The vendor rejects the API key: it is missing, wrong or expired."""
+    """The vendor rejects the API key as missing, wrong or expired."""
     RATE_LIMITED = "rate-limited"
     """The vendor's rate limit rejected the request; `retry_after` is the wait, if known."""
     INVALID = "invalid"
@@ -45,7 +45,7 @@ class Outcome(StrEnum):
 
     @property
     def stopped(self) -> bool:
-        """Whether the job has stopped: it is cancelled, or had already ended."""
+        """Whether the job has stopped, because it is cancelled or had already ended."""
         return self in _STOPPED
 
     @property
@@ -250,7 +250,7 @@ class CancelResult:
 
     @property
     def stopped(self) -> bool:
-        """Whether the job has stopped: it is cancelled, or had already ended."""
+        """Whether the job has stopped, because it is cancelled or had already ended."""
         return self.outcome.stopped
 
     @property

@@ -1,4 +1,4 @@
-"""Many jobs at once, at the pace that each vendor allows."""
+"""Cancels many jobs concurrently, at the rate that each vendor allows."""
 
 from jobcancel.bulk.results import AsyncCancelResults, CancelResults, Limits
 

@@ -1,8 +1,8 @@
-"""A run of many jobs in a thread of its own, for sync code.
+"""A run of many jobs in a background thread, for sync code.
 
-The thread is a daemon with its own event loop: a process that abandons a run ends at once. What
-asks for results and the thread have nothing in common but a queue, which a signal may interrupt
-at any moment without a result being lost.
+The thread is a daemon with its own event loop, so it never keeps the process from exiting. The
+consumer and the thread share only a queue. A signal may interrupt the consumer at any moment
+without losing a result.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from jobcancel.bulk.scheduler import Scheduler
 from jobcancel.bulk.sender import CLOSED
 from jobcancel.models import CancelResult
 
-UNCLOSED = "unclosed results of {}; use them in a `with`, or take them all"
+UNCLOSED = "unclosed results of {}; use a `with` block, or iterate to the end"
 
-# Seconds that the thread gets to end: when it is closed, and when the process ends.
+# Seconds to wait for the thread to end: when the run is closed, and when the process exits.
 _CLOSING, _EXITING = 5.0, 1.0
-# Seconds after which a wait for a result begins anew: Python handles a signal that arrives just
-# before a wait, such as Ctrl-C, only when the wait has ended.
+# Maximum of one wait for a result, in seconds: if a signal such as Ctrl-C arrives just before a
+# wait, Python handles it only after the wait.
 _SIGNAL_DELAY = 0.5
 
 
 @define(eq=False)
 class Background:
-    """A run, which begins when the first result is asked for.
+    """A run, which starts when the first result is requested.
 
     Args:
-        start: begins the run, in its event loop.
+        start: starts the run, in its event loop.
 
     Attributes:
-        process: the process that it belongs to.
+        process: the id of the process that the run belongs to.
     """
 
     start: Callable[[], Scheduler]
@@ -53,7 +53,7 @@ class Background:
     _bulk: Scheduler | None = field(init=False, default=None)
     _taken: asyncio.Event = field(init=False, factory=asyncio.Event)
     _error: BaseException | None = field(init=False, default=None)
-    _given: int = field(init=False, default=0)
+    _returned: int = field(init=False, default=0)
     _stopped: bool = field(init=False, default=False)
     _closed: bool = field(init=False, default=False)
 
@@ -61,45 +61,45 @@ class Background:
         """Wait for a result and return it; None at the end.
 
         Raises:
-            BaseException: what the run ended with.
+            BaseException: the exception that ended the run.
         """
         if self._unstarted.acquire(blocking=False):
-            self._begin()
+            self._start_thread()
         while True:
             try:
                 result = self._results.get(block=not self._closed, timeout=_SIGNAL_DELAY)
             except Empty:
-                if self._closed:  # it cannot end: something there blocks
+                if self._closed:  # the thread is blocked and cannot end
                     return None
             else:
                 break
         if result is not None:
-            self._given += 1
+            self._returned += 1
             if self._results.empty():
-                self._tell(self._taken.set)
+                self._call_in_loop(self._taken.set)
             return result
-        self._results.put(None)  # for whoever asks next
+        self._results.put(None)  # for the next caller
         if self._error is not None:
             error, self._error = self._error, None
             raise error
         return None
 
     def stop(self) -> None:
-        """Send nothing more; what is on its way is answered."""
+        """Stop sending; wait for requests in flight."""
         self._stopped = True
         if self._bulk is not None:
-            self._tell(self._bulk.stop)
+            self._call_in_loop(self._bulk.stop)
 
     def abandon(self) -> None:
-        """Send nothing more, and do not wait for what is on its way."""
+        """Stop sending; do not wait for requests in flight."""
         self._closed = True
         if (bulk := self._bulk) is not None:
-            # At once, even while something blocks the event loop.
+            # Effective immediately, even while something blocks the event loop.
             bulk.sender.halt = CLOSED
-            self._tell(lambda: self._let_go(bulk))
+            self._call_in_loop(lambda: self._abandon(bulk))
 
     def close(self, seconds: float = _CLOSING) -> None:
-        """Send nothing more, and wait until the thread has ended, but no longer than so."""
+        """Stop sending; wait at most `seconds` until the thread has ended."""
         self.abandon()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
@@ -107,17 +107,17 @@ class Background:
 
     @property
     def is_left_open(self) -> bool:
-        """Whether the run was begun in this process, and neither taken to its end nor closed."""
+        """Whether the run was started in this process, and neither consumed nor closed."""
         if self._closed or self.process != os.getpid() or not self._thread:
             return False
         bulk = self._bulk
-        return bulk is None or bulk.has_more or bulk.count.answered > self._given
+        return bulk is None or bulk.has_more or bulk.count.answered > self._returned
 
-    def _begin(self) -> None:
+    def _start_thread(self) -> None:
         if self._stopped or self._closed:
             self._results.put(None)
             return
-        context = copy_context()  # for what the application binds to its log events
+        context = copy_context()  # contains values that the application binds to its log events
         name = "jobcancel-many"
         thread = threading.Thread(target=context.run, args=[self._main], name=name, daemon=True)
         _running.add(self)
@@ -138,19 +138,19 @@ class Background:
                 try:
                     runner.run(self._deliver())
                 finally:
-                    # Whatever is left in the event loop, the results are complete.
+                    # The results are complete, even if tasks are left in the event loop.
                     self._results.put(None)
-        except BaseException as error:  # noqa: BLE001 - raised again where results are asked for
+        except BaseException as error:  # noqa: BLE001 - raised by `next`
             self._error = error
             self._results.put(None)
         finally:
             _running.discard(self)
 
     async def _deliver(self) -> None:
-        """Put the results into the queue, no more at a time than are taken."""
+        """Put the results into the queue, no faster than they are consumed."""
         self._loop = asyncio.get_running_loop()
         self._bulk = bulk = self.start()
-        # What was asked for in the meantime had nobody to tell it to.
+        # `abandon` or `stop` may have been called before there was a run.
         if self._closed:
             bulk.abandon()
         elif self._stopped:
@@ -161,28 +161,28 @@ class Background:
                 self._results.put(result)
                 if not bulk.results and not self._closed:
                     await self._taken.wait()
-        except BaseException as error:  # noqa: BLE001 - likewise
+        except BaseException as error:  # noqa: BLE001 - raised by `next`
             self._error = error
 
-    def _let_go(self, bulk: Scheduler) -> None:
+    def _abandon(self, bulk: Scheduler) -> None:
         bulk.abandon()
         self._taken.set()
 
-    def _tell(self, what: Callable[[], object]) -> None:
-        """Have something done in the thread's event loop."""
+    def _call_in_loop(self, function: Callable[[], object]) -> None:
+        """Call a function in the thread's event loop."""
         if self._loop is not None and self.process == os.getpid():
-            with contextlib.suppress(RuntimeError):  # the event loop is closed: it has ended
-                self._loop.call_soon_threadsafe(what)
+            with contextlib.suppress(RuntimeError):  # the event loop is closed: the run has ended
+                self._loop.call_soon_threadsafe(function)
 
 
 _running: set[Background] = set()
-# In a forked process, the threads of its parent are not there.
+# A forked process does not have the threads of its parent.
 os.register_at_fork(after_in_child=_running.clear)
 
 
 @atexit.register
 def _end_all() -> None:
-    """End what still runs, so that no thread is in the middle of it when the interpreter goes."""
+    """End all runs, so that none of their threads runs while the interpreter shuts down."""
     runs = list(_running)
     left_open = any(run.is_left_open for run in runs)
     for run in runs:

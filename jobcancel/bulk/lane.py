@@ -1,4 +1,4 @@
-"""What a run knows of each vendor and key: the jobs that wait, the pace, whether it is down."""
+"""One lane for each provider and API key: the queue, the rate and the circuit breaker."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 Key: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...]]
 
-# Failures in a row after which nothing is sent but a probe, and seconds between two probes.
+# Consecutive failures that open the circuit, and seconds between two trial requests.
 _FAILURES = 5
 _FIRST_TRIAL, _LONGEST_TRIAL = 0.5, 2.0
-# How much of the typical reply time is due to the last reply.
+# Weight of the last reply in the moving average of the reply time.
 _NEWEST = 0.2
 _LONGEST_REASON = 300
-# Seconds without any reply after which waiting counts as the reply time.
+# Seconds without any reply after which the wait itself counts as the reply time.
 _PATIENCE = 3.0
 
 
@@ -39,17 +39,17 @@ class QueuedJob:
     """One job of a run.
 
     Args:
-        key: what makes it the same job as another.
-        call: the call that cancels it.
+        key: identifies the job, to find duplicates.
+        call: the call that cancels the job.
 
     Attributes:
-        times: how many times it was given.
-        flow: its decisions, once it was started.
-        began: when it was started, on the clock; its deadline counts from then.
-        requests: how many requests were sent for it since then.
-        cancels: how many of them were cancels.
-        unanswered: whether the flow waits for the reply to the last one.
-        refusal: the reply that refused the first one for now, if that is why the job waits.
+        times: how many times the job was submitted.
+        flow: the job's flow, once it was started.
+        began: when the job was started, on the clock; its deadline counts from then.
+        requests: number of requests that were sent since then.
+        cancels: number of cancel requests among them.
+        unanswered: whether the flow waits for the reply to the last request.
+        refusal: the rate-limit reply to the first request, if the job was queued again for it.
     """
 
     key: Key
@@ -63,19 +63,23 @@ class QueuedJob:
     refusal: Reply | None = None
 
     def begin(self, flow: Flow[CancelResult], now: float) -> None:
-        """Start the job, anew if it was refused before."""
+        """Start the job, or start it again after a rate limit."""
         self.flow = flow
         self.began = now
         self.requests = self.cancels = 0
         self.unanswered, self.refusal = False, None
 
     @property
-    def late_at(self) -> float:
-        """When its deadline passes."""
+    def deadline_at(self) -> float:
+        """When the job's deadline passes, on the clock."""
         return self.began + self.call.policy.deadline
 
-    def go_on(self, reply: Reply | None, why: str | None) -> Send | Pause:
-        """Take the flow to its next step, or end it because of `why`; raises StopIteration."""
+    def advance(self, reply: Reply | None, why: str | None) -> Send | Pause:
+        """Return the flow's next step; end the flow if there is a reason `why`.
+
+        Raises:
+            StopIteration: the flow has ended, with its result.
+        """
         flow = cast("Flow[CancelResult]", self.flow)
         if why is not None:
             return flow.throw(Stopped(why))
@@ -83,21 +87,21 @@ class QueuedJob:
         return flow.send(reply)
 
     def conclude(self, why: str, fault: str, *, elapsed: float, at: datetime) -> CancelResult:
-        """Return the result of a job for which nothing more is sent.
+        """Return the result of a job for which no more requests are sent.
 
         Args:
-            why: why nothing more is.
-            fault: what happened instead of a reply, if one was awaited.
+            why: the reason.
+            fault: what happened instead of a reply, if the flow waits for one.
             elapsed: seconds since the job was started.
-            at: the time of day.
+            at: the current date and time.
         """
         try:
             if self.unanswered:
-                self.go_on(self.refusal or NoReply(fault), None)
-            self.go_on(None, why)
+                self.advance(self.refusal or NoReply(fault), None)
+            self.advance(None, why)
         except StopIteration as done:
             return cast("CancelResult", done.value)
-        except Exception:  # noqa: BLE001, S110 - a plug-in's; what is known is told without it
+        except Exception:  # noqa: BLE001, S110 - from a plug-in; the result does not need it
             pass
         result = self.unsent(Outcome.UNKNOWN, f"{fault}; {why}", at=at)
         return evolve(result, attempts=self.cancels, elapsed=elapsed)
@@ -105,7 +109,7 @@ class QueuedJob:
     def unsent(
         self, outcome: Outcome, message: str, wait: float | None = None, *, at: datetime
     ) -> CancelResult:
-        """Return the result of a job for which nothing is sent."""
+        """Return the result of a job for which no request was sent."""
         job = self.call.job
         return CancelResult(
             provider=job.provider,
@@ -120,11 +124,11 @@ class QueuedJob:
 
 @define(eq=False)
 class Turn:
-    """The wait of a job that was started for its next request.
+    """The wait of a started job for permission to send its next request.
 
     Args:
         queued: the job.
-        granted: gets what `Pace.record_request` returned, or None when nothing more is sent.
+        granted: resolves to the epoch of that request, or to None if no more requests are sent.
     """
 
     queued: QueuedJob
@@ -133,19 +137,20 @@ class Turn:
 
 @define(eq=False)
 class Lane:
-    """The jobs of one vendor and key.
+    """The jobs of one provider and API key.
 
     Attributes:
-        waiting: those that were not started, or refused before anything else.
-        turns: those that were started and wait for their next request.
-        in_flight: those that have a request in flight, and since when.
-        started: how many were started and have no result.
-        last: the number of the last start in the run, to take turns.
-        reply_time: seconds that a reply typically takes; None before the first.
-        failures: how many requests in a row failed.
-        opened_at: when the circuit opened; since then only trial requests are sent. None: closed.
+        waiting: jobs that were not started, or whose first request hit the rate limit.
+        turns: started jobs that wait for their next request.
+        in_flight: jobs with a request in flight, and since when.
+        started: number of jobs that were started and have no result yet.
+        last: the sequence number of the lane's last start in the run, for round robin.
+        reply_time: moving average of the reply time, in seconds; None before the first reply.
+        failures: number of consecutive failures.
+        opened_at: when the circuit opened; only trial requests are sent since then. None: closed.
         trial_at: when the next trial request may be sent.
-        trial: the job whose request is the trial.
+        cooling: seconds until the trial request after the next one.
+        trial: the job that sends the trial request.
     """
 
     pace: Pace
@@ -170,7 +175,7 @@ class Lane:
         self.reply_time += _NEWEST * (seconds - self.reply_time)
 
     def slowness(self, now: float) -> float | None:
-        """Return the seconds that requests take here; None when that is not known yet."""
+        """Return the seconds that a request takes in this lane; None if not known yet."""
         half = len(self.in_flight) // 2
         middle = next(islice(self.in_flight.values(), half, None), now)
         if self.reply_time is None:
@@ -183,13 +188,13 @@ class Lane:
         self.opened_at, self.trial, self.cooling = None, None, _FIRST_TRIAL
 
     def record_failure(self, now: float, queued: QueuedJob) -> None:
-        """Record that the vendor could not be reached, or could not even read a job."""
+        """Record a failure: no connection, or a status read that failed."""
         self.failures += 1
         if not self.is_open:
             if self.failures < _FAILURES:
                 return
             self.opened_at = now
-        elif queued is not self.trial:  # in flight with those that opened the circuit
+        elif queued is not self.trial:  # it was in flight when the circuit opened
             return
         self.trial_at, self.trial = now + self.cooling, None
         self.cooling = min(2 * self.cooling, _LONGEST_TRIAL)
@@ -200,33 +205,33 @@ class Lane:
         return self.opened_at is not None
 
     def may_try(self, now: float, queued: QueuedJob | None = None) -> bool:
-        """Whether it is time for a trial request, or this job is sending it."""
+        """Whether a trial request is due, or this job is the one that sends it."""
         if self.trial is not None:
             return self.trial is queued
         return now >= self.trial_at
 
-    # When what may go
+    # What may be sent, and when
 
     @property
     def is_busy(self) -> bool:
-        """Whether there are jobs that may want to send more than is in flight."""
+        """Whether there are jobs that may have more requests to send than are in flight."""
         return bool(self.waiting) or self.started > len(self.in_flight)
 
     def exceeds_max_wait(self, now: float, max_wait: float) -> bool:
-        """Whether the wait that the vendor asks for exceeds `max_wait`."""
+        """Whether the wait that the vendor requests exceeds `max_wait`."""
         return self.pace.would_wait(now) > max_wait
 
-    def is_given_up(self, now: float, max_wait: float) -> bool:
-        """Whether the vendor has been down for as long as a job is held for it."""
+    def is_down_too_long(self, now: float, max_wait: float) -> bool:
+        """Whether the circuit has been open for longer than jobs are held."""
         return now >= self.held_until(max_wait)
 
     def held_until(self, max_wait: float) -> float:
-        """Return until when waiting jobs are held while the circuit is open."""
+        """Return until when jobs are held in the queue while the circuit is open."""
         opened_at = math.inf if self.opened_at is None else self.opened_at
         return opened_at + min(self.waiting[0].call.policy.deadline, max_wait)
 
     def delay(self, now: float, max_wait: float) -> float | None:
-        """Return in how many seconds something may be done; None: when something has happened."""
+        """Return the seconds until the lane may send; None: not before the next event."""
         if not self.waiting and not self.turns:
             return None
         if self.is_open:
@@ -239,19 +244,19 @@ class Lane:
         return self.pace.delay(now, len(self.in_flight))
 
     def next_turn(self, now: float, max_wait: float) -> Turn | None:
-        """Return the next of those that were started that may send; None when none may."""
+        """Return the next started job that may send a request, or None."""
         if self.is_open:
             return next((turn for turn in self.turns if self.may_try(now, turn.queued)), None)
         due = self.pace.due(now)
         for turn in self.turns:
-            # One that could not be settled after the wait does not wait: a status read, which is
-            # not what the vendor refuses, may still settle it.
-            if due <= 0 or due >= min(max_wait, turn.queued.late_at - now):
+            # If the wait would outlast the job's deadline, send now: the request may be a status
+            # read, which the rate limit on cancels may not affect.
+            if due <= 0 or due >= min(max_wait, turn.queued.deadline_at - now):
                 return turn
         return None
 
     def may_start(self, now: float) -> bool:
-        """Whether a job that waits may be started."""
+        """Whether a queued job may be started."""
         if not self.waiting:
             return False
         if self.is_open:
@@ -259,7 +264,7 @@ class Lane:
         return not self.turns and self.pace.delay(now, len(self.in_flight)) == 0.0
 
     def wants(self, now: float) -> int:
-        """Return how many requests it could have in flight."""
+        """Return how many requests the lane could have in flight."""
         if self.is_open or self.pace.due(now) > 0:
             return len(self.in_flight) + 1
         most = len(self.in_flight) + len(self.turns) + len(self.waiting)
@@ -267,7 +272,7 @@ class Lane:
 
 
 def reason(error: BaseException, keys: Iterable[Secret]) -> str:
-    """Return the type and message of an error, without the keys."""
+    """Return the type and message of an error, with the keys redacted."""
     text = f"{type(error).__name__}: {error}".removesuffix(": ")
     for key in keys:
         text = key.redact(text)

@@ -1,7 +1,7 @@
-"""How fast one vendor lets us go: slow start, waiting as asked, and a rate learned from refusals.
+"""The request rate of one lane: slow start, requested waits, and a rate learned from 429s.
 
-Sans-I/O: it is told what was sent and what came back, and says when the next request may go.
-A lane of `bulk` has one.
+Sans-I/O: the lane records requests and replies, and `Pace` computes when the next request may be
+sent. docs/pace.md describes the algorithm.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from jobcancel.errors import ConfigurationError, WrongType
 _RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|min|minute|h|hour)\s*")
 _SECONDS = {"s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 
-# Requests in flight at the start; it doubles in every round trip while nothing is refused.
+# Maximum requests in flight at the start; it doubles per round trip until the first refusal.
 _FIRST_WINDOW = 24.0
-# While the vendor's rate is being looked for, ours doubles in so many seconds, or round trips.
+# While searching for the vendor's rate, ours doubles in this many seconds, or round trips.
 _DOUBLING, _DOUBLING_TRIPS = 0.125, 2.0
-_MOST_DOUBLINGS = 30.0
-# Once it is known, ours starts a little below it and grows by this part of it a second; another
-# refusal takes it back by more.
+_MAX_DOUBLINGS = 30.0
+# Once the vendor's rate is known, ours starts at this fraction of it and grows by this fraction per
+# second; another refusal reduces it by more.
 _CAUTION, _GROWTH = 0.98, 0.01
-# How much of the burst that the vendor took once is sent at once after a pause.
+# Fraction of the vendor's burst that is sent immediately after a pause.
 _BURST = 0.8
-# The least part of what the rate allowed that must have been sent to learn from that rate.
+# Minimum fraction of the allowed requests that must have been sent to learn from a refusal.
 _USED = 0.9
-# Seconds that are no wait at all, but what is left of adding up floating-point numbers.
-_AT_ONCE = 1e-6
-# Waits when a vendor refuses without saying for how long, in seconds; doubled each time.
+# Seconds; a shorter wait is only the rounding error of floating-point sums.
+_ROUNDING = 1e-6
+# Waits after a refusal without a requested wait, in seconds; doubled each time.
 _FIRST_WAIT, _LONGEST_WAIT, _SHORTEST_WAIT = 1.0, 32.0, 0.1
 
 
@@ -39,22 +39,24 @@ def per_second(rate: str) -> float:
     """Return a rate such as `"60/s"`, `"100/min"` or `"5000/hour"` in requests per second.
 
     Raises:
-        ConfigurationError: it is not written so, or is zero.
+        ConfigurationError: the format is invalid, or the rate is zero.
 
     Example:
         >>> per_second("90/min")
         1.5
     """
     if not isinstance(rate, str):
-        raise WrongType(f"rate must be text such as '60/s', not {rate!r}")
-    found = _RATE.fullmatch(rate)
-    if found is None or float(found[1]) == 0:
-        raise ConfigurationError(f"rate {rate!r} is not one such as '60/s', '100/min' or '1/h'")
-    return float(found[1]) / _SECONDS[found[2]]
+        raise WrongType(f"rate must be a string such as '60/s', not {rate!r}")
+    match = _RATE.fullmatch(rate)
+    if match is None or float(match[1]) == 0:
+        raise ConfigurationError(
+            f"rate {rate!r} is invalid; expected a rate such as '60/s', '100/min' or '1/h'"
+        )
+    return float(match[1]) / _SECONDS[match[2]]
 
 
 def rates(rate: str | Mapping[str, str] | None) -> dict[str, float]:
-    """Return the fixed rates by provider; the one for all others is under the empty name."""
+    """Return the fixed rates by provider; the empty name has the rate for all other providers."""
     if rate is None:
         return {}
     if isinstance(rate, Mapping):
@@ -64,12 +66,27 @@ def rates(rate: str | Mapping[str, str] | None) -> dict[str, float]:
 
 @define
 class Pace:
-    """The pace of one lane.
+    """The request rate of one lane.
 
     Args:
-        most: requests in flight at most.
-        fixed: requests per second, when the caller fixes them.
-        now: seconds on the clock that the other methods are given, too.
+        most: maximum number of requests in flight.
+        fixed: the rate that the caller fixes, in requests per second; None to learn it.
+        now: the current time, in seconds, on the same clock as in the methods.
+
+    Attributes:
+        window: the current limit of requests in flight.
+        paused_until: until when nothing may be sent.
+        refused_from: when the vendor started to refuse requests; None if it accepts them.
+        resumed: when the rate started to earn requests.
+        base: our rate at `resumed`, in requests per second; None before the first refusal.
+        searching: whether our rate still doubles, to find the vendor's.
+        burst: the estimated burst that the vendor allows, in requests.
+        opening: the number of accepted requests before the first refusal, and their seconds.
+        spent: number of requests since `resumed`.
+        accepted: number of accepted requests in this epoch.
+        refusals: number of consecutive refusals.
+        epoch: number of the current period between refusals.
+        round_trip: moving average of the reply time, in seconds.
     """
 
     most: int
@@ -94,28 +111,28 @@ class Pace:
         self.base = self.fixed
 
     def delay(self, now: float, in_flight: int) -> float | None:
-        """Return in how many seconds the next request may go; None: when a reply has come."""
+        """Return the seconds until a job may be started; None: not before the next reply."""
         return None if in_flight >= min(self.window, self.most) else self.due(now)
 
     def due(self, now: float) -> float:
-        """Return in how many seconds a request of a job that is under way may go."""
+        """Return the seconds until a started job may send its next request."""
         delay = max(self.paused_until - now, self._earned_at(self.spent + 1) - now)
-        return delay if delay > _AT_ONCE else 0.0
+        return delay if delay > _ROUNDING else 0.0
 
     def would_wait(self, now: float) -> float:
-        """Return for how long nothing will have been accepted when the pause ends, in seconds."""
+        """Return the seconds from the first refusal, or from now, to the end of the pause."""
         if self.paused_until <= now:
             return 0.0
         return self.paused_until - (now if self.refused_from is None else self.refused_from)
 
     def record_request(self, now: float) -> int:
         """Record a request; return its epoch, for `record_success` and `record_refusal`."""
-        # What was not used for a while is not saved up beyond the credit.
+        # Unused requests accumulate only up to the credit.
         self.spent = max(self.spent + 1, self._earned(now) - self.credit)
         return self.epoch
 
     def record_success(self, epoch: int, seconds: float) -> None:
-        """Record that the vendor did not refuse a request, and how long its reply took."""
+        """Record that the vendor did not refuse a request, and the reply time in seconds."""
         self.round_trip += (0.2 if self.round_trip else 1.0) * (seconds - self.round_trip)
         self.window = min(self.window + 1, self.most)
         self.refused_from = None
@@ -127,7 +144,7 @@ class Pace:
         """Record a refusal (429): the whole lane waits once, then continues at the learned rate."""
         if wait is None:
             wait = min(_FIRST_WAIT * 2**self.refusals, _LONGEST_WAIT)
-        if epoch == self.epoch:  # the first refusal of those that were on their way together
+        if epoch == self.epoch:  # the first refusal among requests in flight together
             self.refusals += 1
             if self.fixed is None:
                 self._learn(now, wait)
@@ -149,16 +166,16 @@ class Pace:
 
     @property
     def credit(self) -> float:
-        """Requests that may go at once when nothing has gone for a while."""
+        """Number of requests that may be sent at once after an idle period."""
         return 1.0 if self.searching or self.fixed is not None else max(1.0, _BURST * self.burst)
 
     @property
     def doubling(self) -> float:
-        """Seconds in which the rate doubles while the vendor's is being looked for."""
+        """Seconds in which our rate doubles while searching for the vendor's."""
         return max(_DOUBLING, _DOUBLING_TRIPS * self.round_trip)
 
     def _earned(self, now: float) -> float:
-        """Return how many requests the rate has earned since the lane went on."""
+        """Return how many requests the rate has allowed since the lane resumed."""
         since = max(0.0, now - self.resumed)
         if self.base is None:
             return math.inf
@@ -166,11 +183,11 @@ class Pace:
             return self.credit + self.fixed * since
         if not self.searching:
             return self.credit + self.base * since * (1 + _GROWTH * since / 2)
-        grown = 2 ** min(since / self.doubling, _MOST_DOUBLINGS) - 1
+        grown = 2 ** min(since / self.doubling, _MAX_DOUBLINGS) - 1
         return self.credit + self.base * self.doubling / math.log(2) * grown
 
     def _earned_at(self, requests: float) -> float:
-        """Return when so many requests will have been earned."""
+        """Return when the rate will have allowed this number of requests."""
         if self.base is None:
             return -math.inf
         missing = max(0.0, requests - self.credit)
@@ -187,7 +204,7 @@ class Pace:
         span = max(now - self.resumed, 0.0)
         # Lower bound of the vendor's rate: accepted requests, over the time until it accepts again.
         proven = max(self.accepted, 1) / (span + max(wait, _SHORTEST_WAIT))
-        sent = max(0.0, span - self.round_trip)  # when the refused request was
+        sent = max(0.0, span - self.round_trip)  # when the refused request was sent
         if self.base is None:
             self.opening = (max(self.accepted, 1), sent)
             self.base = proven
@@ -195,21 +212,21 @@ class Pace:
             self.base = max(proven, _CAUTION * self._found_while_doubling(sent))
             self.burst = self._bucket(self.base)
             self.searching = False
-        elif self.accepted <= 2 * self.credit:  # it was what went at once that was too much
+        elif self.accepted <= 2 * self.credit:  # the burst was too large, not the rate
             self.burst /= 2
         else:
             self.base = max(proven, _CAUTION * self._found_while_growing(sent))
 
     def _bucket(self, rate: float) -> float:
-        """Return how much the vendor takes at once, if it takes so many a second besides."""
+        """Return the vendor's burst, in requests, if `rate` is its rate in requests per second."""
         accepted, seconds = self.opening
         return max(1.0, accepted - rate * seconds)
 
     def _found_while_doubling(self, seconds: float) -> float:
-        """Return the vendor's rate: its bucket was empty when ours had doubled for so long.
+        """Return the vendor's rate, if its bucket was empty after ours had doubled for `seconds`.
 
-        From when ours had passed the vendor's, the difference drained the bucket. Solved by
-        bisection.
+        From the moment when our rate exceeded the vendor's, the difference drained the bucket.
+        Solved by bisection.
         """
         low, high = self.base or 0.0, (self.base or 0.0) * 2 ** (seconds / self.doubling)
         reached = high
@@ -225,15 +242,15 @@ class Pace:
         return low
 
     def _found_while_growing(self, seconds: float) -> float:
-        """Return the vendor's rate likewise, where ours has grown evenly for so long."""
+        """Return the vendor's rate, if its bucket was empty after linear growth for `seconds`."""
         base = self.base or 0.0
         slope = base * _GROWTH
         passed = base + slope * seconds - math.sqrt(2 * slope * self.burst)
         if passed >= base and not self._was_slower(seconds):
             return passed
-        # It was passed from the start: what was accepted beyond the bucket came by the rate.
+        # Our rate exceeded it from the start: the vendor accepted its burst, then its rate.
         return (self.accepted - self.burst) / seconds if seconds > 0 else 0.0
 
     def _was_slower(self, seconds: float) -> bool:
-        """Whether we could not send as fast as we might have: too few may be in flight."""
+        """Whether we sent more slowly than allowed, for example because of the window."""
         return self.accepted < _USED * (self._earned(self.resumed + seconds) - self.credit)

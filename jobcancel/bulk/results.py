@@ -1,7 +1,7 @@
-"""`cancel_many` for sync code and for async code: how jobs get into `bulk` and results out.
+"""The result iterators of `cancel_many` and `acancel_many`.
 
-Sync code runs the asynchronous one in a thread (`background`), so it also works where the
-caller's thread runs an event loop of its own.
+The sync iterator runs the scheduler in a background thread, so it also works if the caller's
+thread runs an event loop.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class Client(Protocol):
-    """What a run needs of the client that it belongs to."""
+    """The interface of the client that a run uses."""
 
     @property
     def clock(self) -> Clock:
@@ -53,7 +53,7 @@ class Client(Protocol):
 
     @property
     def keys(self) -> Collection[Secret]:
-        """The keys that no message may show."""
+        """The API keys to redact in messages."""
         ...
 
     def prepare(
@@ -63,12 +63,12 @@ class Client(Protocol):
         ...
 
     def flow(self, call: Call) -> Flow[CancelResult]:
-        """Return the decisions of one cancel."""
+        """Return the flow that cancels one job."""
         ...
 
 
 class AsyncClient(Client, Protocol):
-    """The same of an async client, whose HTTP client sends."""
+    """The interface of an async client, including its HTTP client."""
 
     def http(self) -> AsyncHttpClient | ClientPool:
         """Return the HTTP client."""
@@ -77,16 +77,17 @@ class AsyncClient(Client, Protocol):
 
 @frozen
 class Limits:
-    """How many and how fast.
+    """The limits of a run.
 
     Args:
-        concurrency: requests in flight at the most, over all vendors.
-        rate: requests a second, such as `"60/s"`, or such a text by provider.
-        max_wait: seconds that a rate limit is waited out at the most.
+        concurrency: maximum number of requests in flight, over all vendors.
+        rate: maximum rate of requests, such as `"60/s"`, for all providers or as a mapping by
+            provider.
+        max_wait: maximum time to wait for a rate limit, in seconds.
 
     Raises:
-        ConfigurationError: one of them cannot be right.
-        UnknownProvider: there is no such provider as one that has a rate.
+        ConfigurationError: a limit is invalid.
+        UnknownProvider: `rate` contains an unknown provider.
     """
 
     concurrency: int
@@ -107,14 +108,14 @@ class Limits:
 
 
 class CancelResults(Iterator[CancelResult]):
-    """The results of `cancel_many`: an iterator that gives each as soon as it is known.
+    """The results of `cancel_many`: an iterator that yields each result as soon as it is known.
 
-    Nothing is sent before the first is asked for. Several threads may ask. A run that is left
-    before its end is to be closed, best by a `with`; until it is, it goes on, and one that is
-    never closed ends with the process and a ResourceWarning.
+    Nothing is sent before the first result is requested. Several threads may iterate. If you stop
+    iterating before the end, close the run, preferably with a `with` block: it continues until
+    then. A run that is never closed ends with the process and causes a ResourceWarning.
 
     Raises:
-        ConfigurationError: a forked process asks for results of its parent's run.
+        ConfigurationError: a forked process requests results of its parent's run.
     """
 
     def __init__(self, client: Client, jobs: Iterable[Item], limits: Limits) -> None:
@@ -131,7 +132,7 @@ class CancelResults(Iterator[CancelResult]):
         _check_process(self._run.process)
         try:
             result = self._run.next()
-        except BaseException:  # such as Ctrl-C, or what the run ends with
+        except BaseException:  # such as Ctrl-C, or the exception that ended the run
             self._run.abandon()
             raise
         if result is None:
@@ -140,25 +141,24 @@ class CancelResults(Iterator[CancelResult]):
 
     @property
     def unanswered(self) -> int:
-        """How many jobs were read that have no result; after a stop, what was never sent."""
+        """Number of jobs without a result so far; after a stop, of jobs that were never sent."""
         return self._count.read - self._count.answered
 
     def stop(self) -> None:
-        """Send nothing more; the results that are known or on their way still come.
+        """Stop sending; wait for requests in flight, and yield the remaining results.
 
-        Every job for which something was sent has a result. One whose cancel was not settled by
-        then is `unknown`, or `cancelling` if it was accepted, or `rate-limited` if it was refused;
-        jobs for which nothing was sent have none, and `unanswered` counts them. May be called from
-        another thread or from a signal handler.
+        Every job for which a request was sent has a result. If its outcome is not known by then,
+        it is `unknown`, or `cancelling` if the vendor accepted, or `rate-limited` after a rate
+        limit. Jobs for which no request was sent have no result; `unanswered` is their number.
+        May be called from another thread or from a signal handler.
         """
         self._run.stop()
 
     def close(self) -> None:
-        """Send nothing more, and abandon what is on its way; so does leaving a `with`.
+        """Stop sending; abandon requests in flight. Leaving a `with` block does the same.
 
-        Returns as soon as that is done, after a few seconds at the most. The results that were
-        not taken can still be: those that were known, and `unknown` for each job that was
-        abandoned.
+        Returns when the run has ended, after a few seconds at most. Iteration can continue: it
+        yields the remaining results, which are `unknown` for abandoned jobs.
         """
         self._run.close()
 
@@ -168,7 +168,7 @@ class CancelResults(Iterator[CancelResult]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # The defaults keep what is needed alive when the interpreter shuts down.
+    # The default arguments keep these functions alive while the interpreter shuts down.
     def __del__(self, _warn: Callable[..., None] = warnings.warn) -> None:
         run: Background | None = getattr(self, "_run", None)
         if run is not None and run.is_left_open:
@@ -177,16 +177,16 @@ class CancelResults(Iterator[CancelResult]):
 
 
 class AsyncCancelResults(AsyncIterator[CancelResult]):
-    """The results of `acancel_many`: an asynchronous iterator, else as `CancelResults`.
+    """The results of `acancel_many`: an async iterator, otherwise like `CancelResults`.
 
     Args:
-        client: sends.
-        jobs: what to cancel.
-        limits: how many and how fast.
-        then: what to do at the end.
+        client: the client.
+        jobs: the jobs to cancel.
+        limits: the limits of the run.
+        then: called at the end of the run.
 
     Raises:
-        ConfigurationError: another event loop, or a forked process, asks for results.
+        ConfigurationError: another event loop or a forked process requests results.
     """
 
     def __init__(
@@ -215,11 +215,12 @@ class AsyncCancelResults(AsyncIterator[CancelResult]):
             loop = asyncio.get_running_loop()
         except RuntimeError:
             raise ConfigurationError(
-                "acancel_many runs under asyncio only; elsewhere use cancel_many in a thread"
+                "acancel_many requires asyncio; elsewhere, use cancel_many in a thread"
             ) from None
         if self._loop not in {None, loop}:
             raise ConfigurationError(
-                "these results belong to another event loop, in which the first was asked for"
+                "these results belong to another event loop: the one that requested the first "
+                "result"
             )
         if self._bulk is None:
             if self._closed or self._stopped:
@@ -227,7 +228,7 @@ class AsyncCancelResults(AsyncIterator[CancelResult]):
             self._loop, self._bulk = loop, self._start()
         try:
             result = await self._bulk.next()
-        except BaseException:  # such as a cancelled task, or what the run ends with
+        except BaseException:  # such as a cancelled task, or the exception that ended the run
             await self.aclose()
             raise
         if result is None:
@@ -236,34 +237,28 @@ class AsyncCancelResults(AsyncIterator[CancelResult]):
 
     @property
     def unanswered(self) -> int:
-        """As `CancelResults.unanswered`."""
+        """Like `CancelResults.unanswered`."""
         return self._count.read - self._count.answered
 
     def stop(self) -> None:
-        """Send nothing more; the results that are known or on their way still come.
-
-        As `CancelResults.stop`.
-        """
+        """Stop sending; wait for requests in flight, like `CancelResults.stop`."""
         self._stopped = True
         if self._bulk is not None:
-            self._tell(self._bulk.stop)
+            self._call_in_loop(self._bulk.stop)
 
     async def aclose(self) -> None:
-        """Send nothing more, and abandon what is on its way; so does leaving an `async with`.
-
-        As `CancelResults.close`.
-        """
+        """Stop sending; abandon requests in flight, like `CancelResults.close`."""
         self._closed = True
         if self._bulk is not None and asyncio.get_running_loop() is self._loop:
             await self._bulk.close()
         elif self._bulk is not None:
-            self._tell(self._bulk.abandon)
+            self._call_in_loop(self._bulk.abandon)
 
-    def _tell(self, what: Callable[[], object]) -> None:
-        """Have something done in the event loop of the run."""
+    def _call_in_loop(self, function: Callable[[], object]) -> None:
+        """Call a function in the event loop of the run."""
         if self._loop is not None and self._process == os.getpid():
             with contextlib.suppress(RuntimeError):  # the event loop is closed: the run has ended
-                self._loop.call_soon_threadsafe(what)
+                self._loop.call_soon_threadsafe(function)
 
     async def __aenter__(self) -> Self:
         return self
@@ -271,7 +266,7 @@ class AsyncCancelResults(AsyncIterator[CancelResult]):
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    # The defaults keep what is needed alive when the interpreter shuts down.
+    # The default arguments keep these functions alive while the interpreter shuts down.
     def __del__(
         self,
         _warn: Callable[..., None] = warnings.warn,
@@ -280,18 +275,18 @@ class AsyncCancelResults(AsyncIterator[CancelResult]):
         bulk: Scheduler | None = getattr(self, "_bulk", None)
         if bulk is None or self._closed or self._process != _pid() or not bulk.has_more:
             return
-        self._tell(bulk.abandon)
+        self._call_in_loop(bulk.abandon)
         _warn(UNCLOSED.format("acancel_many"), ResourceWarning, 2, source=self)
 
 
 async def _nothing() -> None:
-    """Do nothing at the end."""
+    """Do nothing."""
 
 
 def _check_process(process: int) -> None:
     if process != os.getpid():
         raise ConfigurationError(
-            "this run belongs to the process that was forked; start one in each process"
+            "this run belongs to the parent process; start a new run in each process"
         )
 
 
@@ -327,10 +322,10 @@ def _bulk(
 
 
 def job_of(item: object) -> Job:
-    """Return the job that an item is.
+    """Return an item as a job.
 
     Raises:
-        WrongType: it is none.
+        WrongType: the item is neither a job nor a pair.
     """
     if isinstance(item, Job):
         return item

@@ -1,11 +1,11 @@
-"""Many cancels at once: one lane for each vendor and key, none of which slows another.
+"""Schedules many cancels: one lane for each provider and API key, independent of all others.
 
-Jobs are read lazily, started as the pace of their lane allows, and their results handed on as
-they come. Each job goes through the same flow as a single one; what is different is that a
-rate limit holds up its whole lane instead of one job, and that a vendor that is down is
-noticed once for all its jobs. Runs under asyncio; `background` runs it in a thread for sync code.
+Jobs are read lazily and started at the rate of their lane; each result is emitted as soon as it is
+known. Each job runs the same flow as in a single call. Unlike there, a rate limit delays the whole
+lane instead of one job, and one circuit breaker detects for all jobs of a lane that the vendor is
+down. Requires asyncio; `background` runs it in a thread for sync code.
 
-Whatever happens in one job, its result tells: no task of a run ever raises.
+Every failure of a job becomes its result: no task of a run ever raises.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ from jobcancel.secret import Secret
 from jobcancel.transport.clients import AsyncHttpClient
 from jobcancel.transport.pool import ClientPool
 
-# Jobs that may wait for their lanes, for each request that may be in flight: so far ahead is read,
-# and further while a lane would run dry, up to the second number of jobs.
+# Maximum of queued jobs per concurrent request; and maximum of queued jobs in total, if more must
+# be read ahead because a lane would run out of jobs.
 _ROOM, _FURTHEST = 50, 20_000
-# Results that may wait to be taken, for each request that may be in flight.
+# Maximum of unconsumed results per concurrent request.
 _BACKLOG = 4
-# Results that are remembered to answer a job that is given again after it was stopped.
+# Number of results that are kept, for jobs that are submitted again after they were stopped.
 _REMEMBERED = 1000
-# Values of a body, and characters of each, that are remembered with the result.
+# Maximum of values in a body, and of characters in each, that are kept with a result.
 _FEW, _SHORT = 8, 200
-# Seconds until it is looked again whether a lane that had its share may have more.
-_LOOK_AGAIN = 0.5
-# Whatever swallows a cancellation gets so many, so many seconds apart, and is then left alone.
+# Seconds until a lane that has used up its share is checked again.
+_RECHECK = 0.5
+# A task that swallows a cancellation is cancelled this many times, this many seconds apart.
 _CANCELS, _APART = 5, 0.5
 
-_NO_REPLY = "its reply was not waited for"
-_CANCELLED = "its task was cancelled by something else"
+_NO_REPLY = "the request was abandoned before its reply"
+_CANCELLED = "its task was cancelled from outside the run"
 
 
 @define(eq=False)
@@ -56,23 +56,24 @@ class Scheduler:
     """One run over many jobs.
 
     Args:
-        items: the jobs, as they come.
-        count: counts what was read and answered.
-        job_of: makes a job of an item; raises for what can be none.
-        prepare: validates a job and returns its call, or raises.
-        flow: the decisions of a call.
-        keys: the keys that no message may show.
-        client: what to send with.
-        clock: where time and chance come from.
-        concurrency: requests in flight at the most, over all lanes.
-        rates: fixed requests per second by provider.
-        max_wait: seconds that a lane waits at the most; what would wait longer is answered.
-        then: what to do at the end.
+        items: the items.
+        count: the numbers of items and results so far.
+        job_of: converts an item to a job; raises if the item is invalid.
+        prepare: validates a job and returns its call; raises if the job is invalid.
+        flow: returns the flow of a call.
+        keys: the API keys to redact in messages.
+        client: the HTTP client.
+        clock: the source of time and randomness.
+        concurrency: maximum number of requests in flight, over all lanes.
+        rates: fixed rates by provider, in requests per second.
+        max_wait: maximum time that a lane waits, in seconds; jobs that would wait longer get a
+            result without being sent.
+        then: called at the end of the run.
 
     Attributes:
-        error: what is to be raised when the results before it have been given.
-        ended: whether nothing is going on any more.
-        abandoned: whether what was on its way was given up.
+        error: the exception to raise after all results.
+        ended: whether the run has ended.
+        abandoned: whether requests in flight were abandoned.
     """
 
     items: AsyncGenerator[Any]
@@ -114,7 +115,7 @@ class Scheduler:
         """Wait for a result and return it; None at the end.
 
         Raises:
-            JobCancelError: an item cannot be a job; raised when those before it are answered.
+            JobCancelError: an item is invalid; raised after the results of all earlier items.
         """
         while not self.results and not self.ended:
             self.news.clear()
@@ -131,18 +132,18 @@ class Scheduler:
         return None
 
     def stop(self) -> None:
-        """Send nothing more, and let what is on its way be answered."""
+        """Stop sending; wait for requests in flight."""
         self._halt(STOPPED)
 
     def abandon(self) -> None:
-        """Send nothing more, and give up what is on its way; the run ends in a moment."""
+        """Stop sending; abandon requests in flight. The run ends shortly after."""
         self.abandoned = self.abandoned or not self.ended
         self._halt(CLOSED)
         for task in self.tasks:
             task.cancel()
 
     async def close(self) -> None:
-        """Abandon what is on its way, and wait until that is done."""
+        """Abandon the run, and wait until it has ended."""
         self.abandon()
         await asyncio.wait([self.runner])
 
@@ -159,10 +160,10 @@ class Scheduler:
         self.wake.set()
 
     async def run(self) -> None:
-        """Start and wait until every job that was read is answered."""
+        """Start jobs and wait, until every job that was read has its result."""
         try:
             while not self.is_over:
-                # One moment for both: a lane that became ready between two would be slept over.
+                # Use one time for both, or a lane that becomes ready in between would be missed.
                 now = self.clock.monotonic()
                 held_back = self.start_ready(now)
                 await self.wait_until_ready(now, held_back=held_back)
@@ -171,40 +172,40 @@ class Scheduler:
         for end in (self.wind_up, self.then):
             try:
                 await end()
-            except BaseException as error:  # noqa: BLE001 - likewise
+            except BaseException as error:  # noqa: BLE001 - the task of a run never raises
                 self.fail(error)
         self.ended = True
         self.news.set()
 
     @property
     def is_over(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether no job is left."""
         if self.abandoned:
             return True
         return not self.working and (self.reader.done() or self.sender.halt is not None)
 
     @property
     def has_more(self) -> bool:
-        """Whether there are results to come, or never will be because the run was abandoned."""
+        """Whether there are more results, or results are missing because the run was abandoned."""
         return bool(self.results) or self.abandoned or not self.is_over
 
     async def wind_up(self) -> None:
-        """End all tasks in bounded time, and answer what they leave."""
+        """End all tasks in bounded time, and emit results for their jobs."""
         self.sender.stop(self.sender.halt or CLOSED)
-        left: set[asyncio.Task[None]] = {self.reader, *self.tasks}
+        pending: set[asyncio.Task[None]] = {self.reader, *self.tasks}
         try:
             for _ in range(_CANCELS):
-                for task in left:
+                for task in pending:
                     task.cancel()
-                _, left = await asyncio.wait(left, timeout=_APART)
-                if not left:
+                _, pending = await asyncio.wait(pending, timeout=_APART)
+                if not pending:
                     break
-        finally:  # even if this task is cancelled, too
+        finally:  # even if this task is cancelled as well
             for queued in list(self.working.values()):
                 self.drop(queued)
 
     def fail(self, error: BaseException) -> None:
-        """End the run for an error that is none of one job."""
+        """End the run because of an error that does not belong to a single job."""
         if not isinstance(error, asyncio.CancelledError):
             self.error = self.error or error
         self.abandon()
@@ -212,7 +213,7 @@ class Scheduler:
     # Reading
 
     async def read(self) -> None:
-        """Read the jobs into their lanes, no further ahead than there is room."""
+        """Read jobs into their lanes while there is room."""
         try:
             async with contextlib.aclosing(self.items) as items:
                 async for item in items:
@@ -220,10 +221,10 @@ class Scheduler:
                         break
                     await self.add(self.job_of(item))
                     while not self.has_room:
-                        self.room.clear()  # which others look at, too
+                        self.room.clear()  # `start_ready` checks it as well
                         self.wake.set()
                         await self.room.wait()
-        except BaseException as error:  # noqa: BLE001 - raised when what was read is answered
+        except BaseException as error:  # noqa: BLE001 - raised by `next` after all results
             if self.sender.halt is None:
                 self.error = error
 
@@ -240,12 +241,12 @@ class Scheduler:
         return len(busy) > 1 and min(busy) < room // len(busy)
 
     async def add(self, job: Job) -> None:
-        """Put a job into its lane, unless it is in the works or was answered a moment ago."""
+        """Put a job into its lane, unless it is a duplicate of a current or recent job."""
         try:
             call = await self.prepare(job)
         except (JobCancelError, Warning):
             raise
-        except Exception as error:  # noqa: BLE001 - a plug-in's, which stops no other job
+        except Exception as error:  # noqa: BLE001 - from a plug-in; must not affect other jobs
             self.emit(
                 CancelResult(
                     provider=job.provider,
@@ -268,18 +269,18 @@ class Scheduler:
             self.wake.set()
 
     def lane_of(self, call: Call) -> Lane:
-        """Return the lane of a job: that of its vendor's address and key."""
-        where = (call.adapter.credentials_of or call.adapter.name, call.endpoint)
-        if where not in self.lanes:
+        """Return the lane of a job, by its provider, base URL and API key."""
+        lane_key = (call.adapter.credentials_of or call.adapter.name, call.endpoint)
+        if lane_key not in self.lanes:
             fixed = self.rates.get(call.adapter.name, self.rates.get(""))
             now = self.clock.monotonic()
-            self.lanes[where] = Lane(Pace(most=self.concurrency, fixed=fixed, now=now))
-        return self.lanes[where]
+            self.lanes[lane_key] = Lane(Pace(most=self.concurrency, fixed=fixed, now=now))
+        return self.lanes[lane_key]
 
     # Starting
 
     def start_ready(self, now: float) -> bool:
-        """Start every request that may be; whether some might but for their lane's share."""
+        """Start every request that is ready; return whether a lane's share holds others back."""
         for lane in self.lanes.values():
             if lane.waiting:
                 self.answer_unsent(lane, now)
@@ -303,13 +304,13 @@ class Scheduler:
         return False
 
     def is_ready(self, lane: Lane, now: float) -> bool:
-        """Whether a lane may send another request, if there is a place."""
+        """Whether a lane may send another request, if there is a slot."""
         if lane.turns and lane.next_turn(now, self.max_wait) is not None:
             return True
         return len(self.results) < self.concurrency * _BACKLOG and lane.may_start(now)
 
     def start_next(self, lane: Lane, now: float) -> None:
-        """Let the next job of a lane send, one that was started before any new one."""
+        """Let the next job of a lane send a request; started jobs come before new ones."""
         if (turn := lane.next_turn(now, self.max_wait)) is not None:
             queued = turn.queued
             self.sender.grant(lane, turn, now)
@@ -326,10 +327,10 @@ class Scheduler:
             lane.trial = queued
 
     async def wait_until_ready(self, now: float, *, held_back: bool) -> None:
-        """Sleep until a lane is ready, or something has happened."""
+        """Wait until a lane is ready, or until the next event."""
         delays = [lane.delay(now, self.max_wait) for lane in self.lanes.values()]
         if held_back:
-            delays.append(_LOOK_AGAIN)
+            delays.append(_RECHECK)
         soonest = min((delay for delay in delays if delay), default=None)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(soonest):
@@ -339,13 +340,13 @@ class Scheduler:
     # One job
 
     async def cancel(self, lane: Lane, queued: QueuedJob, epoch: int) -> None:
-        """Take one job through its flow; a refused one goes back to the head of its lane."""
+        """Run a job's flow; after a rate limit, put the job back at the head of its lane."""
         result: CancelResult | None = None
         try:
             result = await self.sender.pump(lane, queued, epoch)
         except asyncio.CancelledError:
             result = self.conclude(queued, self.sender.halt or _CANCELLED, _NO_REPLY)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the job's result tells
+        except BaseException as error:  # noqa: BLE001 - becomes the job's result
             fault = f"an unexpected error: {reason(error, [queued.call.endpoint.key])}"
             result = self.conclude(queued, "nothing more was sent for this job", fault)
             if not isinstance(error, Exception):
@@ -356,7 +357,7 @@ class Scheduler:
             lane.trial = None
         self.wake.set()
         if self.working.get(queued.key) is not queued:
-            return  # it took so long to end that it was answered without
+            return  # it took so long to end that its result was already emitted
         if result is not None:
             self.answer(queued, result)
         elif self.sender.halt is not None:
@@ -365,14 +366,14 @@ class Scheduler:
             lane.waiting.appendleft(queued)
 
     def conclude(self, queued: QueuedJob, why: str, fault: str) -> CancelResult:
-        """Return the result of a job that was started and for which nothing more is sent."""
+        """Return the result of a started job for which no more requests are sent."""
         elapsed = self.clock.monotonic() - queued.began
         return queued.conclude(why, fault, elapsed=elapsed, at=self.clock.now())
 
     # Answers
 
     def drop(self, queued: QueuedJob) -> None:
-        """Answer a job if anything was sent for it; else it has no result."""
+        """Emit a job's result if any request was sent for it; otherwise it has no result."""
         if queued.requests:
             why = self.sender.halt or CLOSED
             self.answer(queued, self.conclude(queued, why, _NO_REPLY))
@@ -380,17 +381,18 @@ class Scheduler:
             del self.working[queued.key]
 
     def answer_unsent(self, lane: Lane, now: float) -> None:
-        """Answer what waits in a lane, if that would wait too long."""
+        """Emit results for the queued jobs of a lane, if they would have to wait too long."""
         if lane.exceeds_max_wait(now, self.max_wait):
             wait = lane.pace.paused_until - now
-            self.answer_all(lane, Outcome.RATE_LIMITED, "the vendor refuses for now", wait)
-        elif lane.is_given_up(now, self.max_wait) and not lane.may_try(now):
+            message = "the vendor's rate limit is exceeded"
+            self.answer_all(lane, Outcome.RATE_LIMITED, message, wait)
+        elif lane.is_down_too_long(now, self.max_wait) and not lane.may_try(now):
             self.answer_all(lane, Outcome.UNKNOWN, DOWN)
 
     def answer_all(
         self, lane: Lane, outcome: Outcome, message: str, wait: float | None = None
     ) -> None:
-        """Answer every job that waits in a lane without sending anything more for it."""
+        """Emit a result for every queued job of a lane, without sending more requests."""
         while lane.waiting:
             queued = lane.waiting.popleft()
             if queued.requests:
@@ -401,7 +403,7 @@ class Scheduler:
         self.room.set()
 
     def answer(self, queued: QueuedJob, result: CancelResult) -> None:
-        """Hand a job's result on, as often as the job was given."""
+        """Emit a job's result, once for each time that the job was submitted."""
         log.cancel_settled(result)
         del self.working[queued.key]
         self.wake.set()
@@ -413,7 +415,7 @@ class Scheduler:
             self.emit(result)
 
     def emit(self, result: CancelResult) -> None:
-        """Give one result to whoever waits for it."""
+        """Emit one result to the consumer."""
         self.results.append(result)
         self.count.answered += 1
         self.news.set()

@@ -1,7 +1,7 @@
-"""The requests of a run: how one job goes through its flow beside all the others.
+"""Sends the requests of a run: pumps the flow of each job, concurrently with all others.
 
-What is different from a single call: each request keeps to the pace of its lane and tells the
-lane what came of it, and a job that waits between two requests leaves its place to another.
+Unlike in a single call, each request respects the rate of its lane and records its reply there,
+and a job that waits between two requests releases its slot.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from jobcancel.flow.call import Call
     from jobcancel.flow.events import Reply, Send
 
-DOWN = "the vendor is down: it could not be reached several times in a row"
-STOPPED = "the run was stopped before this was settled"
-CLOSED = "the run was closed before this was settled"
-LATE = "its time was up before its next request could be sent"
+DOWN = "the vendor is down: several requests in a row failed"
+STOPPED = "the run was stopped before the outcome was known"
+CLOSED = "the run was closed before the outcome was known"
+LATE = "the deadline passed before the next request could be sent"
 
 _SERVER_ERROR = 500
 _SUCCESSFUL = range(200, 300)
@@ -40,17 +40,17 @@ _SUCCESSFUL = range(200, 300)
 
 @define(eq=False)
 class Sender:
-    """What is in flight.
+    """The requests in flight.
 
     Args:
-        client: what to send with.
-        clock: where time and chance come from.
-        wake: set whenever another request may perhaps be sent.
+        client: the HTTP client.
+        clock: the source of time and randomness.
+        wake: set whenever another request might be sent.
 
     Attributes:
-        in_flight: how many requests are.
-        halt: why nothing more is sent, once that is so.
-        halted: set then.
+        in_flight: number of requests in flight.
+        halt: why no more requests are sent; None while requests are sent.
+        halted: set when no more requests are sent.
     """
 
     client: AsyncHttpClient | ClientPool
@@ -61,7 +61,7 @@ class Sender:
     halted: asyncio.Event = field(init=False, factory=asyncio.Event)
 
     def stop(self, why: str) -> None:
-        """Send nothing more."""
+        """Stop sending."""
         self.halt = why
         self.halted.set()
 
@@ -69,36 +69,36 @@ class Sender:
         """Pump a job's flow to its result.
 
         Args:
-            lane: the job's.
-            queued: the job, with a place for its first request.
-            epoch: what `Pace.record_request` returned for that request.
+            lane: the job's lane.
+            queued: the job, with a slot for its first request.
+            epoch: the epoch of that request, from `Pace.record_request`.
 
         Returns:
-            None when nothing was settled: the vendor refused the first request for now, or
-            there was none because nothing more is sent.
+            the result, or None if there is none yet: the vendor's rate limit rejected the first
+            request, or nothing was sent because the run has stopped.
         """
-        answer: Reply | None = None
+        reply: Reply | None = None
         why: str | None = None
         while True:
             try:
-                step = queued.go_on(answer, why)
+                step = queued.advance(reply, why)
             except StopIteration as done:
                 return cast("CancelResult", done.value)
-            answer = None
+            reply = None
             if isinstance(step, Pause):
                 log.waiting(queued.call.job, step)
                 self.vacate(lane, queued)
-                epoch, why = None, await self.rest(step.seconds)
+                epoch, why = None, await self.wait(step.seconds)
                 continue
             if epoch is None:
                 epoch, why = await self.turn(lane, queued)
-            # Looked at last, so that nothing is sent whatever became of a cancellation on the way.
+            # Check last, so that nothing is sent even if a cancellation was swallowed before.
             why = self.halt or why
             if why is None:
-                answer, told = await self.exchange(lane, queued, step, cast("int", epoch))
+                reply, refusal = await self.exchange(lane, queued, step, cast("int", epoch))
                 first = step.call == "cancel" and queued.cancels == 1
-                if first and told is not None and told.repeat:
-                    queued.refusal = answer
+                if first and refusal is not None and refusal.repeat:
+                    queued.refusal = reply
                     return None
             elif not queued.requests:
                 return None
@@ -107,23 +107,23 @@ class Sender:
     async def exchange(
         self, lane: Lane, queued: QueuedJob, send: Send, epoch: int
     ) -> tuple[Reply, Reading | None]:
-        """Send one request; return the reply or fault, interpreted if it is a refusal for now."""
+        """Send one request; return the reply or fault, and the reading if it is a rate limit."""
         began = self.clock.monotonic()
         self.occupy(lane, queued, began)
         queued.requests += 1
         queued.cancels += send.call == "cancel"
         queued.unanswered = True
-        answer = await pump.aexchange(self.client, send)
+        reply = await pump.aexchange(self.client, send)
         now = self.clock.monotonic()
         job = queued.call.job
-        log.exchanged(job, send, answer, now - began)
-        was_open, limits = lane.is_open, lane.pace.epoch
-        told = self.record(lane, queued, send, epoch, answer, began, now)
+        log.exchanged(job, send, reply, now - began)
+        was_open, old_epoch = lane.is_open, lane.pace.epoch
+        refusal = self.record(lane, queued, send, epoch, reply, began, now)
         if lane.is_open is not was_open:
             log.circuit(job.provider, is_open=lane.is_open)
-        if lane.pace.epoch != limits:
+        if lane.pace.epoch != old_epoch:
             log.rate_limited(job.provider, lane.pace.paused_until - now, lane.pace.base)
-        return answer, told
+        return reply, refusal
 
     def record(  # noqa: PLR0917 - each is a fact about one exchange
         self,
@@ -131,67 +131,68 @@ class Sender:
         queued: QueuedJob,
         send: Send,
         epoch: int,
-        answer: Reply,
+        reply: Reply,
         began: float,
         now: float,
     ) -> Reading | None:
-        """Record one exchange in the lane; return the reading of a refusal for now."""
+        """Record one exchange in the lane; return the reading if it is a rate limit."""
         pace = lane.pace
-        if not isinstance(answer, Response):
-            if isinstance(answer, NoReply):
+        if not isinstance(reply, Response):
+            if isinstance(reply, NoReply):
                 lane.record_reply_time(now - began)
-            if send.call == "status" or isinstance(answer, NotSent):
+            if send.call == "status" or isinstance(reply, NotSent):
                 lane.record_failure(now, queued)
             return None
-        if answer.status_code < _SERVER_ERROR:
+        if reply.status_code < _SERVER_ERROR:
             lane.record_success()
         elif send.call == "status":
             lane.record_failure(now, queued)
-        told = self.refusal(queued.call, send, answer)
-        if told is not None:
-            pace.record_refusal(now, epoch, told.retry_after)
-            return told
+        refusal = self.rate_limit(queued.call, send, reply)
+        if refusal is not None:
+            pace.record_refusal(now, epoch, refusal.retry_after)
+            return refusal
         lane.record_reply_time(now - began)
         pace.record_success(epoch, now - began)
-        if (reset := reset_wait(answer.headers, self.clock.wall())) is not None:
+        if (reset := reset_wait(reply.headers, self.clock.wall())) is not None:
             pace.record_exhausted(now, reset)
         return None
 
-    def refusal(self, call: Call, send: Send, answer: Response) -> Reading | None:
-        """Return what a reply means that refuses for now; None for any other."""
-        if answer.status_code in _SUCCESSFUL:
+    def rate_limit(self, call: Call, send: Send, reply: Response) -> Reading | None:
+        """Return the reading of a rate-limit reply; None for any other reply."""
+        if reply.status_code in _SUCCESSFUL:
             return None
         adapter = call.adapter
         read = adapter.read_cancel if send.call == "cancel" else adapter.read_status
-        told = with_longest_wait(read(call.job, answer), answer, self.clock.wall())
-        return told if told.outcome is Outcome.RATE_LIMITED else None
+        reading = with_longest_wait(read(call.job, reply), reply, self.clock.wall())
+        return reading if reading.outcome is Outcome.RATE_LIMITED else None
 
-    async def rest(self, seconds: float) -> str | None:
-        """Wait between two requests of a job; why there is to be no other, if that is so."""
-        # Not `asyncio.wait_for`: that of Python 3.11 swallows a cancellation which comes together
-        # with what it waits for.
+    async def wait(self, seconds: float) -> str | None:
+        """Wait between two requests of a job; return why no more may be sent, or None."""
+        # Not `asyncio.wait_for`: in Python 3.11, it swallows a cancellation that arrives together
+        # with the event.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.halted.wait()
         return self.halt
 
     async def turn(self, lane: Lane, queued: QueuedJob) -> tuple[int | None, str | None]:
-        """Wait until a job that was started may send its next request.
+        """Wait until a started job may send its next request.
 
         Returns:
-            what `Pace.record_request` returned, and why nothing more is sent, if so.
+            the epoch of the request, from `Pace.record_request`; and why no more may be sent, or
+            None.
         """
         if self.halt is not None:
             return None, self.halt
         now = self.clock.monotonic()
         if queued in lane.in_flight and not lane.is_open and lane.pace.due(now) <= 0:
-            return lane.pace.record_request(now), None  # in the place that it has
+            return lane.pace.record_request(now), None  # in the slot that it already has
         self.vacate(lane, queued)
         turn = Turn(queued, asyncio.get_running_loop().create_future())
         lane.turns.append(turn)
         self.wake.set()
         try:
-            async with asyncio.timeout(max(0.0, queued.late_at - now)):
+            async with asyncio.timeout(max(0.0, queued.deadline_at - now)):
                 return await turn.granted, None
         except TimeoutError:
             return None, LATE if not lane.is_open else DOWN
@@ -201,20 +202,20 @@ class Sender:
                 self.wake.set()
 
     def grant(self, lane: Lane, turn: Turn, now: float) -> None:
-        """Let a job send its next request."""
+        """Allow a job to send its next request."""
         lane.turns.remove(turn)
-        if not turn.granted.done():  # its time is up, or it was cancelled
+        if not turn.granted.done():  # otherwise its deadline has passed, or it was cancelled
             self.occupy(lane, turn.queued, now)
             turn.granted.set_result(lane.pace.record_request(now))
 
     def occupy(self, lane: Lane, queued: QueuedJob, now: float) -> None:
-        """Count a request in flight, from now on."""
+        """Take a slot for a job's request."""
         if lane.in_flight.pop(queued, None) is None:
             self.in_flight += 1
         lane.in_flight[queued] = now
 
     def vacate(self, lane: Lane, queued: QueuedJob) -> None:
-        """Count it out."""
+        """Release a job's slot."""
         if lane.in_flight.pop(queued, None) is not None:
             self.in_flight -= 1
             self.wake.set()

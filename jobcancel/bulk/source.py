@@ -1,4 +1,4 @@
-"""What `cancel_many` is given: how items are read from iterables of every kind."""
+"""Reads the items for `cancel_many` from sync and async iterables."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Item: TypeAlias = Job | tuple[str, str]
 
 # Items that are read ahead from a sync iterable.
 _READ_AHEAD = 1000
-# After so many items of a sync iterable, others get their turn.
+# Number of items of a sync iterable after which other tasks may run.
 _TURN = 64
 
 
 @define
 class Count:
-    """How many items were read, and how many results there are for them."""
+    """The numbers of items that were read and of results for them."""
 
     read: int = 0
     answered: int = 0
@@ -32,7 +32,7 @@ class Count:
 async def iterate(
     items: Iterable[Item] | AsyncIterable[Item], count: Count
 ) -> AsyncGenerator[Item]:
-    """Give the items of either kind of iterable, and others their turn in between."""
+    """Yield the items of a sync or async iterable; let other tasks run in between."""
     if isinstance(items, AsyncIterable):
         async for item in items:
             count.read += 1
@@ -46,7 +46,7 @@ async def iterate(
 
 
 class ReadInThread:
-    """The items of a sync iterable, which may block, read ahead by a thread of their own."""
+    """Reads ahead from a sync iterable, which may block, in a separate thread."""
 
     def __init__(self, items: Iterable[Item], count: Count) -> None:
         self._items = items
@@ -81,13 +81,13 @@ class ReadInThread:
                     return
                 self._count.read += 1
                 self._read.append(item)
-                self._tell()
-        except BaseException as error:  # noqa: BLE001 - raised again where the items are used
+                self._notify()
+        except BaseException as error:  # noqa: BLE001 - raised by the consumer
             self._error = error
         finally:
             self._ended = True
-            self._tell()
+            self._notify()
 
-    def _tell(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the event loop is closed: nobody listens
+    def _notify(self) -> None:
+        with contextlib.suppress(RuntimeError):  # the event loop is closed
             self._loop.call_soon_threadsafe(self._news.set)

@@ -113,6 +113,6 @@ def errors_of_library(library: Any) -> Errors:  # noqa: ANN401 - the module http
     )
 
 
-def never_sent(library: Any) -> tuple[type[Exception], ...]:  # noqa: ANN401 - likewise, or httpcore
+def never_sent(library: Any) -> tuple[type[Exception], ...]:  # noqa: ANN401 - httpx, httpx2 or httpcore
     """Return a library's errors after which a request cannot have arrived."""
     return tuple(getattr(library, name) for name in _NEVER_SENT)

@@ -1,1 +1,1 @@
-"""One file per vendor, all with the same headings; `registry` imports each when it is used."""
+"""One module per vendor, all with the same headings. `registry` imports each on first use."""

@@ -1,4 +1,4 @@
-"""Apify: runs of Actors. To abort a finished run is no error: it answers as it was.
+"""Apify: runs of Actors. Aborting a finished run is not an error: the reply is the unchanged run.
 
 Sources: the vendor's OpenAPI document (github.com/apify/apify-docs, actor-runs/abort) for requests,
 replies and errors; its Python client apify-client 3.4.0 for the states.
@@ -15,10 +15,10 @@ APIFY = HttpAdapter(
     docs="docs.apify.com/api/v2, abort run",
     family="data",
     notes=(
-        "An abort is accepted at once and takes a moment, a graceful one up to 30 seconds; "
-        "`verify` waits for it. A finished run is left as it is and reads as `already-terminal`."
+        "The vendor accepts an abort immediately and completes it later, a graceful one within 30 "
+        "seconds; `verify` waits for that. A finished run stays unchanged: `already-terminal`."
     ),
-    # Where
+    # Endpoint
     default_url="https://api.apify.com",
     key_env="APIFY_TOKEN",
     url_env="APIFY_BASE_URL",
@@ -26,10 +26,10 @@ APIFY = HttpAdapter(
     params={
         "gracefully": Param("`true` to let the run save its state before it ends", optional=True)
     },
-    # What to send
+    # Requests
     cancel=Route("POST", "/v2/actor-runs/{id}/abort", query={"gracefully": "{gracefully}"}),
     status=Route("GET", "/v2/actor-runs/{id}"),
-    # What a reply means
+    # Replies
     replies={
         400: Outcome.INVALID,
         401: Outcome.UNAUTHORIZED,
@@ -47,7 +47,7 @@ APIFY = HttpAdapter(
         "ABORTED": JobState.CANCELLED,
         "TIMED-OUT": JobState.EXPIRED,
     },
-    # Where in a body
+    # Fields of a body
     state="data.status",
     job_id="data.id",
     message=("error.message", "data.statusMessage"),

@@ -1,10 +1,10 @@
-"""Azure OpenAI: batches, as at OpenAI but for the address and the header of the key.
+"""Azure OpenAI: batches, as for OpenAI, except for the URL and the header of the key.
 
 Sources: Microsoft's REST reference (learn.microsoft.com, Azure OpenAI, "Batch"), and the Python SDK
-openai 3.54.0 for the address with `api-version`. How a finished batch answers is not documented;
-where it answers in OpenAI's words, it is read as there. That a wrong address or version is a 404
-with the code "404" is known from third parties: that says nothing of the batch. The current
-reference has a newer address, `/openai/v1/batches/...` without `api-version`, beside this one.
+openai 3.54.0 for the URL with `api-version`. The reply for a finished batch is not documented; if
+it has OpenAI's wording, it is interpreted as for OpenAI. Third parties report that a wrong URL or
+version is a 404 with the code "404", which says nothing about the batch. The current reference also
+has a newer URL, `/openai/v1/batches/...` without `api-version`.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ AZURE_OPENAI_BATCH = evolve(
     title="Azure OpenAI batches",
     docs='learn.microsoft.com, Azure OpenAI REST reference, page "Batch - Cancel"',
     notes=(
-        "Only API keys are supported, not tokens of Microsoft Entra. Requests finished before the "
-        "cancel stay billed and are in the output file. How a finished batch answers is not "
-        "documented, so unless it answers as OpenAI's do, its status is read. The address is the "
-        "one with `api-version`: the base URL has no `/openai/v1` at its end."
+        "Only API keys are supported, not Microsoft Entra tokens. Requests that finished before "
+        "the cancel are billed and are in the output file. The vendor doesn't document its reply "
+        "for a finished batch; unless it is the same as OpenAI's, jobcancel reads the status. The "
+        "URLs are those with `api-version`: the base URL must not end with `/openai/v1`."
     ),
-    # Where
+    # Endpoint
     default_url="https://{resource}.openai.azure.com",
     key_env="AZURE_OPENAI_API_KEY",
     url_env="AZURE_OPENAI_ENDPOINT",
     credential=Credential(header="api-key", scheme=""),
-    # What to send
+    # Requests
     params={
         "resource": Param("the name of the Azure OpenAI resource", optional=True),
         # The SDK's variable.
@@ -43,6 +43,6 @@ AZURE_OPENAI_BATCH = evolve(
     headers={},
     cancel=Route("POST", "/openai/batches/{id}/cancel", query=_VERSION),
     status=Route("GET", "/openai/batches/{id}", query=_VERSION),
-    # What a reply means
+    # Replies
     replies={**OPENAI_BATCH.replies, (404, "404"): None},
 )

@@ -1,9 +1,8 @@
-"""Cohere: batches, cancelled by a verb behind the id.
+"""Cohere: batches, cancelled with a verb after the id.
 
 Sources: the vendor's OpenAPI document (github.com/cohere-ai/cohere-developer-experience) and its
-Python SDK cohere 7.3.1 for the states and where they are. It says of both 401 and 403 that the
-token may be invalid or the user without permission. How a finished batch answers is not
-documented.
+Python SDK cohere 7.3.1 for the states and their path. According to it, both 401 and 403 may mean
+an invalid token or missing permission. The reply for a finished batch is not documented.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _WRONG = re.compile(r"invalid (?:api )?token|token (?:is )?invalid", re.IGNORECA
 
 def _wrong_key(response: Response) -> Outcome | None:
     """A 403 whose message says that the token is invalid is unauthorized."""
-    # Only the words tell: these errors have no code.
+    # These errors have no code, only a message.
     wrong = _WRONG.search(pick_text(response.body or {}, ["message"]))
     return Outcome.UNAUTHORIZED if wrong and response.status_code == _FORBIDDEN else None
 
@@ -35,20 +34,20 @@ COHERE_BATCH = HttpAdapter(
     docs='docs.cohere.com, API reference, page "Cancel a batch"',
     family="LLM batches",
     notes=(
-        "The reply to a cancel is empty, and the batch ends later; verify=True waits for that. How "
-        "a finished batch answers is not documented; as its reply may be empty, too, the batch is "
-        "read once after that."
+        "The reply to a cancel is empty, and the batch ends later; `verify=True` waits for that. "
+        "The vendor doesn't document its reply for a finished batch. Because that may be empty as "
+        "well, jobcancel reads the status once."
     ),
-    # Where
+    # Endpoint
     default_url="https://api.cohere.com",
     key_env="CO_API_KEY",
     other_key_envs=("COHERE_API_KEY",),
     url_env="CO_API_URL",
     credential=BEARER,
-    # What to send
+    # Requests
     cancel=Route("POST", "/v2/batches/{id}:cancel"),
     status=Route("GET", "/v2/batches/{id}"),
-    # What a reply means
+    # Replies
     accepted=Outcome.CANCELLING,
     empty_body_statuses=frozenset({200}),
     confirm_success=True,
@@ -68,7 +67,7 @@ COHERE_BATCH = HttpAdapter(
         "BATCH_STATUS_FAILED": JobState.FAILED,
     },
     outcome_hook=_wrong_key,
-    # Where in a body
+    # Fields of a body
     state="batch.status",
     job_id="batch.id",
     message=("message",),

@@ -1,11 +1,11 @@
-"""Databricks: job runs and SQL statements. A cancel answers with a receipt, `{}`.
+"""Databricks: job runs and SQL statements. The reply to a cancel is only a receipt, `{}`.
 
-Sources: the vendor's Python SDK databricks-sdk 0.162.0 (addresses, the workspace header, states,
-errors, and how an unknown run reads: as a 400 whose message says so) and its page on cancelling a
-statement. A run has its state twice: in `status`, and in `state`, which is deprecated. That
-cancelling a finished run does nothing is from an older text of the API; how a finished statement
-answers is not documented. That a wrong token is refused with 403 is from logs that users of the
-vendor's other SDKs have published.
+Sources: the vendor's Python SDK databricks-sdk 0.162.0 (URLs, the workspace header, states, errors,
+and the reply for an unknown run: a 400 with a message) and its page on cancelling a statement. A
+run contains its state twice: in `status`, and in the deprecated `state`. An older version of the
+API documentation says that cancelling a finished run has no effect; the reply for a finished
+statement is not documented. Published logs of users of the vendor's other SDKs show that a wrong
+token is a 403.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
     from jobcancel.adapter import Response
 
-# Both wordings are those that the SDK knows; what it finds between them are ids.
+# The SDK recognizes both wordings, with ids in between.
 _NO_RUN = re.compile(r"Run \S{1,64} does not exist|Run: \S{1,64} in job: \S{1,64} doesn't exist")
 
-# Of AWS, Azure and GCP, and of their clouds for governments and for China, as in the SDK.
+# The hosts of AWS, Azure and GCP, and of their government and China clouds, as in the SDK.
 _HOSTS = (
     *("*.cloud.databricks.com", "*.cloud.databricks.us", "*.cloud.databricks.mil"),
     *("*.azuredatabricks.net", "*.databricks.azure.us", "*.databricks.azure.cn"),
     "*.gcp.databricks.com",
 )
 
-# Why a run ended whose `status` is TERMINATED; there may be further codes in future.
+# The reasons why a run with the `status` TERMINATED ended; more codes may follow.
 _CODES = {
     "SUCCESS": JobState.SUCCEEDED,
     "SUCCESS_WITH_FAILURES": JobState.SUCCEEDED,
@@ -55,7 +55,7 @@ _CODES = {
         JobState.FAILED,
     ),
 }
-# How a run ended whose `state` is TERMINATED. Those that were never begun read as SKIPPED does.
+# The results of a run with the `state` TERMINATED. Runs that never started are like SKIPPED.
 _RESULTS = {
     "SUCCESS": JobState.SUCCEEDED,
     "SUCCESS_WITH_FAILURES": JobState.SUCCEEDED,
@@ -77,7 +77,7 @@ _STATES = {
     "WAITING": JobState.PENDING,
     "WAITING_FOR_RETRY": JobState.PENDING,
     "RUNNING": JobState.RUNNING,
-    # Its work is over or being cancelled, and only its result will say which.
+    # It has finished or is being cancelled; only its result will show which.
     "TERMINATING": JobState.RUNNING,
     "SKIPPED": JobState.FAILED,
     "INTERNAL_ERROR": JobState.FAILED,
@@ -85,23 +85,23 @@ _STATES = {
 
 
 def _goes_on(body: Mapping[str, Any]) -> JobState | None:
-    """A `status` of a run that goes on comes before whatever the deprecated `state` says."""
+    """For a run that has not ended, `status` takes precedence over the deprecated `state`."""
     word = pick(body, ["status.state"])
     return _STATES.get(word) if isinstance(word, str) else None
 
 
 def _wrong_token(response: Response) -> Outcome | None:
-    """403 saying that the access token is invalid is unauthorized."""
+    """A 403 whose message says that the access token is invalid is unauthorized."""
     wrong = pick(response.body or {}, ["message"]) == "Invalid access token."
     return Outcome.UNAUTHORIZED if wrong and response.status_code == HTTPStatus.FORBIDDEN else None
 
 
 def _no_such_run(response: Response) -> Outcome | None:
-    """400 saying that the run does not exist is not-found, 403 of a wrong token unauthorized."""
-    said = pick_text(response.body or {}, ["message"])
+    """A 400 whose message says that the run does not exist is not-found."""
+    message = pick_text(response.body or {}, ["message"])
     code = pick(response.body or {}, ["error_code"])
     refused = (response.status_code, code) == (400, "INVALID_PARAMETER_VALUE")
-    unknown = refused and _NO_RUN.search(said)
+    unknown = refused and _NO_RUN.search(message)
     return Outcome.NOT_FOUND if unknown else _wrong_token(response)
 
 
@@ -111,18 +111,18 @@ DATABRICKS_RUN = HttpAdapter(
     docs="docs.databricks.com, REST API, jobs, cancel a run",
     family="data",
     notes=(
-        "A cancel is acknowledged and carried out later: `verify` waits for it. A finished run is "
-        "acknowledged in the same way, so the run is read once after that. One that the platform "
-        "cancelled, such as after its maximum duration, has expired: only `USER_CANCELED` is "
-        "`cancelled`. The workspace is `host`, or the base URL; DATABRICKS_HOST must be a URL "
-        "here, with https://."
+        "The vendor acknowledges a cancel and completes it later; `verify` waits for that. The "
+        "acknowledgment for a finished run is the same, so jobcancel reads the status once. A run "
+        "that the platform cancelled, for example after its maximum duration, has expired: only "
+        "`USER_CANCELED` is `cancelled`. The param `host`, or the base URL, is the workspace; "
+        "DATABRICKS_HOST must be a URL with https://."
     ),
-    # Where
+    # Endpoint
     default_url="https://{host}",
     key_env="DATABRICKS_TOKEN",
     url_env="DATABRICKS_HOST",
     credential=BEARER,
-    # What to send
+    # Requests
     headers={"x-databricks-workspace-id": "{workspace_id}"},
     params={
         "host": Param(
@@ -131,14 +131,14 @@ DATABRICKS_RUN = HttpAdapter(
             hosts=_HOSTS,
         ),
         "workspace_id": Param(
-            "the workspace, where the host is for several",
+            "the workspace, if the host serves several",
             optional=True,
             env="DATABRICKS_WORKSPACE_ID",
         ),
     },
     cancel=Route("POST", "/api/2.2/jobs/runs/cancel", body={"run_id": "{id:int}"}),
     status=Route("GET", "/api/2.2/jobs/runs/get", query={"run_id": "{id}"}),
-    # What a reply means
+    # Replies
     accepted=Outcome.CANCELLING,
     empty_body_statuses=frozenset({200}),
     confirm_success=True,
@@ -171,7 +171,7 @@ DATABRICKS_RUN = HttpAdapter(
             for result, state in _RESULTS.items()
         ),
     ),
-    # Where in a body
+    # Fields of a body
     state=("status.state", "state.life_cycle_state"),
     job_id="run_id",
     message=("message", "error", "status.termination_details.message", "state.state_message"),
@@ -184,10 +184,10 @@ DATABRICKS_STATEMENT = evolve(
     title="Databricks SQL statement",
     docs="docs.databricks.com, REST API, statement execution, cancel",
     notes=(
-        "A cancel is acknowledged and carried out later: `verify` waits for it. How a finished "
-        "statement answers is not documented; as it may be acknowledged in the same way, the "
-        "statement is read once after that. The workspace is `host`, or the base URL; "
-        "DATABRICKS_HOST must be a URL here, with https://."
+        "The vendor acknowledges a cancel and completes it later; `verify` waits for that. The "
+        "vendor doesn't document its reply for a finished statement. Because that may be the same, "
+        "jobcancel reads the status once. The param `host`, or the base URL, is the workspace; "
+        "DATABRICKS_HOST must be a URL with https://."
     ),
     credentials_of="databricks-run",
     cancel=Route("POST", "/api/2.0/sql/statements/{id}/cancel", body={}),
@@ -199,7 +199,7 @@ DATABRICKS_STATEMENT = evolve(
         "SUCCEEDED": JobState.SUCCEEDED,
         "FAILED": JobState.FAILED,
         "CANCELED": JobState.CANCELLED,
-        # It succeeded, and its result can no longer be fetched.
+        # The statement succeeded, and its result is no longer available.
         "CLOSED": JobState.SUCCEEDED,
     },
     state_hook=None,

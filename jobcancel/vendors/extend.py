@@ -1,11 +1,11 @@
 """Extend: runs that extract, parse, classify and split documents, and runs of workflows.
 
-Sources: the vendor's Python SDK extend-ai 1.20.0 (addresses, the version header, states, the
-declared errors, the reasons of a failure, which runs can be cancelled), its page on error codes,
-and its CLI of May 2026 on parse runs. No source says with which code a run that cannot be cancelled
-is refused, or how a parse run reads that was cancelled: neither the SDK's states nor its filters
-and webhooks have a word for that. So each declared error that can be about the run's status counts
-as a refusal, and the run is read.
+Sources: the vendor's Python SDK extend-ai 1.20.0 (URLs, the version header, states, the declared
+errors, the reasons for a failure, which runs can be cancelled), its page on error codes, and its
+CLI of May 2026 for parse runs. Not documented: the error code for a run that cannot be cancelled,
+and the state of a cancelled parse run, for which neither the SDK's states nor its filters and
+webhooks have a word. Therefore every declared error that may be about the run's status is a
+refusal, and the status is read.
 """
 
 from __future__ import annotations
@@ -21,28 +21,27 @@ EXTEND_EXTRACT = HttpAdapter(
     docs="docs.extend.ai, API reference, cancel an extract run",
     family="documents",
     notes=(
-        "Only a run that is `PROCESSING` can be cancelled: a pending one is refused, too, which "
-        "is `refused`. With which code is not documented. Other regions have "
-        "base URLs of their own."
+        "Only a run that is `PROCESSING` can be cancelled; even a pending run is `refused`. The "
+        "vendor doesn't document the error code for that. Other regions have different base URLs."
     ),
-    # Where
+    # Endpoint
     default_url="https://api.extend.ai",
     key_env="EXTEND_API_KEY",
     url_env="EXTEND_BASE_URL",
     credential=BEARER,
-    # What to send; without a version the vendor refuses, or answers as an older API did
+    # Requests; without a version, the vendor refuses them or replies like an older API
     headers={
         "x-extend-api-version": "2026-02-09",
         "x-extend-workspace-id": "{workspace_id}",
     },
     params={
         "workspace_id": Param(
-            "the workspace, which a key of a whole organization needs", optional=True
+            "the workspace; required if the key belongs to a whole organization", optional=True
         )
     },
     cancel=Route("POST", "/extract_runs/{id}/cancel"),
     status=Route("GET", "/extract_runs/{id}"),
-    # What a reply means
+    # Replies
     replies={
         (400, ANY): Outcome.REFUSED,
         (422, ANY): Outcome.REFUSED,
@@ -59,13 +58,13 @@ EXTEND_EXTRACT = HttpAdapter(
         "CANCELLED": JobState.CANCELLED,
     },
     overrides=(
-        # The SDK: "the run was aborted by the user".
+        # The SDK's description: "the run was aborted by the user".
         Override(
             where={"status": "FAILED", "failureReason": "ABORTED"},
             state=JobState.CANCELLED,
         ),
     ),
-    # Where in a body
+    # Fields of a body
     job_id="id",
     message=("message", "failureMessage"),
     code=("code",),
@@ -79,11 +78,11 @@ EXTEND_PARSE = evolve(
     title="Extend parse run",
     docs="docs.extend.ai, API reference, cancel a parse run",
     notes=(
-        "Only a run that is `PROCESSING` can be cancelled, says the SDK; the vendor's CLI refuses "
-        "to cancel any parse run, since the API would. A run that goes on after a refusal "
-        "is `refused`. Not documented: the code of a refusal, and how a cancelled parse run reads; "
-        "only `FAILED` with the reason `ABORTED` is taken for it. Other regions have base URLs of "
-        "their own."
+        "According to the SDK, only a run that is `PROCESSING` can be cancelled; the vendor's CLI "
+        "doesn't cancel any parse run, because the API would refuse. A run that keeps running "
+        "after a refusal is `refused`. The vendor documents neither the error code nor the state "
+        "of a cancelled parse run; jobcancel takes only `FAILED` with the reason `ABORTED` for "
+        "cancelled. Other regions have different base URLs."
     ),
     credentials_of="extend-extract",
     cancel=Route("POST", "/parse_runs/{id}/cancel"),
@@ -121,8 +120,8 @@ EXTEND_WORKFLOW = evolve(
     title="Extend workflow run",
     docs="docs.extend.ai, API reference, cancel a workflow run",
     notes=(
-        "A run that is `PENDING` or `PROCESSING` can be cancelled, one in review cannot, which "
-        "is `refused`. With which code is not documented."
+        "A run that is `PENDING` or `PROCESSING` can be cancelled; a run in review is `refused`. "
+        "The vendor doesn't document the error code for that."
     ),
     credentials_of="extend-extract",
     cancel=Route("POST", "/workflow_runs/{id}/cancel"),
@@ -130,7 +129,7 @@ EXTEND_WORKFLOW = evolve(
     states={
         **EXTEND_EXTRACT.states,
         "CANCELLING": JobState.CANCELLING,
-        # It waits for a person, who may go on with it.
+        # The run waits for a person, and may continue.
         "NEEDS_REVIEW": JobState.RUNNING,
         "REJECTED": JobState.FAILED,
     },

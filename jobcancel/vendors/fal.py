@@ -1,10 +1,10 @@
-"""fal: requests in the queue of a hosted model. A cancel is a PUT, answered with a verdict word.
+"""fal: requests in the queue of a hosted model. A cancel is a PUT; the reply contains a verdict.
 
 Sources: the vendor's page on cancelling in the queue API for the verdicts, its Python client
-fal-client 1.0.3 for addresses, the scheme of the key and the states, the page on request errors for
-client_cancelled. Reports differ on the status code that comes with ALREADY_COMPLETED, so the word
-decides. There is no cancelled state; that a cancelled request reads as completed with that error is
-not documented. 401 is as in RFC 9110.
+fal-client 1.0.3 for the URLs, the scheme of the key and the states, and the page on request errors
+for client_cancelled. Reports differ on the status code of ALREADY_COMPLETED, so only the word
+counts. There is no cancelled state; it is not documented that a cancelled request is completed with
+that error. 401 is according to RFC 9110.
 """
 
 from __future__ import annotations
@@ -32,30 +32,29 @@ FAL = HttpAdapter(
     docs="fal.ai/docs, queue API, page on cancelling",
     family="media",
     notes=(
-        "A request in the queue is removed. One that runs is only signalled, and the app decides "
-        "what it does about it: that is `cancelling`. There is no cancelled state: a request that "
-        "completed with the error `client_cancelled` is `cancelled`, and one with another error "
-        "has failed. Whether one that was removed can be read again, and how, is not documented: "
-        "if the reply to a cancel was lost and the request then reads as completed without an "
-        "error, that is `already-terminal`. A request goes on when its client disconnects, and an "
-        "app that does not handle cancels runs to its end. The key is FAL_KEY; a pair of "
-        "FAL_KEY_ID and FAL_KEY_SECRET is passed as `id:secret`."
+        "The vendor removes a queued request. It only signals a running one, and the app decides "
+        "whether to stop: `cancelling`. There is no cancelled state: a request that completed with "
+        "the error `client_cancelled` is `cancelled`, and one with another error has failed. The "
+        "vendor doesn't document the status of a removed request. If the reply to a cancel was "
+        "lost and the status is completed without an error, the outcome is `already-terminal`. A "
+        "request continues when its client disconnects, and an app that doesn't handle cancels "
+        "runs to its end. The key is FAL_KEY; pass FAL_KEY_ID and FAL_KEY_SECRET as `id:secret`."
     ),
-    # Where
+    # Endpoint
     default_url="https://queue.fal.run",
     key_env="FAL_KEY",
     url_env="FAL_BASE_URL",
     credential=Credential(scheme="Key"),
     params={
         "app": Param(
-            "the owner and the app alone, such as `fal-ai/flux` of the model `fal-ai/flux/dev`",
+            "only the owner and the app, such as `fal-ai/flux` for the model `fal-ai/flux/dev`",
             pattern=r"(?:(?:workflows|comfy)/)?[^/]+/[^/]+",
         )
     },
-    # What to send
+    # Requests
     cancel=Route("PUT", "/{app:path}/requests/{id}/cancel"),
     status=Route("GET", "/{app:path}/requests/{id}/status"),
-    # What a reply means
+    # Replies
     verdict="status",
     verdicts={
         "OK": Outcome.CANCELLED,
@@ -70,7 +69,7 @@ FAL = HttpAdapter(
         "COMPLETED": JobState.SUCCEEDED,
     },
     state_hook=_broken,
-    # Where in a body
+    # Fields of a body
     job_id="request_id",
     request_id=(),
     message=("detail", "error", "status"),

@@ -1,9 +1,9 @@
 """Firecrawl: crawls and batch scrapes. The reply to a cancel is a receipt that says "cancelled".
 
 Sources: the vendor's OpenAPI document (github.com/firecrawl/firecrawl-docs, v2) for the success,
-its server's source (crawl-cancel and crawl-status, which are for both kinds) for 400, 403, 404, 409
-and what the receipt is worth, its page on errors for 429, and its Python SDK firecrawl-py 4.55.0
-for the states, the addresses and the variable of the address.
+its server's source (crawl-cancel and crawl-status, which handle both kinds) for 400, 403, 404, 409
+and the meaning of the receipt, its page on errors for 429, and its Python SDK firecrawl-py 4.55.0
+for the states, the URLs and the variable of the base URL.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from jobcancel.adapter import BEARER, HttpAdapter, Route
 from jobcancel.models import JobState, Outcome
 
 _NOTES = (
-    "The server answers `cancelled` also when it could not record the cancel, and again for a job "
-    "that was cancelled before; older servers, and self-hosted ones, also for a finished one. So "
-    "the job is read once after that: one that still scrapes is `cancelling`, and one that reads "
-    "as completed `already-terminal`. A job whose pages are all done can still be cancelled for a "
-    "moment. About a day later every job reads as completed, a cancelled one, too. Another team's "
-    "job is `not-found`, on older servers `forbidden`."
+    "The server replies `cancelled` even if it failed to record the cancel or if the job was "
+    "cancelled earlier; older and self-hosted servers also for a finished job. Therefore jobcancel "
+    "reads the status once: a job that is still scraping is `cancelling`, and a completed one is "
+    "`already-terminal`. A job can still be cancelled for a moment after its last page. About a "
+    "day later, the status of every job is completed, even of a cancelled one. Another team's job "
+    "is `not-found`, or `forbidden` on older servers."
 )
 
 FIRECRAWL_CRAWL = HttpAdapter(
@@ -28,16 +28,16 @@ FIRECRAWL_CRAWL = HttpAdapter(
     docs="docs.firecrawl.dev, API reference, cancel a crawl",
     family="data",
     notes=_NOTES,
-    # Where
+    # Endpoint
     default_url="https://api.firecrawl.dev",
     key_env="FIRECRAWL_API_KEY",
     url_env="FIRECRAWL_BASE_URL",
     other_url_envs={"FIRECRAWL_API_URL": ""},
     credential=BEARER,
-    # What to send
+    # Requests
     cancel=Route("DELETE", "/v2/crawl/{id}"),
     status=Route("GET", "/v2/crawl/{id}"),
-    # What a reply means
+    # Replies
     receipt_only=True,
     confirm_success=True,
     replies={
@@ -54,7 +54,7 @@ FIRECRAWL_CRAWL = HttpAdapter(
         "failed": JobState.FAILED,
         "cancelled": JobState.CANCELLED,
     },
-    # Where in a body
+    # Fields of a body
     job_id="id",
     message=("error", "message"),
     code=("code",),

@@ -1,10 +1,10 @@
-"""Google Gemini: batches, cancelled by a verb behind the id.
+"""Google Gemini: batches, cancelled with a verb after the id.
 
 Sources: the vendor's page "Batch API" (ai.google.dev) and its Python SDK google-genai 3.4.0 for the
-states (batches have BATCH_STATE_ words; the SDK takes JOB_STATE_ words as well), where they are,
-and the variable of the version; google.rpc.Code for the errors. That a wrong key answers 400 with
-the reason API_KEY_INVALID, and 429 with the wait of a google.rpc.RetryInfo, is known from third
-parties' recordings. How a finished batch answers is not documented.
+states (batches have BATCH_STATE_ words; the SDK accepts JOB_STATE_ words as well), their path, and
+the variable of the version; google.rpc.Code for the errors. Recordings of third parties show that a
+wrong key is a 400 with the reason API_KEY_INVALID, and that a 429 contains the wait in a
+google.rpc.RetryInfo. The reply for a finished batch is not documented.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ GEMINI_BATCH = HttpAdapter(
     docs='ai.google.dev, API reference, page "Batch API"',
     family="LLM batches",
     notes=(
-        "Ids may be given with batches/ before them or without. Cancelling is best effort, and "
-        "its reply is empty; verify=True waits for the end. How a finished batch answers is not "
-        "documented; as its reply may be empty, too, the batch is read once after that."
+        "Pass ids with or without `batches/`. Cancelling is best effort, and the reply is empty; "
+        "`verify=True` waits until the batch has ended. The vendor doesn't document its reply for "
+        "a finished batch. Because that may be empty as well, jobcancel reads the status once."
     ),
-    # Where
+    # Endpoint
     default_url="https://generativelanguage.googleapis.com",
     key_env="GOOGLE_API_KEY",
     other_key_envs=("GEMINI_API_KEY",),
     url_env="GOOGLE_GEMINI_BASE_URL",
     credential=Credential(header="x-goog-api-key", scheme=""),
-    # What to send
+    # Requests
     params={
         "api_version": Param(
             "the version of the API", default="v1beta", env="GOOGLE_GENAI_API_VERSION"
@@ -46,7 +46,7 @@ GEMINI_BATCH = HttpAdapter(
     cancel=Route("POST", "/{api_version}/batches/{id}:cancel"),
     status=Route("GET", "/{api_version}/batches/{id}"),
     id_prefix="batches/",
-    # What a reply means
+    # Replies
     accepted=Outcome.CANCELLING,
     empty_body_statuses=frozenset({200}),
     confirm_success=True,
@@ -64,13 +64,13 @@ GEMINI_BATCH = HttpAdapter(
             for word, state in _STATES.items()
         },
         "JOB_STATE_QUEUED": JobState.PENDING,
-        # It was stopped and can be resumed.
+        # The job was paused and can be resumed.
         "JOB_STATE_PAUSED": JobState.PENDING,
         "JOB_STATE_UPDATING": JobState.RUNNING,
         "JOB_STATE_CANCELLING": JobState.CANCELLING,
         "JOB_STATE_PARTIALLY_SUCCEEDED": JobState.SUCCEEDED,
     },
-    # Where in a body
+    # Fields of a body
     state="metadata.state",
     job_id="name",
     message=("error.message",),

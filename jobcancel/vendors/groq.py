@@ -1,8 +1,8 @@
-"""Groq: batches, as at OpenAI but for the address.
+"""Groq: batches, as for OpenAI, except for the URL.
 
-Sources: the vendor's Python SDK groq 1.7.0, for the address and for the batch that it shares with
-OpenAI. How a finished batch answers is not documented; where it answers in OpenAI's words, it is
-read as there.
+Sources: the vendor's Python SDK groq 1.7.0, for the URL and for the batch object, which is the same
+as OpenAI's. The reply for a finished batch is not documented; if it has OpenAI's wording, it is
+interpreted as for OpenAI.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ GROQ_BATCH = evolve(
     title="Groq batches",
     docs='console.groq.com, API reference, page "Cancel batch"',
     notes=(
-        "The vendor's interface is OpenAI's, and errors are read as there. How a finished batch "
-        "answers is not documented, so unless it answers as OpenAI's do, its status is read."
+        "The API is the same as OpenAI's, including errors. The vendor doesn't document its reply "
+        "for a finished batch; unless it is the same as OpenAI's, jobcancel reads the status."
     ),
-    # Where
+    # Endpoint
     default_url="https://api.groq.com",
     key_env="GROQ_API_KEY",
     url_env="GROQ_BASE_URL",
-    # What to send
+    # Requests
     params={},
     headers={},
     cancel=Route("POST", "/openai/v1/batches/{id}/cancel"),

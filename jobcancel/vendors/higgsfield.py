@@ -1,8 +1,9 @@
-"""Higgsfield: image and video generation. A cancel that succeeds is a 202 with an empty body.
+"""Higgsfield: image and video generation. The reply to a cancel is a 202 with an empty body.
 
 Sources: the OpenAPI document in the vendor's page on cancelling a queued request, and its Python
-client higgsfield-client 0.2.0 for the base URL, the scheme of the key and the states. Only what is
-queued can be cancelled; a 400 says that it began, not whether it ended, so the status is read.
+client higgsfield-client 0.2.0 for the base URL, the scheme of the key and the states. Only a queued
+request can be cancelled; a 400 means that it has started, but not whether it has ended, so the
+status is read.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ HIGGSFIELD = HttpAdapter(
     docs="docs.higgsfield.ai, page on cancelling a queued request",
     family="media",
     notes=(
-        "Only a request in the queue can be cancelled. One that has begun runs on: that is "
-        "`refused`. The key is `id:secret`; HF_API_KEY and HF_API_SECRET are not "
-        "read. Older pages name the host platform.higgsfield.ai."
+        "Only a queued request can be cancelled. A request that has started keeps running: "
+        "`refused`. The key is `id:secret`; HF_API_KEY and HF_API_SECRET are not used. Older "
+        "pages name the host platform.higgsfield.ai."
     ),
-    # Where
+    # Endpoint
     default_url="https://api.higgsfield.ai",
     key_env="HF_KEY",
     url_env="HIGGSFIELD_BASE_URL",
     credential=Credential(scheme="Key"),
-    # What to send
+    # Requests
     cancel=Route("POST", "/requests/{id}/cancel"),
     status=Route("GET", "/requests/{id}/status"),
-    # What a reply means
+    # Replies
     accepted=Outcome.CANCELLED,
     empty_body_statuses=frozenset({202}),
     replies={
@@ -45,7 +46,7 @@ HIGGSFIELD = HttpAdapter(
         "nsfw": JobState.FAILED,
         "canceled": JobState.CANCELLED,
     },
-    # Where in a body
+    # Fields of a body
     job_id="request_id",
     request_id=(),
     message=("detail", "details", "message", "error"),

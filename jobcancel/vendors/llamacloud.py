@@ -1,9 +1,9 @@
 """LlamaCloud: parse and extract jobs, and batches of them, one provider for each kind.
 
-Sources: the vendor's Python SDK llama-cloud 2.19.0 (addresses, bodies, states) and its pages on
+Sources: the vendor's Python SDK llama-cloud 2.19.0 (URLs, bodies, states) and its pages on
 troubleshooting and rate limits (401, 403, 429), which show no body; FastAPI's `detail` is expected.
-A finished job cannot be cancelled, says the SDK, but not with which status code it answers: its
-status is read. An unknown job's is not documented.
+According to the SDK, a finished job cannot be cancelled, but the status code for that is not
+documented, so the status is read. The reply for an unknown job is not documented.
 """
 
 from __future__ import annotations
@@ -27,25 +27,24 @@ LLAMACLOUD_PARSE = HttpAdapter(
     docs="developers.llamaindex.ai, API reference, cancel a parse job",
     family="documents",
     notes=(
-        "How a finished job answers is not documented, so its status is read, nor how an unknown "
-        "one does, which is `unknown`. A key of another "
-        "region is `unauthorized`: the European one has its own base URL, "
-        "`https://api.cloud.eu.llamaindex.ai`."
+        "The vendor doesn't document its reply for a finished job, so jobcancel reads the status, "
+        "nor for an unknown job, which is `unknown`. A key for another region is `unauthorized`: "
+        "the base URL for Europe is `https://api.cloud.eu.llamaindex.ai`."
     ),
-    # Where
+    # Endpoint
     default_url="https://api.cloud.llamaindex.ai",
     key_env="LLAMA_CLOUD_API_KEY",
     other_key_envs=("LLAMA_PARSE_API_KEY",),
     url_env="LLAMA_CLOUD_BASE_URL",
     credential=BEARER,
     params={
-        "project_id": Param("the project that the job is in", optional=True),
-        "organization_id": Param("the organization that it is in", optional=True),
+        "project_id": Param("the job's project", optional=True),
+        "organization_id": Param("the job's organization", optional=True),
     },
-    # What to send
+    # Requests
     cancel=Route("POST", "/api/v2/parse/{id}/cancel", query=_QUERY),
     status=Route("GET", "/api/v2/parse/{id}", query=_QUERY),
-    # What a reply means
+    # Replies
     replies={
         401: Outcome.UNAUTHORIZED,
         403: Outcome.FORBIDDEN,
@@ -58,7 +57,7 @@ LLAMACLOUD_PARSE = HttpAdapter(
         "FAILED": JobState.FAILED,
         "CANCELLED": JobState.CANCELLED,
     },
-    # Where in a body; a status read has the job within an object that may hold its result
+    # Fields of a body; a status reply has the job in an object that may also contain its result
     state=("job.status", "status"),
     job_id=("job.id", "id"),
     message=("detail.*.msg", "detail", "message", "error_message", "job.error_message"),
@@ -73,7 +72,7 @@ LLAMACLOUD_EXTRACT = evolve(
     credentials_of="llamacloud-parse",
     cancel=Route("POST", "/api/v2/extract/{id}/cancel", query=_QUERY),
     status=Route("GET", "/api/v2/extract/{id}", query=_QUERY),
-    # The SDK's filter for lists of jobs has it.
+    # This state is in the SDK's filter for lists of jobs.
     states={**LLAMACLOUD_PARSE.states, "THROTTLED": JobState.PENDING},
     state="status",
     job_id="id",
@@ -81,7 +80,7 @@ LLAMACLOUD_EXTRACT = evolve(
 
 
 def _cancelled_later(response: Response) -> Outcome | None:
-    """200 with a batch that has not ended yet is cancelling."""
+    """A 200 with a batch that has not ended is cancelling."""
     active = (response.body or {}).get("status") in ("PENDING", "RUNNING", "THROTTLED")
     return Outcome.CANCELLING if response.status_code == HTTPStatus.OK and active else None
 
@@ -92,8 +91,9 @@ LLAMACLOUD_BATCH = evolve(
     title="LlamaCloud batch",
     docs="developers.llamaindex.ai, API reference, cancel a batch",
     notes=(
-        "A batch answers at once and is cancelled later; `verify` waits for it. How a finished or "
-        "an unknown batch answers is not documented. A key of another region is `unauthorized`."
+        "The vendor replies immediately and cancels the batch later; `verify` waits for that. The "
+        "vendor doesn't document its replies for a finished or an unknown batch. A key for another "
+        "region is `unauthorized`."
     ),
     cancel=Route("POST", "/api/v2/batches/{id}/cancel", query=_QUERY),
     status=Route("GET", "/api/v2/batches/{id}", query=_QUERY),

@@ -1,9 +1,9 @@
 """Mistral: batch jobs.
 
-Sources: the vendor's OpenAPI document and its Python SDK mistralai 3.7.0, which name the success
-and the states alone. Of errors nothing is documented: what a refusal means is known here where
-HTTP itself says so (401 and 429); how an unknown or a finished job answers is not known. Their body
-is taken for the vendor's if it has a `message` or FastAPI's `detail`, as the SDK's one error has.
+Sources: the vendor's OpenAPI document and its Python SDK mistralai 3.7.0, which only document the
+success and the states. Errors are not documented: only those that HTTP itself defines are
+interpreted (401 and 429), and the replies for an unknown or a finished job are not known. An error
+must have a `message` or FastAPI's `detail`, like the SDK's only error, to count as the vendor's.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ MISTRAL_BATCH = HttpAdapter(
     docs='docs.mistral.ai, API reference, page "Cancel Batch Job"',
     family="LLM batches",
     notes=(
-        "The vendor documents no error, so how an unknown, a finished or another's job answers is "
-        "not known: the job's status is read, and where it cannot be read the outcome is unknown. "
-        "Servers of a region are `https://api.eu.mistral.ai` and `https://api.us.mistral.ai`."
+        "The vendor doesn't document errors, so its replies for a job that is unknown, finished "
+        "or someone else's are not known. jobcancel reads the status; if that fails, the outcome "
+        "is `unknown`. Regional base URLs are `https://api.eu.mistral.ai` and "
+        "`https://api.us.mistral.ai`."
     ),
-    # Where
+    # Endpoint
     default_url="https://api.mistral.ai",
     key_env="MISTRAL_API_KEY",
     url_env="MISTRAL_BASE_URL",
     credential=BEARER,
-    # What to send
+    # Requests
     cancel=Route("POST", "/v1/batch/jobs/{id}/cancel"),
     status=Route("GET", "/v1/batch/jobs/{id}"),
-    # What a reply means
+    # Replies
     accepted=Outcome.CANCELLING,
     replies={
         # RFC 9110, section 15.5.2, and RFC 6585, section 4.
@@ -45,7 +46,7 @@ MISTRAL_BATCH = HttpAdapter(
         "FAILED": JobState.FAILED,
         "TIMEOUT_EXCEEDED": JobState.EXPIRED,
     },
-    # Where in a body
+    # Fields of a body
     message=("message", "error.message", "detail.*.msg", "detail"),
     progress=("completed_requests", "total_requests"),
 )

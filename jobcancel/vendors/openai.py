@@ -1,11 +1,11 @@
 """OpenAI: batches, background responses and fine-tuning jobs.
 
 Sources: the vendor's OpenAPI document and API reference (developers.openai.com), and its Python SDK
-openai 3.54.0 for the states and the variables of organization and project. How finished jobs answer
-is known from third parties only: a batch "Cannot cancel a batch with status ..." with 409 (400 from
-servers that imitate the vendor), a response "Cannot cancel a completed response." with 400, and 200
-unchanged for one that was cancelled before. How a finished fine-tuning job answers, and what word a
-paused one has, is not known.
+openai 3.54.0 for the states and the variables of organization and project. The replies for finished
+jobs are only known from third parties: for a batch, "Cannot cancel a batch with status ..." with
+409 (400 from compatible servers); for a response, "Cannot cancel a completed response." with 400,
+and an unchanged 200 for one that was cancelled earlier. The reply for a finished fine-tuning job
+and the state of a paused one are not known.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _RESPONSE_STATES = {
     "in_progress": JobState.RUNNING,
     "completed": JobState.SUCCEEDED,
     "failed": JobState.FAILED,
-    # It ended early, such as at its largest number of tokens.
+    # The response ended early, for example at its token limit.
     "incomplete": JobState.FAILED,
     "cancelled": JobState.CANCELLED,
 }
@@ -47,25 +47,25 @@ _RESPONSE_REFUSAL = re.compile(r"Cannot cancel an? (\w{1,20}) response")
 
 
 def _batch_over(response: Response) -> JobState | Outcome | None:
-    """A 400 or 409 "Cannot cancel a batch with status ..." tells whether it is over or goes on."""
-    named = _BATCH_REFUSAL.match(_refusal(response))
-    state = _BATCH_STATES.get(named[1]) if named else None
+    """A 400 or 409 "Cannot cancel a batch with status ..." contains the state."""
+    match = _BATCH_REFUSAL.match(_refusal(response))
+    state = _BATCH_STATES.get(match[1]) if match else None
     if state is None or state.final:
         return state
-    # What is being cancelled already has to be read.
+    # The status of a batch that is already being cancelled must be read.
     return None if state is JobState.CANCELLING else Outcome.REFUSED
 
 
 def _response_over(response: Response) -> JobState | None:
-    """A 400 or 409 "Cannot cancel a ... response" tells its status, if that is final."""
-    # "a synchronous response" tells none: vLLM says so of finished background ones, too.
-    named = _RESPONSE_REFUSAL.match(_refusal(response))
-    state = _RESPONSE_STATES.get(named[1]) if named else None
+    """A 400 or 409 "Cannot cancel a ... response" contains the state, if it is final."""
+    # "a synchronous response" is no state: vLLM says so even for finished background responses.
+    match = _RESPONSE_REFUSAL.match(_refusal(response))
+    state = _RESPONSE_STATES.get(match[1]) if match else None
     return state if state is not None and state.final else None
 
 
 def _refusal(response: Response) -> str:
-    """Return the message of a 400 or 409, or an empty text."""
+    """Return the message of a 400 or 409, or `""`."""
     refused = response.status_code in {400, 409}
     return pick_text(response.body or {}, _MESSAGE) if refused else ""
 
@@ -76,28 +76,32 @@ OPENAI_BATCH = HttpAdapter(
     docs='developers.openai.com, API reference, page "Cancel batch"',
     family="LLM batches",
     notes=(
-        "A batch is cancelling for up to ten minutes. Requests finished before that are in the "
-        "output file. The vendor does not document how a finished batch answers; its refusal is "
-        "recognized by words that third parties report."
+        "A batch is cancelling for up to ten minutes. Requests that finish before its end are in "
+        "the output file. The vendor doesn't document its reply for a finished batch; jobcancel "
+        "recognizes the wording that third parties report."
     ),
-    # Where
+    # Endpoint
     default_url="https://api.openai.com/v1",
     key_env="OPENAI_API_KEY",
     url_env="OPENAI_BASE_URL",
     credential=BEARER,
-    # What to send
+    # Requests
     params={
         "organization": Param(
-            "the organization, where the key is for several", optional=True, env="OPENAI_ORG_ID"
+            "the organization, if the key has access to several",
+            optional=True,
+            env="OPENAI_ORG_ID",
         ),
         "project": Param(
-            "the project, where the key is for several", optional=True, env="OPENAI_PROJECT_ID"
+            "the project, if the key has access to several",
+            optional=True,
+            env="OPENAI_PROJECT_ID",
         ),
     },
     headers={"openai-organization": "{organization}", "openai-project": "{project}"},
     cancel=Route("POST", "/batches/{id}/cancel"),
     status=Route("GET", "/batches/{id}"),
-    # What a reply means
+    # Replies
     accepted=Outcome.CANCELLING,
     replies={
         401: Outcome.UNAUTHORIZED,
@@ -107,7 +111,7 @@ OPENAI_BATCH = HttpAdapter(
     },
     states=_BATCH_STATES,
     outcome_hook=_batch_over,
-    # Where in a body
+    # Fields of a body
     message=_MESSAGE,
     # The code is often null.
     code=("error.code", "error.type"),
@@ -120,11 +124,11 @@ OPENAI_RESPONSE = evolve(
     title="OpenAI background responses",
     docs='developers.openai.com, API reference, page "Cancel a response"',
     notes=(
-        "Only responses made with background=true can be cancelled. The vendor does not document "
-        "how a finished one answers; its refusal is recognized by words that third parties report, "
-        "and one that was cancelled before is `cancelled` again. Users of the same interface on "
-        "Azure have seen a response complete after it had been reported cancelled: `verify` reads "
-        "it once more."
+        "Only responses that were created with `background=true` can be cancelled. The vendor "
+        "doesn't document its reply for a finished response; jobcancel recognizes the wording that "
+        "third parties report. A response that was cancelled earlier is `cancelled` again. Users "
+        "of the same API on Azure have seen a response complete after it was reported as "
+        "cancelled: `verify` reads the status again."
     ),
     credentials_of="openai-batch",
     cancel=Route("POST", "/responses/{id}/cancel"),
@@ -142,9 +146,9 @@ OPENAI_FINETUNE = evolve(
     title="OpenAI fine-tuning jobs",
     docs='developers.openai.com, API reference, page "Cancel fine-tuning"',
     notes=(
-        "Jobs are cancelled at once. How a finished or a paused one answers is not documented, so "
-        "its status is read; the vendor documents no word for a paused one, which is then "
-        "`unknown`."
+        "The vendor cancels jobs immediately. It doesn't document its replies for a finished or a "
+        "paused job, so jobcancel reads the status. The status of a paused job is not documented "
+        "either; its outcome is `unknown`."
     ),
     receipt_only=False,
     cancel=Route("POST", "/fine_tuning/jobs/{id}/cancel"),

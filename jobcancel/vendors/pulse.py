@@ -1,4 +1,4 @@
-"""Pulse: document extraction. `pulse` cancels by DELETE; `pulse-legacy` by the older POST.
+"""Pulse: document extraction. `pulse` cancels with DELETE, `pulse-legacy` with the older POST.
 
 Sources: the vendor's pages "Cancel Job" and "Cancel Job (Deprecated)" with their OpenAPI
 documents (docs.runpulse.com), and its Python SDK pulse-python-sdk 1.0.17 for the job states.
@@ -17,19 +17,19 @@ PULSE = HttpAdapter(
     docs='docs.runpulse.com, page "Cancel Job"',
     family="documents",
     notes=(
-        "Cancelling is best effort: a job in the middle of its work may still complete. Pages "
-        "used before the cancel stay billed. How a finished job answers is not documented, so "
-        "its status is read."
+        "Cancelling is best effort: a running job may still complete. Pages that were processed "
+        "before the cancel are billed. The vendor doesn't document its reply for a finished job, "
+        "so jobcancel reads the status."
     ),
-    # Where
+    # Endpoint
     default_url="https://api.runpulse.com",
     key_env="PULSE_API_KEY",
     url_env="PULSE_BASE_URL",
     credential=Credential(header="x-api-key", scheme=""),
-    # What to send
+    # Requests
     cancel=Route("DELETE", "/job/{id}"),
     status=Route("GET", "/job/{id}"),
-    # What a reply means
+    # Replies
     accepted=Outcome.CANCELLED,
     success={"message": "Job cancelled successfully"},
     replies={
@@ -44,12 +44,12 @@ PULSE = HttpAdapter(
         "completed": JobState.SUCCEEDED,
         "failed": JobState.FAILED,
         "canceled": JobState.CANCELLED,
-        # Older documents and servers spell it so.
+        # The spelling of older documents and servers.
         "cancelled": JobState.CANCELLED,
-        # Retention is over and the output is purged.
+        # The retention period has ended, and the output was deleted.
         "expired": JobState.EXPIRED,
     },
-    # Where in a body
+    # Fields of a body
     job_id="job_id",
     message=("error.message", "message", "error"),
     code=("error.code",),

@@ -1,8 +1,8 @@
-"""Replicate: predictions by hosted models. A cancel answers with the whole prediction.
+"""Replicate: predictions by hosted models. The reply to a cancel is the whole prediction.
 
-Sources: requests recorded by the vendor's Python SDK replicate 1.0.7 (a cancel that succeeds, a
-wrong token), its pages on a prediction's life cycle and on rate limits. Not documented: how an
-unknown or a finished prediction answers; its status is read.
+Sources: the recorded requests in the vendor's Python SDK replicate 1.0.7 (a successful cancel, a
+wrong token), its pages on a prediction's life cycle and on rate limits. Not documented: the replies
+for an unknown and for a finished prediction; the status is read.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ REPLICATE = HttpAdapter(
     docs="replicate.com/docs, HTTP API, predictions.cancel",
     family="media",
     notes=(
-        "`canceled` is also how a prediction reads that passed its own deadline while it ran, "
-        "which is billed; one whose deadline passed before it started is `aborted` and is not. How "
-        "an unknown or a finished one answers a cancel is not documented, so its status is read."
+        "The vendor also reports `canceled` for a prediction that exceeded its own deadline while "
+        "running, which is billed. If the deadline passed before it started, it is `aborted` and "
+        "not billed. The vendor doesn't document its replies for an unknown or a finished "
+        "prediction, so jobcancel reads the status."
     ),
-    # Where
+    # Endpoint
     default_url="https://api.replicate.com",
     key_env="REPLICATE_API_TOKEN",
     url_env="REPLICATE_BASE_URL",
     credential=BEARER,
-    # What to send
+    # Requests
     cancel=Route("POST", "/v1/predictions/{id}/cancel"),
     status=Route("GET", "/v1/predictions/{id}"),
-    # What a reply means
+    # Replies
     replies={401: Outcome.UNAUTHORIZED, 429: Outcome.RATE_LIMITED},
     states={
         "starting": JobState.PENDING,
@@ -36,13 +37,13 @@ REPLICATE = HttpAdapter(
         "succeeded": JobState.SUCCEEDED,
         "failed": JobState.FAILED,
         "canceled": JobState.CANCELLED,
-        # Its deadline passed before it started; on the life-cycle page, not in the SDK.
+        # The deadline passed before the start; from the life-cycle page, not from the SDK.
         "aborted": JobState.EXPIRED,
     },
-    # Where in a body
+    # Fields of a body
     job_id="id",
     message=("detail", "title", "error"),
-    # A refused request is told in words when the limit resets: "... in ~30s."
+    # The message of a rate limit contains the time until the reset: "... in ~30s."
     retry_after="detail",
     code=(),
 )

@@ -1,8 +1,8 @@
-"""RunPod: jobs of a serverless endpoint. The path holds two ids, the endpoint's and the job's.
+"""RunPod: jobs of a serverless endpoint. The path contains the endpoint's id and the job's id.
 
 Sources: the vendor's operation reference for serverless endpoints (github.com/runpod/docs), and its
-Python SDK runpod 1.12.0 for the base URL and the states. Not documented: how a finished job
-answers; its status is read.
+Python SDK runpod 1.12.0 for the base URL and the states. Not documented: the reply for a finished
+job; the status is read.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ RUNPOD = HttpAdapter(
     docs="docs.runpod.io, serverless endpoints, operation reference",
     family="compute",
     notes=(
-        "A job past its time to live, and one of another endpoint, is `not-found`; results are "
-        "kept for 30 minutes after /run, and for 1 minute after /runsync. `TIMED_OUT` is also how "
-        "a job reads that expired in the queue. Cancels are limited to 100 per 10 seconds and 20 "
-        "at a time (`concurrency=20`), more with more workers. How a finished job answers is not "
-        "documented."
+        "A job past its time to live, or of another endpoint, is `not-found`. Results are kept for "
+        "30 minutes after /run, and for 1 minute after /runsync. A job that expired in the queue "
+        "is `TIMED_OUT` as well. The rate limit for cancels is 100 per 10 seconds and 20 at a time "
+        "(`concurrency=20`), and higher with more workers. The vendor doesn't document its reply "
+        "for a finished job."
     ),
-    # Where; the path's first piece is part of the SDK's own variable, too
+    # Endpoint; the SDK's variable contains the first segment of the path as well
     default_url="https://api.runpod.ai/v2",
     key_env="RUNPOD_API_KEY",
     url_env="RUNPOD_ENDPOINT_BASE_URL",
     credential=BEARER,
     params={"endpoint": "the id of the endpoint that the job was sent to"},
-    # What to send
+    # Requests
     cancel=Route("POST", "/{endpoint}/cancel/{id}"),
     status=Route("GET", "/{endpoint}/status/{id}"),
-    # What a reply means
+    # Replies
     replies={
         401: Outcome.UNAUTHORIZED,
         404: Outcome.NOT_FOUND,
@@ -46,7 +46,7 @@ RUNPOD = HttpAdapter(
         "CANCELLED": JobState.CANCELLED,
         "TIMED_OUT": JobState.EXPIRED,
     },
-    # Where in a body
+    # Fields of a body
     job_id="id",
     message=("error", "message"),
     code=(),

@@ -1,8 +1,8 @@
-"""Runway: video and image generation. The DELETE that cancels a task deletes a finished one.
+"""Runway: video and image generation. The same DELETE cancels a task and deletes a finished one.
 
-Sources: the vendor's Python SDK runwayml 5.24.0 (addresses, the version header, states, refunds,
-and what becomes of a finished task), its OpenAPI document (what a second DELETE and a read after
-one answer: 404) and its page on errors.
+Sources: the vendor's Python SDK runwayml 5.24.0 (URLs, the version header, states, refunds, and the
+effect on a finished task), its OpenAPI document (after a DELETE, a second one and a status read are
+404) and its page on errors.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ RUNWAY = HttpAdapter(
     docs="docs.dev.runwayml.com, API reference, cancel or delete a task",
     family="media",
     notes=(
-        "The same request cancels a task and deletes a finished one with its output, so the task "
-        "is read first and the request is not sent to one that has ended. A task that ends between "
-        "the two is deleted all the same, and reported as `cancelled`: the vendor lets neither be "
-        "read again, so `verify` cannot tell either. For the same reason a task that was cancelled "
-        "or deleted before is `not-found` when you call again. With `force=yes`, the status check "
-        "is skipped, and the outcome is `cancelling`. Credits are refunded only where the vendor "
-        "finds the task PENDING or THROTTLED, not RUNNING; it does not promise that the generation "
-        "of a cancelled task stops. Ids are UUIDs of version 4. A task is not to be read more "
-        "often than once per 5 seconds."
+        "The same request cancels a task and deletes a finished one with its output. Therefore "
+        "jobcancel reads the status first and doesn't send the request if the task has ended. A "
+        "task that ends between the two requests is deleted and reported as `cancelled`: the "
+        "status of a cancelled or deleted task can't be read, so `verify` doesn't help. For the "
+        "same reason, such a task is `not-found` if you call again. With `force=yes`, jobcancel "
+        "skips the status check, and the outcome is `cancelling`. The vendor refunds credits only "
+        "for a task that is PENDING or THROTTLED, not RUNNING, and doesn't promise that the "
+        "generation stops. Ids are version 4 UUIDs. Don't read a status more often than once per "
+        "5 seconds."
     ),
-    # Where
+    # Endpoint
     default_url="https://api.dev.runwayml.com",
     key_env="RUNWAYML_API_SECRET",
     url_env="RUNWAYML_BASE_URL",
     credential=BEARER,
     params={
         "force": Param(
-            "`yes` sends the request without a look, though it deletes a finished task's output",
+            "`yes` skips the status check, although the request deletes a finished task's output",
             optional=True,
         )
     },
-    # What to send
+    # Requests
     headers={"x-runway-version": "2024-11-06"},
     cancel=Route("DELETE", "/v1/tasks/{id}"),
     status=Route("GET", "/v1/tasks/{id}"),
     destroys_finished=True,
     force_param="force",
     gone_after_cancel=True,
-    # What a reply means
+    # Replies
     accepted=Outcome.CANCELLED,
     empty_body_statuses=frozenset({204}),
     replies={
@@ -61,7 +61,7 @@ RUNWAY = HttpAdapter(
         "FAILED": JobState.FAILED,
         "CANCELLED": JobState.CANCELLED,
     },
-    # Where in a body
+    # Fields of a body
     job_id="id",
     message=("error", "failure"),
     code=("failureCode",),

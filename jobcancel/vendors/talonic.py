@@ -15,20 +15,20 @@ TALONIC = HttpAdapter(
     docs='API reference, page "Cancel Job"',
     family="documents",
     notes=(
-        "Cancelling is best effort. Documents finished before the cancel are kept and can be "
-        "fetched from the job's results. Quotas are per calendar day, so a rate-limited wait "
-        "can be hours."
+        "Cancelling is best effort. Documents that were finished before the cancel stay available "
+        "in the job's results. Quotas are per calendar day, so the wait after a rate limit can be "
+        "hours."
     ),
-    # Where
+    # Endpoint
     default_url="https://api.talonic.com",
     key_env="TALONIC_API_KEY",
     url_env="TALONIC_BASE_URL",
     credential=BEARER,
-    # What to send
+    # Requests
     cancel=Route("POST", "/v1/jobs/{id}/cancel"),
     status=Route("GET", "/v1/jobs/{id}"),
     idempotency_header="idempotency-key",
-    # What a reply means
+    # Replies
     accepted=Outcome.CANCELLED,
     replies={
         400: Outcome.INVALID,
@@ -43,11 +43,11 @@ TALONIC = HttpAdapter(
         "queued": JobState.PENDING,
         "processing": JobState.RUNNING,
         "complete": JobState.SUCCEEDED,
-        # Seen beside "complete".
+        # Observed in addition to "complete".
         "completed": JobState.SUCCEEDED,
         "failed": JobState.FAILED,
         "cancelled": JobState.CANCELLED,
-        # The spelling of other vendors, in case.
+        # The spelling of other vendors, as a precaution.
         "canceled": JobState.CANCELLED,
     },
     overrides=(
@@ -56,7 +56,7 @@ TALONIC = HttpAdapter(
             state=JobState.CANCELLED,
         ),
     ),
-    # Where in a body
+    # Fields of a body
     job_id="id",
     message=("message", "error.message"),
     code=("code", "error.code"),

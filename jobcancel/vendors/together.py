@@ -1,8 +1,8 @@
-"""Together: batches, whose states are in capitals and whose errors are plain text.
+"""Together: batches. States are in upper case, and errors are plain text.
 
 Sources: the vendor's OpenAPI document (github.com/togethercomputer/openapi) and its Python SDK
-together 3.1.1. It declares 400, 401, 403, 404 and 500. Not documented: what a 400 is about, how a
-finished batch answers, and whether a cancel takes a while; no state of being cancelled is known.
+together 3.1.1. It declares 400, 401, 403, 404 and 500. Not documented: the meaning of a 400, the
+reply for a finished batch, and whether a cancel takes some time; there is no cancelling state.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ TOGETHER_BATCH = HttpAdapter(
     docs='docs.together.ai, API reference, page "Cancel a batch job"',
     family="LLM batches",
     notes=(
-        "The vendor has no word for a batch that is being cancelled: one that is still IN_PROGRESS "
-        "in the reply, as in the vendor's example, is read again. How a finished one answers is "
-        "not documented, so its status is read."
+        "The vendor has no state for a batch that is being cancelled. If the batch is still "
+        "IN_PROGRESS in the reply, as in the vendor's example, jobcancel reads the status. The "
+        "vendor doesn't document its reply for a finished batch, so jobcancel reads the status "
+        "then as well."
     ),
-    # Where
+    # Endpoint
     default_url="https://api.together.ai",
     key_env="TOGETHER_API_KEY",
     url_env="TOGETHER_BASE_URL",
     credential=BEARER,
-    # What to send
+    # Requests
     cancel=Route("POST", "/v1/batches/{id}/cancel"),
     status=Route("GET", "/v1/batches/{id}"),
-    # What a reply means
+    # Replies
     accepted=Outcome.CANCELLED,
     replies={
         401: Outcome.UNAUTHORIZED,
@@ -45,7 +46,7 @@ TOGETHER_BATCH = HttpAdapter(
         "EXPIRED": JobState.EXPIRED,
         "CANCELLED": JobState.CANCELLED,
     },
-    # Where in a body
+    # Fields of a body
     message=("error.message", "error"),
     code=("error.code", "error.type"),
 )

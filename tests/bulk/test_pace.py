@@ -154,12 +154,12 @@ def test_a_rate_is_parsed(text: str, rate: float) -> None:
 
 @pytest.mark.parametrize("text", ["60", "60/day", "-1/s", "0/s", "fast", "", "1e3/s"])
 def test_an_invalid_rate_is_rejected(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="is not one such as '60/s'"):
+    with pytest.raises(ConfigurationError, match="is invalid; expected a rate such as '60/s'"):
         per_second(text)
 
 
 def test_a_rate_must_be_text() -> None:
-    with pytest.raises(TypeError, match="rate must be text such as '60/s', not 60"):
+    with pytest.raises(TypeError, match="rate must be a string such as '60/s', not 60"):
         rates(60)  # type: ignore[arg-type]
 
 

@@ -147,7 +147,7 @@ def test_an_error_of_the_iterable_is_raised(sandbox: Sandbox) -> None:
         ({"concurrency": 1.5}, "concurrency must be a whole number, not 1.5"),
         ({"max_wait": -1}, "max_wait must be 0 seconds or more, not -1"),
         ({"max_wait": "60"}, "max_wait must be a number of seconds, not '60'"),
-        ({"rate": "fast"}, "rate 'fast' is not one such as '60/s'"),
+        ({"rate": "fast"}, "rate 'fast' is invalid; expected a rate such as '60/s'"),
         ({"rate": {"plse": "5/s"}}, "no provider 'plse'; did you mean 'pulse'?"),
     ],
 )
@@ -400,7 +400,7 @@ def test_a_job_left_inconclusive_by_stop_is_unknown(sandbox: Sandbox) -> None:
     with stopped_when_asked(sandbox, job, results):
         (result,) = results
     assert (Outcome.UNKNOWN, 1) == (result.outcome, len(about(sandbox, job)))
-    assert "stopped before this was settled" in result.message
+    assert "stopped before the outcome was known" in result.message
 
 
 @pytest.mark.usefixtures("_by_either_transport")

@@ -211,5 +211,5 @@ def test_a_result_after_stop_has_the_last_reply_and_state() -> None:
     result = play(stop())
     assert (Outcome.UNKNOWN, 1, 503) == (result.outcome, result.attempts, result.status_code)
     assert JobState.RUNNING is result.state
-    assert result.message.endswith("; the run was stopped before this was settled")
+    assert result.message.endswith("; the run was stopped before the outcome was known")
     assert result.elapsed > 0

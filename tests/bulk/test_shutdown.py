@@ -177,7 +177,6 @@ def test_a_closed_sync_run_yields_its_remaining_results(sandbox: Sandbox) -> Non
     jobs = [("pulse", sandbox.submit("pulse", **RUNNING)) for _ in range(6)]
     sandbox.fault(*jobs[5], Fault(stall=60))
     results = cancel_many(jobs, **where(sandbox))
-    until(lambda: results._run._begin is not None)
     received = [next(results)]
     until(lambda: len({r.path for r in sandbox.requests if jobs[5][1] in r.path}) == 1)
     results.close()
@@ -706,7 +705,9 @@ results.close()
     quiet = "ignore:This process:DeprecationWarning"  # which has threads
     done = run_code(stalled, ABANDONED + code, "-W", quiet)
     assert 0 == done.returncode, done.stderr
-    assert done.stdout.startswith("not-found\nConfigurationError this run belongs to the process")
+    assert done.stdout.startswith(
+        "not-found\nConfigurationError this run belongs to the parent process"
+    )
     assert done.stdout.endswith("\n0\n")
     assert "" == done.stderr
 

@@ -119,7 +119,7 @@ def test_a_job_whose_status_is_being_read_is_still_stopping(served: Sandbox, fol
         assert process.wait() == 130
     assert ("cancelling", 0) == (result["outcome"], result["attempts"])
     assert result["message"] == (
-        "an earlier run's cancel was accepted; the run was stopped before this was settled"
+        "an earlier run's cancel was accepted; the run was stopped before the outcome was known"
     )
 
 

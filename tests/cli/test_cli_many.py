@@ -187,7 +187,7 @@ def test_rate_can_be_set_for_all_or_by_provider(run: Run, served: Sandbox, file:
         (["pulse", "--from", "-", "--api-key-file", "-"], "standard input is either the key or"),
         (["pulse", "--from", "FILE", "--rate", "1/s", "--rate", "pulse=1/s"], "one rate for all"),
         (["pulse", "--from", "FILE", *["--rate", "pulse=1/s"] * 2], "one rate for all"),
-        (["pulse", "--from", "FILE", "--rate", "fast"], "jobcancel: rate 'fast' is not one"),
+        (["pulse", "--from", "FILE", "--rate", "fast"], "jobcancel: rate 'fast' is invalid"),
         (["pulse", "--from", "FILE", "--concurrency", "0"], "jobcancel: concurrency must be"),
         (["pulse", "--from", "FILE", "--max-wait", "-1"], "jobcancel: max_wait must be"),
         (["plse", "--from", "FILE"], "jobcancel: no provider 'plse'; did you mean 'pulse'?"),

@@ -62,5 +62,5 @@ def test_a_base_url_makes_the_resource_optional(url: str, monkeypatch: pytest.Mo
 
 
 def test_a_missing_resource_is_reported() -> None:
-    with pytest.raises(ConfigurationError, match=r"needs the param 'resource' as a part of its"):
+    with pytest.raises(ConfigurationError, match=r"needs the param 'resource' as part of its"):
         cancel("azure-openai-batch", JOB_ID, api_key="k")
