@@ -45,7 +45,7 @@ NO_EXAMPLES |= {"{figure}", "{glossary}", "{image}", "{include}", "{literalinclu
     [
         f"starts with {pace._FIRST_WINDOW:.0f} requests in flight",
         f"doubled up to {pace._LONGEST_WAIT:.0f}, when it does not say",
-        f"{100 - 100 * pace._CAUTION:.0f}% less, and grows by {100 * pace._GROWTH:.0f}% per second",
+        f"{100 - 100 * pace._CAUTION:.0f}% less, and grows by {100 * pace._GROWTH:g}% per second",
         f"After a pause, {100 * pace._BURST:.0f}% of the bucket",
         f"up to {lane._LONGEST_TRIAL:.0f};",
     ],
@@ -55,5 +55,6 @@ def test_the_numbers_in_pace_md_match_the_code(sentence: str) -> None:
 
 
 def test_the_spelled_out_numbers_in_pace_md_match_the_code() -> None:
-    words = (pace._FIRST_WAIT, pace._DOUBLING, pace._DOUBLING_TRIPS, lane._FAILURES)
-    assert (1.0, 0.125, 2.0, 5) == words, "one second, an eighth, two round trips, five failures"
+    words = (pace._WINDOW_GROWTH, pace._FIRST_WAIT, pace._DOUBLING, pace._DOUBLING_TRIPS)
+    assert (2, 1, 0.2, 2) == words, "adds two, one second, a fifth, two round trips"
+    assert 5 == lane._FAILURES, "five failures"

@@ -17,16 +17,17 @@ from jobcancel.errors import ConfigurationError, WrongType
 _RATE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|min|minute|h|hour)\s*")
 _SECONDS = {"s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 
-# Maximum requests in flight at the start; it doubles per round trip until the first refusal.
-_FIRST_WINDOW = 24.0
+# Maximum requests in flight at the start, and how much each reply adds: it triples per round trip
+# until the first refusal.
+_FIRST_WINDOW, _WINDOW_GROWTH = 24.0, 2.0
 # While searching for the vendor's rate, ours doubles in this many seconds, or round trips.
-_DOUBLING, _DOUBLING_TRIPS = 0.125, 2.0
+_DOUBLING, _DOUBLING_TRIPS = 0.2, 2.0
 _MAX_DOUBLINGS = 30.0
 # Once the vendor's rate is known, ours starts at this fraction of it and grows by this fraction per
 # second; another refusal reduces it by more.
-_CAUTION, _GROWTH = 0.98, 0.01
+_CAUTION, _GROWTH = 0.97, 0.004
 # Fraction of the vendor's burst that is sent immediately after a pause.
-_BURST = 0.8
+_BURST = 0.9
 # Minimum fraction of the allowed requests that must have been sent to learn from a refusal.
 _USED = 0.9
 # Seconds; a shorter wait is only the rounding error of floating-point sums.
@@ -134,7 +135,7 @@ class Pace:
     def record_success(self, epoch: int, seconds: float) -> None:
         """Record that the vendor did not refuse a request, and the reply time in seconds."""
         self.round_trip += (0.2 if self.round_trip else 1.0) * (seconds - self.round_trip)
-        self.window = min(self.window + 1, self.most)
+        self.window = min(self.window + _WINDOW_GROWTH, self.most)
         self.refused_from = None
         if epoch == self.epoch:
             self.accepted += 1
