@@ -138,9 +138,9 @@ class Scheduler:
     def abandon(self) -> None:
         """Stop sending; abandon requests in flight. The run ends shortly after."""
         self.abandoned = self.abandoned or not self.ended
+        # `wind_up` cancels the tasks: a second cancellation could interrupt the closing of a
+        # connection that the first one abandoned.
         self._halt(CLOSED)
-        for task in self.tasks:
-            task.cancel()
 
     async def close(self) -> None:
         """Abandon the run, and wait until it has ended."""

@@ -228,8 +228,9 @@ class AsyncConnection(_Connection):
     async def aclose(self) -> None:
         """Close the connection, in any state, even if the task is cancelled."""
         with anyio.CancelScope(shield=True):
-            await self._http.aclose()
-            if (
-                self.line.stream is not None
-            ):  # httpcore leaves it open after an interrupted handshake
-                await self.line.stream.aclose()  # type: ignore[attr-defined]
+            try:
+                await self._http.aclose()
+            finally:
+                # httpcore leaves it open after an interrupted handshake.
+                if self.line.stream is not None:
+                    await self.line.stream.aclose()  # type: ignore[attr-defined]

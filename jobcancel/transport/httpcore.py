@@ -336,9 +336,14 @@ class _AsyncReply(_Head):
         from anyio import CancelScope
 
         with CancelScope(shield=True):
-            await self._parts.aclose()
-            await self._stream.aclose()
-            await self._client._release(self._connection)  # noqa: SLF001 - its client
+            # The scope does not shield from `Task.cancel`, which interrupts one step at most.
+            try:
+                await self._parts.aclose()
+            finally:
+                try:
+                    await self._stream.aclose()
+                finally:
+                    await self._client._release(self._connection)  # noqa: SLF001 - its client
 
 
 def _either(own: Errors, others: Errors) -> Errors:

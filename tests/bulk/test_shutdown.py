@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import re
@@ -795,3 +796,25 @@ def test_a_permanently_rate_limited_run_ends() -> None:
     outcomes, seconds = play(scene())
     assert {Outcome.RATE_LIMITED: 100} == outcomes
     assert seconds < 15
+
+
+@pytest.mark.parametrize("transport", ["httpx", "aiohttp"])
+def test_a_run_that_is_left_early_leaves_no_connection_open(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, transport: str
+) -> None:
+    monkeypatch.setenv("JOBCANCEL_TRANSPORT", transport)
+    unraisable: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda error: unraisable.append(error.exc_value))
+    options: dict[str, Any] = {"api_keys": sandbox.api_keys, "base_urls": sandbox.base_urls}
+    jobs = [("pulse", sandbox.submit("pulse")) for _ in range(12)]
+
+    async def leave() -> None:
+        async with AsyncCanceller(**options) as canceller:
+            results = canceller.cancel_many(jobs, concurrency=3)
+            await anext(results)
+            await results.aclose()
+
+    for _ in range(15):
+        asyncio.run(leave())
+        gc.collect()
+    assert [] == unraisable
