@@ -201,7 +201,7 @@ class Settings:
 _SHOWN = 3
 """Problems of a kind that are reported one by one."""
 _KINDS = 20
-"""Kinds that are told apart; problems of further kinds are counted together."""
+"""Maximum of kinds that are counted separately; problems of further kinds are counted together."""
 _LONGEST = 300
 """Characters of a problem: it may quote a line, which may be of any length."""
 _TELLING = 80

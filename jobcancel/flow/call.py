@@ -1,6 +1,6 @@
 """A validated call, and its progress: requests, elapsed time, and how long the call waits.
 
-`Progress.rest` decides how long a wait is and whether it fits the deadline. `verify` has waits of
+`Progress.wait` decides how long a wait is and whether it fits the deadline. `verify` has waits of
 its own in `cancellation.confirm`.
 """
 
