@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import AsyncExitStack
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar
 
@@ -25,7 +26,7 @@ from jobcancel.transport.environment import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import httpcore
 
@@ -288,12 +289,11 @@ class AsyncClient(_BaseClient["AsyncConnection"]):
         return None
 
     async def _discard(self, connection: AsyncConnection) -> None:
-        for each in (connection, *self._pool.clear(connection.pool_key)):
-            await each.aclose()
+        await _close_all([*self._pool.clear(connection.pool_key), connection])
 
     async def _release(self, connection: AsyncConnection) -> None:
-        for each in self._pool.put(connection) if connection.is_reusable else [connection]:
-            await each.aclose()
+        reusable = connection.is_reusable
+        await _close_all(self._pool.put(connection) if reusable else [connection])
 
     def grow(self, connections: int) -> None:
         """Allow at least this number of idle connections."""
@@ -302,8 +302,7 @@ class AsyncClient(_BaseClient["AsyncConnection"]):
     async def aclose(self) -> None:
         """Close the connections; those in use are closed after their reply."""
         self._pool.is_closed = True
-        for each in self._pool.clear():
-            await each.aclose()
+        await _close_all(self._pool.clear())
 
 
 class _AsyncReply(_Head):
@@ -336,14 +335,19 @@ class _AsyncReply(_Head):
         from anyio import CancelScope
 
         with CancelScope(shield=True):
-            # The scope does not shield from `Task.cancel`, which interrupts one step at most.
-            try:
-                await self._parts.aclose()
-            finally:
-                try:
-                    await self._stream.aclose()
-                finally:
-                    await self._client._release(self._connection)  # noqa: SLF001 - its client
+            # The scope does not shield from `Task.cancel`, which may interrupt a step: the stack
+            # takes the others all the same, the last one first.
+            async with AsyncExitStack() as steps:
+                steps.push_async_callback(self._client._release, self._connection)  # noqa: SLF001 - its client
+                steps.push_async_callback(self._stream.aclose)
+                steps.push_async_callback(self._parts.aclose)
+
+
+async def _close_all(connections: Iterable[AsyncConnection]) -> None:
+    """Close connections, each even if the closing of another one is interrupted or fails."""
+    async with AsyncExitStack() as stack:
+        for each in connections:
+            stack.push_async_callback(each.aclose)
 
 
 def _either(own: Errors, others: Errors) -> Errors:
