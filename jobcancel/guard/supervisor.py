@@ -28,6 +28,11 @@ VARIABLE = "JOBCANCEL_SUPERVISOR"
 """The environment variable with the path of the socket of `jobcancel run`."""
 
 _CHUNK = 65_536
+# Characters; a sender of longer lines is not `link`. A source with a pickled adapter has thousands,
+# and a release of a million jobs has ten millions.
+_LONGEST_LINE = 32_000_000
+# A line that `link` did not write, or did not write to its end.
+_MALFORMED = (ValueError, TypeError, LookupError, RecursionError)
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: `struct ucred` in unix(7)
 
 
@@ -38,11 +43,15 @@ class Task:
         source: what `handover.source_message` sent for it.
         job_id: its id.
         params: its params.
+
+    Attributes:
+        provider: its provider.
     """
 
-    __slots__ = ("job_id", "params", "source")
+    __slots__ = ("job_id", "params", "provider", "source")
 
     def __init__(self, source: dict[str, Any], job_id: str, params: dict[str, str] | None) -> None:
+        self.provider: str = source["provider"]
         self.source = source
         self.job_id = job_id
         self.params = params
@@ -69,21 +78,25 @@ class _Owner:
         return self.pidfd is not None and self.program == _program(self.pid) != b""
 
     def read(self, line: bytes) -> str | None:
-        """Read one line; return the command, or None if it is incomplete."""
+        """Read one line; return the command, or None if it is malformed.
+
+        A malformed line is ignored: other processes depend on this one. A line is incomplete if a
+        signal interrupted its sender, who sends everything again.
+        """
         try:
             command, *values = json.loads(line)
-        except ValueError:  # a signal interrupted the sender, who sends everything again
+            if command == "hold":
+                number, source, job_id, params = values
+                self.jobs[number] = Task(self.sources[source], job_id, params)
+            elif command == "drop":
+                for number in values[0]:
+                    self.jobs.pop(number, None)
+            elif command == "source":
+                number, self.sources[number] = values
+            elif command == "reset":
+                self.jobs.clear()
+        except _MALFORMED:
             return None
-        if command == "hold":
-            number, source, job_id, params = values
-            self.jobs[number] = Task(self.sources[source], job_id, params)
-        elif command == "drop":
-            for number in values[0]:
-                self.jobs.pop(number, None)
-        elif command == "source":
-            number, self.sources[number] = values[0], values[1]
-        elif command == "reset":
-            self.jobs.clear()
         return str(command)
 
 
@@ -98,7 +111,8 @@ class _Connection:
     def __init__(self, accepted: socket.socket, owner: _Owner) -> None:
         self.socket = accepted
         self.owner = owner
-        self._rest = b""
+        self._rest = bytearray()
+        accepted.settimeout(0)  # a process that reads no answers must not block this one
 
     def receive(self) -> bool:
         """Read what has arrived; return False at the end of the connection."""
@@ -108,19 +122,20 @@ class _Connection:
             return True
         except OSError:
             return False
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            if self.owner.read(line) == "ping":
-                with suppress(OSError):
-                    self.socket.send(b"\n")
-        return bool(data)
+        self._rest += data
+        if b"\n" in data:
+            *lines, self._rest = self._rest.split(b"\n")
+            for line in lines:
+                if self.owner.read(line) == "ping":
+                    with suppress(OSError):
+                        self.socket.send(b"\n")
+        return bool(data) and len(self._rest) <= _LONGEST_LINE
 
     def receive_all(self) -> None:
         """Read all that a dead process has written."""
-        self.socket.settimeout(0)
         with suppress(OSError):
-            while self.socket.recv(1, socket.MSG_PEEK):
-                self.receive()
+            while self.socket.recv(1, socket.MSG_PEEK) and self.receive():
+                pass
 
 
 class Supervisor:
