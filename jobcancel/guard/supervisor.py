@@ -73,9 +73,13 @@ class _Owner:
         self.jobs: dict[int, Task] = {}
 
     @property
-    def lives(self) -> bool:
-        """Whether it runs the same program as at first: `exec` ends a caller, too."""
-        return self.pidfd is not None and self.program == _program(self.pid) != b""
+    def has_ended(self) -> bool:
+        """Whether another program runs in its place: `exec` ends a caller, too.
+
+        The pidfd shows any other end.
+        """
+        program = _program(self.pid)
+        return b"" not in {self.program, program} and self.program != program
 
     def read(self, line: bytes) -> str | None:
         """Read one line; return the command, or None if it is malformed.
@@ -186,7 +190,8 @@ class Supervisor:
         """
         events = self._selector.select(seconds)
         for key, _ in events:
-            if key.fd in self._selector.get_map():  # not closed by an earlier one
+            # An earlier event may have closed its descriptor, and opened another with its number.
+            if self._selector.get_map().get(key.fd) is key:
                 key.data()
         return bool(events)
 
@@ -208,6 +213,9 @@ class Supervisor:
 
     def _welcome(self, accepted: socket.socket, pid: int) -> None:
         owner = self._owners.get(pid)
+        if owner is not None and owner.has_ended:  # the event is still to come
+            self._end(owner)
+            owner = None
         if owner is None:
             owner = _Owner(pid)
             if owner.pidfd is not None:
@@ -223,7 +231,7 @@ class Supervisor:
         if not connection.receive():
             owner = connection.owner
             self._close(connection)
-            if not owner.lives:
+            if owner.pidfd is None or owner.has_ended:
                 self._end(owner)
 
     def _close(self, connection: _Connection) -> None:
@@ -312,7 +320,7 @@ def _pidfd(pid: int) -> int | None:
 
 
 def _program(pid: int) -> bytes:
-    """Return what identifies the program that a process runs, or b"" if it has ended."""
+    """Return what identifies the program that a process runs, or b"" if that is not known."""
     # Each `exec` gets addresses and random bytes of its own in this vector (getauxval(3)).
     with suppress(OSError):
         return Path(f"/proc/{pid}/auxv").read_bytes()
