@@ -17,6 +17,8 @@ import socket
 import struct
 import tempfile
 import threading
+import time
+import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,8 @@ _CHUNK = 65_536
 _LONGEST_LINE = 32_000_000
 # A line that `link` did not write, or did not write to its end.
 _MALFORMED = (ValueError, TypeError, LookupError, RecursionError)
+# Seconds.
+_PAUSE = 0.1
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: `struct ucred` in unix(7)
 
 
@@ -81,7 +85,7 @@ class _Owner:
         program = _program(self.pid)
         return b"" not in {self.program, program} and self.program != program
 
-    def read(self, line: bytes) -> str | None:
+    def read(self, line: bytes | bytearray) -> str | None:
         """Read one line; return the command, or None if it is malformed.
 
         A malformed line is ignored: other processes depend on this one. A line is incomplete if a
@@ -154,7 +158,7 @@ class Supervisor:
         self._rescue = rescue
         self._owners: dict[int, _Owner] = {}
         self._unknown: set[_Owner] = set()  # their process id is not known
-        self._rescues: set[threading.Thread] = set()
+        self._rescued: set[_Owner] = set()  # their jobs are being cancelled
         self._selector = selectors.DefaultSelector()
         self._listening = listening
         listening.settimeout(0)
@@ -167,12 +171,12 @@ class Supervisor:
     @property
     def is_cancelling(self) -> bool:
         """Whether there are jobs to cancel."""
-        return bool(self._rescues)
+        return bool(self._rescued)
 
     @property
     def is_idle(self) -> bool:
         """Whether there is neither a process to watch nor a job to cancel."""
-        return not (self._owners or self._unknown or self._rescues)
+        return not (self._owners or self._unknown or self._rescued)
 
     def wake(self) -> None:
         """Have `step` return; may be called in a thread or in a signal handler."""
@@ -195,21 +199,35 @@ class Supervisor:
                 key.data()
         return bool(events)
 
+    def catch_up(self) -> None:
+        """Handle what has happened until now.
+
+        Processes that live on may cause events without end, so it does not wait for a pause.
+        """
+        # A process that has died since it connected: its connection, its messages, its death.
+        for _ in range(3):
+            self.step(0)
+
     def give_up(self) -> None:
         """Regard all processes as dead."""
-        while self.step(0):
-            pass
+        self.catch_up()
         for owner in [*self._owners.values(), *self._unknown]:
             self._end(owner)
 
     def _accept(self) -> None:
-        with suppress(OSError):
-            accepted, _ = self._listening.accept()
-            pid, uid = _peer(accepted)
-            if uid != os.geteuid():
-                accepted.close()
-                return
-            self._welcome(accepted, pid)
+        """Accept all that connect."""
+        try:
+            while True:
+                accepted, _ = self._listening.accept()
+                pid, uid = _peer(accepted)
+                if uid == os.geteuid():
+                    self._welcome(accepted, pid)
+                else:
+                    accepted.close()
+        except BlockingIOError:
+            return
+        except OSError:  # too many open files: wait until a process ends, but not busily
+            time.sleep(_PAUSE)
 
     def _welcome(self, accepted: socket.socket, pid: int) -> None:
         owner = self._owners.get(pid)
@@ -251,16 +269,19 @@ class Supervisor:
         if self._owners.get(owner.pid) is owner:
             del self._owners[owner.pid]
         if owner.jobs:
-            tasks = [*owner.jobs.values()]
-            thread = threading.Thread(target=self._run_rescue, args=(tasks,))
-            self._rescues.add(thread)
-            thread.start()
+            self._rescued.add(owner)
+            try:
+                threading.Thread(target=self._run_rescue, args=(owner,)).start()
+            except RuntimeError:  # there are too many threads
+                self._run_rescue(owner)
 
-    def _run_rescue(self, tasks: list[Task]) -> None:
+    def _run_rescue(self, owner: _Owner) -> None:
         try:
-            self._rescue(tasks)
+            self._rescue([*owner.jobs.values()])
+        except Exception:  # noqa: BLE001 - must not end the supervisor of other processes
+            traceback.print_exc()
         finally:
-            self._rescues.discard(threading.current_thread())
+            self._rescued.discard(owner)
             self.wake()
 
 
