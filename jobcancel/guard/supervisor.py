@@ -35,6 +35,8 @@ _CHUNK = 65_536
 _LONGEST_LINE = 32_000_000
 # A line that `link` did not write, or did not write to its end.
 _MALFORMED = (ValueError, TypeError, LookupError, RecursionError)
+# So many processes may connect at once; the kernel may have a lower limit.
+_BACKLOG = 4096
 # Seconds.
 _PAUSE = 0.1
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: `struct ucred` in unix(7)
@@ -291,8 +293,8 @@ def listen() -> socket.socket:
     Raises:
         OSError: there is no place for it.
     """
+    problem = OSError("there is no temporary directory")
     listening = socket.socket(socket.AF_UNIX)
-    problem: OSError | None = None
     for parent in _temporary_directories():
         try:
             directory = tempfile.mkdtemp(prefix="jobcancel-", dir=parent)
@@ -301,14 +303,14 @@ def listen() -> socket.socket:
             continue
         try:
             listening.bind(f"{directory}/supervisor")
-            listening.listen(128)
+            listening.listen(_BACKLOG)
         except OSError as error:  # such as a path that is too long for a socket
             problem = error
-            Path(directory).rmdir()
+            remove(f"{directory}/supervisor")
             continue
         return listening
     listening.close()
-    raise problem or OSError("there is no temporary directory")
+    raise problem
 
 
 def remove(address: str) -> None:
@@ -320,9 +322,10 @@ def remove(address: str) -> None:
 
 
 def _temporary_directories() -> Collection[str]:
-    with suppress(OSError):
-        return dict.fromkeys((tempfile.gettempdir(), "/tmp"))  # noqa: S108 - a new directory in it
-    return ()
+    places = ["/tmp", "/dev/shm"]  # noqa: S108 - a new directory in it
+    with suppress(OSError):  # there is none, as in a container with a read-only file system
+        places.insert(0, tempfile.gettempdir())
+    return dict.fromkeys(places)
 
 
 def _peer(connected: socket.socket) -> tuple[int, int]:
