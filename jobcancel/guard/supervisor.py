@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
 VARIABLE = "JOBCANCEL_SUPERVISOR"
 """The environment variable with the path of the socket of `jobcancel run`."""
@@ -185,6 +185,15 @@ class Supervisor:
         with suppress(BlockingIOError):
             self._wake.send(b"\n")
 
+    def serve(self) -> None:
+        """Serve until there is no process to watch, and remove the socket."""
+        while not self.is_idle:
+            self.step()
+        remove(self._listening.getsockname())
+        self.step(0)  # a process may have connected just before that
+        while not self.is_idle:
+            self.step()
+
     def step(self, seconds: float | None = None) -> bool:
         """Wait for an event and handle it.
 
@@ -311,6 +320,32 @@ def listen() -> socket.socket:
         return listening
     listening.close()
     raise problem
+
+
+def close_inherited() -> None:
+    """Close the descriptors that this process has inherited, except 0 to 2.
+
+    Those that it has opened are not inheritable.
+    """
+    # Not all numbers up to the limit: that may be a thousand million.
+    numbers: Iterable[int] = range(3, 1024)
+    with suppress(OSError):  # /proc is not mounted
+        numbers = [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208 - they are names
+    for number in numbers:
+        with suppress(OSError):  # it is closed
+            if number > 2 and os.get_inheritable(number):  # noqa: PLR2004
+                os.close(number)
+
+
+def raise_limits() -> None:
+    """Raise the soft limits of this process, which are meant for its caller, to the hard ones."""
+    import resource  # which not every system has
+
+    for name in ("CPU", "AS", "DATA", "NOFILE"):
+        limit = getattr(resource, f"RLIMIT_{name}")
+        _, hard = resource.getrlimit(limit)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(limit, (hard, hard))
 
 
 def remove(address: str) -> None:
