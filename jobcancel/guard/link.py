@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from jobcancel.client import callers_level
 from jobcancel.errors import ConfigurationError
 from jobcancel.guard.handover import source_message
-from jobcancel.guard.supervisor import VARIABLE, listen, remove
+from jobcancel.guard.supervisor import VARIABLE, is_open_ended, listen, remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -377,8 +377,7 @@ def _spawn(listening: socket.socket) -> int:
         (os.POSIX_SPAWN_DUP2, listening.fileno(), 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
     ]
-    # A terminal or a log file; nobody waits for the end of these, as readers of pipes do.
-    if _is_open_ended(2):
+    if is_open_ended(2):
         actions.append((os.POSIX_SPAWN_DUP2, 2, 2))  # it becomes inheritable
     else:
         actions.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
@@ -402,13 +401,6 @@ def _python() -> str:
         return sys.executable
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     return str(Path(sysconfig.get_path("scripts"), version))
-
-
-def _is_open_ended(descriptor: int) -> bool:
-    try:
-        return os.isatty(descriptor) or Path(f"/dev/fd/{descriptor}").is_file()
-    except OSError:
-        return False
 
 
 link = Link()

@@ -14,6 +14,7 @@ import json
 import os
 import selectors
 import socket
+import stat
 import struct
 import tempfile
 import threading
@@ -347,6 +348,14 @@ def close_inherited() -> None:
         with suppress(OSError):  # it is closed
             if number > 2 and os.get_inheritable(number):  # noqa: PLR2004
                 os.close(number)
+
+
+def is_open_ended(descriptor: int) -> bool:
+    """Whether nobody waits for the end of an output: a terminal or a file, but not a pipe."""
+    try:
+        return os.isatty(descriptor) or stat.S_ISREG(os.fstat(descriptor).st_mode)
+    except OSError:  # it is closed
+        return False
 
 
 def raise_limits() -> None:
