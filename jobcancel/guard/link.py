@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from jobcancel.client import callers_level
 from jobcancel.errors import ConfigurationError
-from jobcancel.guard.handover import source_message
+from jobcancel.guard.handover import module_path, source_message
 from jobcancel.guard.supervisor import VARIABLE, is_open_ended, listen, remove
 
 if TYPE_CHECKING:
@@ -381,11 +381,10 @@ def _spawn(listening: socket.socket) -> int:
         actions.append((os.POSIX_SPAWN_DUP2, 2, 2))  # it becomes inheritable
     else:
         actions.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
-    path = os.pathsep.join(str(Path(each).absolute()) for each in sys.path)
     return os.posix_spawn(
         python,
         [python, "-P", "-m", "jobcancel.guard.sidecar"],
-        {**os.environ, "PYTHONPATH": path},
+        {**os.environ, "PYTHONPATH": os.pathsep.join(module_path())},
         file_actions=actions,
         setpgroup=0,  # Ctrl-C in the terminal is not for it
         setsigmask=_BLOCKED,
