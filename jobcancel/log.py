@@ -11,7 +11,6 @@ All names begin with `jobcancel.`:
     bulk.circuit_opened  a vendor is down; only trial requests are sent  WARNING
     bulk.circuit_closed  the vendor replies again                        INFO
     bulk.rate_limited    a vendor's rate limit; the lane waits           INFO
-    guard.cancelling     a guard cancels the jobs that it holds          INFO
     guard.interrupted    the guard goes on after an interrupt            WARNING
     guard.left_behind    a job that a guard could not stop, as far as    WARNING
                          is known
@@ -164,16 +163,6 @@ def cancel_settled(result: CancelResult) -> None:
 def status_settled(reading: JobReading) -> None:
     """Log the result of a `status()`."""
     _settled("status.settled", reading, reading.problem)
-
-
-def guard_cancels(jobs: int, reason: str) -> None:
-    """Log that a guard cancels the jobs that it holds.
-
-    Args:
-        jobs: how many.
-        reason: how its caller ends, such as `"SIGTERM"`.
-    """
-    emit(logging.INFO, "guard.cancelling", jobs=jobs, reason=reason)
 
 
 def guard_interrupted(jobs: int, interrupt: str) -> None:
