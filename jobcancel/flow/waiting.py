@@ -89,7 +89,7 @@ class Waiting:
             whether there is time left for it.
         """
         chance = self.call.clock.random()
-        requested = max(self.progress.status_wait or 0, self.progress.poll_wait or 0, _SHORTEST)
+        requested = max(self.progress.status_wait or 0.0, self.progress.poll_wait or 0.0)
         back_off = self.call.policy.backoff(self._failures, chance) if self._failures else 0.0
         wait, reason = max((requested, REQUESTED), (back_off, BACK_OFF), (self._interval, POLL))
         if self.poll is None:
@@ -100,7 +100,7 @@ class Waiting:
         wait = min(wait * (1 + _JITTER * chance), self.progress.left)
         if wait > 0:
             yield from self.progress.pause(wait, reason)
-        return wait >= requested
+        return wait >= max(requested, _SHORTEST)
 
     def _record(self, last: Reading) -> None:
         if last.state is not None:
