@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from jobcancel import JobState
+from jobcancel import ConfigurationError, JobState
 from tests.examples import ROOT, files_on, prepare
 
 if TYPE_CHECKING:
@@ -156,8 +156,18 @@ class Programs:
         return self._process is not None and self._process.poll() is not None
 
     def _new_jobs(self) -> set[str]:
-        read = [each.path for each in self._sandbox.requests if each.method == "GET"]
-        return {path.rpartition("/")[2] for path in read} - self._waited_for
+        read = {
+            each.path.rpartition("/")[2] for each in self._sandbox.requests if each.method == "GET"
+        }
+        return {job_id for job_id in read - self._waited_for if self._exists(job_id)}
+
+    def _exists(self, job_id: str) -> bool:
+        """Whether this test submitted the job: a process of an earlier test may still ask."""
+        try:
+            self._sandbox.job("pulse", job_id)
+        except ConfigurationError:
+            return False
+        return True
 
     def is_cancelled(self, job_id: str) -> bool:
         """Whether the job has been cancelled."""
