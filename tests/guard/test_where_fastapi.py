@@ -38,12 +38,15 @@ def test_the_job_of_a_client_that_disconnects_is_cancelled(programs: Programs) -
             programs.until_cancelled(job_id)
 
 
-def test_the_job_of_a_request_that_sigterm_interrupts_is_cancelled(programs: Programs) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_job_of_a_request_that_a_signal_interrupts_is_cancelled(
+    programs: Programs, number: signal.Signals
+) -> None:
     with programs.serve(*SERVER, "--timeout-graceful-shutdown=1") as (process, request):
         request("/report")
         job_id = programs.job_in_block()
-        process.terminate()
-        assert -signal.SIGTERM == process.wait()
+        process.send_signal(number)
+        process.wait()
         assert programs.is_cancelled(job_id) or not LEAVES_HANDLERS
         programs.until_cancelled(job_id)
 

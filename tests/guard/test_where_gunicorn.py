@@ -52,3 +52,13 @@ def test_the_job_of_a_request_that_takes_too_long_is_cancelled(programs: Program
     with programs.serve(*SERVER, "--timeout=1") as (_, request):
         request("/")
         programs.until_cancelled(programs.job_in_block())
+
+
+def test_the_job_of_a_killed_worker_is_cancelled_by_jobcancel_run(programs: Programs) -> None:
+    run = ("jobcancel", "run", "--grace", "20", "--")
+    with programs.serve(*run, *SERVER, "--graceful-timeout=1") as (process, request):
+        request("/")
+        job_id = programs.job_in_block()
+        process.terminate()
+        assert 0 == process.wait()
+        assert programs.is_cancelled(job_id)
