@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from jobcancel.sandbox import Sandbox
 
 # Another process namespace: the command is its first process, as in a container.
-CONTAINER = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+AS_USER = () if os.geteuid() == 0 else ("--map-root-user",)
+CONTAINER = ("unshare", *AS_USER, "--pid", "--fork", "--mount-proc", "--kill-child")
 
 
 def _cannot_be_made() -> str | None:
