@@ -8,6 +8,8 @@ All names begin with `jobcancel.`:
     status.waiting       a wait before the next request of a status()    DEBUG
     cancel.settled       the result of a cancel                          INFO, WARNING if unknown
     status.settled       the result of a status()                        INFO, WARNING if unknown
+    wait.settled         the last reading of a wait_for()                INFO, WARNING if unknown
+    wait.timed_out       the time of a wait_for() is up                  INFO
     bulk.circuit_opened  a vendor is down; only trial requests are sent  WARNING
     bulk.circuit_closed  the vendor replies again                        INFO
     bulk.rate_limited    a vendor's rate limit; the lane waits           INFO
@@ -163,6 +165,25 @@ def cancel_settled(result: CancelResult) -> None:
 def status_settled(reading: JobReading) -> None:
     """Log the result of a `status()`."""
     _settled("status.settled", reading, reading.problem)
+
+
+def wait_settled(reading: JobReading) -> None:
+    """Log the reading that ended a wait."""
+    _settled("wait.settled", reading, reading.problem)
+
+
+def wait_timed_out(reading: JobReading) -> None:
+    """Log that the time for a wait is up, with its last reading."""
+    emit(
+        logging.INFO,
+        "wait.timed_out",
+        provider=reading.provider,
+        job_id=reading.job_id,
+        outcome=reading.problem and reading.problem.value,
+        state=reading.state and reading.state.value,
+        attempts=reading.attempts,
+        seconds=round(reading.elapsed, 4),
+    )
 
 
 def guard_interrupted(jobs: int, interrupt: str) -> None:

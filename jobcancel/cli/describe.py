@@ -169,6 +169,8 @@ def _routes(adapter: HttpAdapter) -> dict[str, str]:
         "status": "none" if adapter.status is None else _route(adapter.status),
         "header": f"{credential.header}: {credential.scheme} KEY".replace("  ", " "),
     }
+    if adapter.status is not None:
+        facts["wait"] = f"reads the status every {adapter.poll_interval:g} s, later every 15 s"
     for name, value in adapter.headers.items():
         facts[f"header {name}"] = value
     if adapter.id_pattern is not None:
