@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from jobcancel import Canceller, CancelResult
 
 
+_SHOW_CURSOR = "\x1b[?25h"
+"""The line of progress hides it."""
+
+
 def run(
     canceller: Canceller,
     provider: str,
@@ -60,8 +64,10 @@ def run(
 
     def abandon() -> NoReturn:
         # Not by an exception: the guard would cancel again before the process ends.
+        show_cursor = _SHOW_CURSOR if os.isatty(2) else ""
+        message = f"{show_cursor}jobcancel: interrupted while cancelling {clean(job_id)}\n"
         with suppress(OSError):
-            os.write(2, f"jobcancel: interrupted while cancelling {clean(job_id)}\n".encode())
+            os.write(2, message.encode())
         os._exit(interrupts.exit_status)
 
     answer: JobReading | CancelResult | None

@@ -8,7 +8,8 @@ import pty
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING
 
 import pytest
 from attrs import evolve
@@ -21,6 +22,7 @@ from tests.cli.runs import ESCAPE, HEADER, plain, rows, started
 from tests.test_lifetime import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from subprocess import CompletedProcess
 
     from jobcancel.sandbox import Sandbox
@@ -196,26 +198,41 @@ def test_a_killed_wait_cancels_the_job(served: Sandbox) -> None:
 # The line of progress
 
 
+@contextmanager
+def on_a_terminal(*arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+    """Run a wait whose standard error is a terminal; give the process and what it shows."""
+    ours, theirs = pty.openpty()
+    with (
+        open(ours, "rb", buffering=0) as terminal,  # noqa: PTH123 - a descriptor
+        subprocess.Popen(
+            [*WAIT, *arguments],
+            stdin=theirs,
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+            env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"},
+        ) as process,
+    ):
+        os.close(theirs)
+        yield process, terminal
+
+
+def until(terminal: IO[bytes], text: bytes = b"") -> str:
+    """Return what is shown until a text, or until the process ends."""
+    shown = b""
+    with suppress(OSError):  # the process has ended
+        while part := terminal.read(10_000):
+            shown += part
+            if text and text in shown:
+                break
+    return shown.decode()
+
+
 def shown(job_id: str, provider: str, *options: str) -> str:
     """Return what a wait shows on a terminal."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*WAIT, provider, job_id, "--timeout", "1h", *options],
-        stdin=theirs,
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"},
-    ) as process:
-        os.close(theirs)
-        text = b""
-        try:
-            while part := os.read(ours, 10_000):
-                text += part
-        except OSError:  # the process has ended
-            pass
-        os.close(ours)
+    with on_a_terminal(provider, job_id, "--timeout", "1h", *options) as (process, terminal):
+        text = until(terminal)
         assert process.wait() == 0, text
-    return plain(ESCAPE.sub("", text.decode()))
+    return plain(ESCAPE.sub("", text))
 
 
 def test_a_terminal_shows_the_state_the_progress_and_the_time(served: Sandbox) -> None:
@@ -234,6 +251,18 @@ def test_a_terminal_shows_unknown_words_and_problems(served: Sandbox) -> None:
     text = shown(job_id, "pulse", "--poll", "0.5")
     assert f"pulse {job_id}: 'archiving'" in text
     assert f"pulse {job_id}: the status cannot be read (unknown)" in text
+
+
+def test_a_terminal_has_its_cursor_after_the_second_signal(served: Sandbox) -> None:
+    job_id = running(served)
+    served.fault("pulse", job_id, Fault(stall=60))
+    with on_a_terminal("pulse", job_id, "--timeout", "1h") as (process, terminal):
+        assert "\x1b[?25l" in until(terminal, b"running")
+        process.send_signal(signal.SIGINT)
+        until(terminal, b"to quit now")
+        process.send_signal(signal.SIGINT)
+        assert f"\x1b[?25hjobcancel: interrupted while cancelling {job_id}" in until(terminal)
+        assert process.wait() == 130
 
 
 # Arguments
