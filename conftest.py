@@ -20,6 +20,7 @@ from sybil.sybil import SybilCollection
 from xdist.scheduler import LoadScopeScheduling
 
 from jobcancel import registry
+from jobcancel.guard import process
 from jobcancel.sandbox import Sandbox
 from tests.examples import (
     Page,
@@ -157,6 +158,7 @@ def _page(tmp_path_factory: pytest.TempPathFactory, running_sandbox: Sandbox) ->
     ):
         patch.chdir(folder)
         patch.setattr(registry, "_registered", {})
+        patch.setattr(process, "_installed", set())  # by the page on guards
         for name, value in {**running_sandbox.environ, "COMPANY_PROXY": address}.items():
             patch.setenv(name, value)
         yield

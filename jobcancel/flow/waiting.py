@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Seconds between two status reads.
 _SHORTEST = 0.1
-_LONGEST = 15.0
+LONGEST_INTERVAL = 15.0
 _GROWTH = 1.5
 # Each pause is longer by at most this part of it, so that waits that began together spread out.
 _JITTER = 0.1
@@ -93,7 +93,7 @@ class Waiting:
         back_off = self.call.policy.backoff(self._failures, chance) if self._failures else 0.0
         wait, reason = max((requested, REQUESTED), (back_off, BACK_OFF), (self._interval, POLL))
         if self.poll is None:
-            longest = max(_LONGEST, self.call.adapter.poll_interval)
+            longest = max(LONGEST_INTERVAL, self.call.adapter.poll_interval)
             self._interval = min(self._interval * _GROWTH, longest)
         # Shorten the last pause, so that the last read is made when the time is up. Do not read
         # before the wait that the vendor requests is over.

@@ -300,6 +300,18 @@ def test_description_lists_unclear_replies(
     assert meaning == facts(run("providers", provider).stdout)[reply]
 
 
+@pytest.mark.parametrize(
+    ("name", "polling"),
+    [
+        ("pulse", "every 1 to 15 s"),
+        ("together-batch", "every 30 s"),
+        ("firecrawl-crawl", "every 1 to 15 s; a job may be not found for 10 s"),
+    ],
+)
+def test_a_provider_shows_how_often_its_status_is_read(run: Run, name: str, polling: str) -> None:
+    assert f"the status is read {polling}" == facts(run("providers", name).stdout)["wait"]
+
+
 def test_description_of_deprecated_provider_names_its_successor(run: Run) -> None:
     shown = facts(run("providers", "pulse-legacy").stdout)
     assert (shown["deprecated"], shown["both shared with"]) == ("use pulse", "pulse")
