@@ -116,8 +116,7 @@ class _Parent:
         """Cancel what dead processes have left, after the end of the command."""
         if os.getpid() == _FIRST_PROCESS:  # the kernel ends all others when this one ends
             self._supervisor.give_up()
-        while self._supervisor.step(0):
-            pass
+        self._supervisor.catch_up()
         interrupts = 0
         while self._supervisor.is_cancelling:
             self._supervisor.step()

@@ -46,8 +46,7 @@ def rescue(tasks: Iterable[Task], seconds: float) -> list[str]:
         try:
             call = call_of(task.source, task.job_id, task.params)
         except Exception as error:  # noqa: BLE001 - from a plug-in; must not affect other jobs
-            provider = task.source["provider"]
-            problems.append(_line(provider, task.job_id, f"{type(error).__name__}: {error}"))
+            problems.append(_line(task.provider, task.job_id, f"{type(error).__name__}: {error}"))
             continue
         key = _key(call.job)
         if (run := next((each for each in runs if key not in each), None)) is None:

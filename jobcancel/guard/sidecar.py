@@ -12,7 +12,7 @@ import socket
 import sys
 from contextlib import suppress
 
-from jobcancel.guard.supervisor import Supervisor, Task, remove
+from jobcancel.guard.supervisor import Supervisor, Task, close_inherited, raise_limits
 
 # Seconds that it goes on cancelling after a caller's death.
 GRACE = 20.0
@@ -30,16 +30,14 @@ def main() -> None:
     # A service manager that stops the caller may signal every process of the service.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    close_inherited()
+    raise_limits()
     listening = socket.socket(fileno=os.dup(0))
-    address = listening.getsockname()
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir("/")
     supervisor = Supervisor(listening, _rescue)
     supervisor.step(_PATIENCE)
-    while not supervisor.is_idle:
-        supervisor.step()
-    remove(address)
+    supervisor.serve()
 
 
 def _rescue(tasks: list[Task]) -> None:

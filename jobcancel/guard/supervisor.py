@@ -17,17 +17,28 @@ import socket
 import struct
 import tempfile
 import threading
+import time
+import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
 
 VARIABLE = "JOBCANCEL_SUPERVISOR"
 """The environment variable with the path of the socket of `jobcancel run`."""
 
 _CHUNK = 65_536
+# Characters; a sender of longer lines is not `link`. A source with a pickled adapter has thousands,
+# and a release of a million jobs has ten millions.
+_LONGEST_LINE = 32_000_000
+# A line that `link` did not write, or did not write to its end.
+_MALFORMED = (ValueError, TypeError, LookupError, RecursionError)
+# So many processes may connect at once; the kernel may have a lower limit.
+_BACKLOG = 4096
+# Seconds.
+_PAUSE = 0.1
 _CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: `struct ucred` in unix(7)
 
 
@@ -38,11 +49,15 @@ class Task:
         source: what `handover.source_message` sent for it.
         job_id: its id.
         params: its params.
+
+    Attributes:
+        provider: its provider.
     """
 
-    __slots__ = ("job_id", "params", "source")
+    __slots__ = ("job_id", "params", "provider", "source")
 
     def __init__(self, source: dict[str, Any], job_id: str, params: dict[str, str] | None) -> None:
+        self.provider: str = source["provider"]
         self.source = source
         self.job_id = job_id
         self.params = params
@@ -64,26 +79,34 @@ class _Owner:
         self.jobs: dict[int, Task] = {}
 
     @property
-    def lives(self) -> bool:
-        """Whether it runs the same program as at first: `exec` ends a caller, too."""
-        return self.pidfd is not None and self.program == _program(self.pid) != b""
+    def has_ended(self) -> bool:
+        """Whether another program runs in its place: `exec` ends a caller, too.
 
-    def read(self, line: bytes) -> str | None:
-        """Read one line; return the command, or None if it is incomplete."""
+        The pidfd shows any other end.
+        """
+        program = _program(self.pid)
+        return b"" not in {self.program, program} and self.program != program
+
+    def read(self, line: bytes | bytearray) -> str | None:
+        """Read one line; return the command, or None if it is malformed.
+
+        A malformed line is ignored: other processes depend on this one. A line is incomplete if a
+        signal interrupted its sender, who sends everything again.
+        """
         try:
             command, *values = json.loads(line)
-        except ValueError:  # a signal interrupted the sender, who sends everything again
+            if command == "hold":
+                number, source, job_id, params = values
+                self.jobs[number] = Task(self.sources[source], job_id, params)
+            elif command == "drop":
+                for number in values[0]:
+                    self.jobs.pop(number, None)
+            elif command == "source":
+                number, self.sources[number] = values
+            elif command == "reset":
+                self.jobs.clear()
+        except _MALFORMED:
             return None
-        if command == "hold":
-            number, source, job_id, params = values
-            self.jobs[number] = Task(self.sources[source], job_id, params)
-        elif command == "drop":
-            for number in values[0]:
-                self.jobs.pop(number, None)
-        elif command == "source":
-            number, self.sources[number] = values[0], values[1]
-        elif command == "reset":
-            self.jobs.clear()
         return str(command)
 
 
@@ -98,7 +121,8 @@ class _Connection:
     def __init__(self, accepted: socket.socket, owner: _Owner) -> None:
         self.socket = accepted
         self.owner = owner
-        self._rest = b""
+        self._rest = bytearray()
+        accepted.settimeout(0)  # a process that reads no answers must not block this one
 
     def receive(self) -> bool:
         """Read what has arrived; return False at the end of the connection."""
@@ -108,19 +132,20 @@ class _Connection:
             return True
         except OSError:
             return False
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
-            if self.owner.read(line) == "ping":
-                with suppress(OSError):
-                    self.socket.send(b"\n")
-        return bool(data)
+        self._rest += data
+        if b"\n" in data:
+            *lines, self._rest = self._rest.split(b"\n")
+            for line in lines:
+                if self.owner.read(line) == "ping":
+                    with suppress(OSError):
+                        self.socket.send(b"\n")
+        return bool(data) and len(self._rest) <= _LONGEST_LINE
 
     def receive_all(self) -> None:
         """Read all that a dead process has written."""
-        self.socket.settimeout(0)
         with suppress(OSError):
-            while self.socket.recv(1, socket.MSG_PEEK):
-                self.receive()
+            while self.socket.recv(1, socket.MSG_PEEK) and self.receive():
+                pass
 
 
 class Supervisor:
@@ -135,7 +160,7 @@ class Supervisor:
         self._rescue = rescue
         self._owners: dict[int, _Owner] = {}
         self._unknown: set[_Owner] = set()  # their process id is not known
-        self._rescues: set[threading.Thread] = set()
+        self._rescued: set[_Owner] = set()  # their jobs are being cancelled
         self._selector = selectors.DefaultSelector()
         self._listening = listening
         listening.settimeout(0)
@@ -148,17 +173,26 @@ class Supervisor:
     @property
     def is_cancelling(self) -> bool:
         """Whether there are jobs to cancel."""
-        return bool(self._rescues)
+        return bool(self._rescued)
 
     @property
     def is_idle(self) -> bool:
         """Whether there is neither a process to watch nor a job to cancel."""
-        return not (self._owners or self._unknown or self._rescues)
+        return not (self._owners or self._unknown or self._rescued)
 
     def wake(self) -> None:
         """Have `step` return; may be called in a thread or in a signal handler."""
         with suppress(BlockingIOError):
             self._wake.send(b"\n")
+
+    def serve(self) -> None:
+        """Serve until there is no process to watch, and remove the socket."""
+        while not self.is_idle:
+            self.step()
+        remove(self._listening.getsockname())
+        self.step(0)  # a process may have connected just before that
+        while not self.is_idle:
+            self.step()
 
     def step(self, seconds: float | None = None) -> bool:
         """Wait for an event and handle it.
@@ -171,28 +205,46 @@ class Supervisor:
         """
         events = self._selector.select(seconds)
         for key, _ in events:
-            if key.fd in self._selector.get_map():  # not closed by an earlier one
+            # An earlier event may have closed its descriptor, and opened another with its number.
+            if self._selector.get_map().get(key.fd) is key:
                 key.data()
         return bool(events)
 
+    def catch_up(self) -> None:
+        """Handle what has happened until now.
+
+        Processes that live on may cause events without end, so it does not wait for a pause.
+        """
+        # A process that has died since it connected: its connection, its messages, its death.
+        for _ in range(3):
+            self.step(0)
+
     def give_up(self) -> None:
         """Regard all processes as dead."""
-        while self.step(0):
-            pass
+        self.catch_up()
         for owner in [*self._owners.values(), *self._unknown]:
             self._end(owner)
 
     def _accept(self) -> None:
-        with suppress(OSError):
-            accepted, _ = self._listening.accept()
-            pid, uid = _peer(accepted)
-            if uid != os.geteuid():
-                accepted.close()
-                return
-            self._welcome(accepted, pid)
+        """Accept all that connect."""
+        try:
+            while True:
+                accepted, _ = self._listening.accept()
+                pid, uid = _peer(accepted)
+                if uid == os.geteuid():
+                    self._welcome(accepted, pid)
+                else:
+                    accepted.close()
+        except BlockingIOError:
+            return
+        except OSError:  # too many open files: wait until a process ends, but not busily
+            time.sleep(_PAUSE)
 
     def _welcome(self, accepted: socket.socket, pid: int) -> None:
         owner = self._owners.get(pid)
+        if owner is not None and owner.has_ended:  # the event is still to come
+            self._end(owner)
+            owner = None
         if owner is None:
             owner = _Owner(pid)
             if owner.pidfd is not None:
@@ -208,7 +260,7 @@ class Supervisor:
         if not connection.receive():
             owner = connection.owner
             self._close(connection)
-            if not owner.lives:
+            if owner.pidfd is None or owner.has_ended:
                 self._end(owner)
 
     def _close(self, connection: _Connection) -> None:
@@ -228,16 +280,19 @@ class Supervisor:
         if self._owners.get(owner.pid) is owner:
             del self._owners[owner.pid]
         if owner.jobs:
-            tasks = [*owner.jobs.values()]
-            thread = threading.Thread(target=self._run_rescue, args=(tasks,))
-            self._rescues.add(thread)
-            thread.start()
+            self._rescued.add(owner)
+            try:
+                threading.Thread(target=self._run_rescue, args=(owner,)).start()
+            except RuntimeError:  # there are too many threads
+                self._run_rescue(owner)
 
-    def _run_rescue(self, tasks: list[Task]) -> None:
+    def _run_rescue(self, owner: _Owner) -> None:
         try:
-            self._rescue(tasks)
+            self._rescue([*owner.jobs.values()])
+        except Exception:  # noqa: BLE001 - must not end the supervisor of other processes
+            traceback.print_exc()
         finally:
-            self._rescues.discard(threading.current_thread())
+            self._rescued.discard(owner)
             self.wake()
 
 
@@ -247,8 +302,8 @@ def listen() -> socket.socket:
     Raises:
         OSError: there is no place for it.
     """
+    problem = OSError("there is no temporary directory")
     listening = socket.socket(socket.AF_UNIX)
-    problem: OSError | None = None
     for parent in _temporary_directories():
         try:
             directory = tempfile.mkdtemp(prefix="jobcancel-", dir=parent)
@@ -257,14 +312,40 @@ def listen() -> socket.socket:
             continue
         try:
             listening.bind(f"{directory}/supervisor")
-            listening.listen(128)
+            listening.listen(_BACKLOG)
         except OSError as error:  # such as a path that is too long for a socket
             problem = error
-            Path(directory).rmdir()
+            remove(f"{directory}/supervisor")
             continue
         return listening
     listening.close()
-    raise problem or OSError("there is no temporary directory")
+    raise problem
+
+
+def close_inherited() -> None:
+    """Close the descriptors that this process has inherited, except 0 to 2.
+
+    Those that it has opened are not inheritable.
+    """
+    # Not all numbers up to the limit: that may be a thousand million.
+    numbers: Iterable[int] = range(3, 1024)
+    with suppress(OSError):  # /proc is not mounted
+        numbers = [int(name) for name in os.listdir("/dev/fd")]  # noqa: PTH208 - they are names
+    for number in numbers:
+        with suppress(OSError):  # it is closed
+            if number > 2 and os.get_inheritable(number):  # noqa: PLR2004
+                os.close(number)
+
+
+def raise_limits() -> None:
+    """Raise the soft limits of this process, which are meant for its caller, to the hard ones."""
+    import resource  # which not every system has
+
+    for name in ("CPU", "AS", "DATA", "NOFILE"):
+        limit = getattr(resource, f"RLIMIT_{name}")
+        _, hard = resource.getrlimit(limit)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(limit, (hard, hard))
 
 
 def remove(address: str) -> None:
@@ -276,9 +357,10 @@ def remove(address: str) -> None:
 
 
 def _temporary_directories() -> Collection[str]:
-    with suppress(OSError):
-        return dict.fromkeys((tempfile.gettempdir(), "/tmp"))  # noqa: S108 - a new directory in it
-    return ()
+    places = ["/tmp", "/dev/shm"]  # noqa: S108 - a new directory in it
+    with suppress(OSError):  # there is none, as in a container with a read-only file system
+        places.insert(0, tempfile.gettempdir())
+    return dict.fromkeys(places)
 
 
 def _peer(connected: socket.socket) -> tuple[int, int]:
@@ -297,7 +379,7 @@ def _pidfd(pid: int) -> int | None:
 
 
 def _program(pid: int) -> bytes:
-    """Return what identifies the program that a process runs, or b"" if it has ended."""
+    """Return what identifies the program that a process runs, or b"" if that is not known."""
     # Each `exec` gets addresses and random bytes of its own in this vector (getauxval(3)).
     with suppress(OSError):
         return Path(f"/proc/{pid}/auxv").read_bytes()
