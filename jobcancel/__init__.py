@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         MissingCredential,
         UnknownProvider,
     )
+    from jobcancel.guard.block import Guard as guard  # noqa: N813 - it is called
     from jobcancel.models import CancelResult, Job, JobReading, JobState, Outcome, Progress
     from jobcancel.registry import get_adapter, providers, register
 else:
@@ -59,6 +60,7 @@ else:
             "cancel": "api",
             "cancel_many": "api",
             "get_adapter": "registry",
+            "guard": "guard",
             "providers": "registry",
             "register": "registry",
             "status": "api",
@@ -93,6 +95,7 @@ __all__ = [
     "cancel",
     "cancel_many",
     "get_adapter",
+    "guard",
     "providers",
     "register",
     "status",

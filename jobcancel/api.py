@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 # The module-level functions share one warm client per process, and one per event loop: creating
 # a client and its first connection takes many times as long as a request.
-_shared = Canceller()
+shared_client = Canceller()
 # Do not close it: the application's own exit handlers may still cancel jobs.
-atexit.register(_shared._disconnect_for_good)  # noqa: SLF001 - a sibling
+atexit.register(shared_client._disconnect_for_good)  # noqa: SLF001 - a sibling
 if not threading.main_thread().is_alive():  # imported in an exit handler
-    _shared._disconnect_for_good()  # noqa: SLF001 - a sibling
+    shared_client._disconnect_for_good()  # noqa: SLF001 - a sibling
 
 
 @cache
@@ -49,7 +49,7 @@ def _shared_async() -> RunVar[tuple[AsyncCanceller, AsyncGenerator[None, _Token]
     return RunVar("jobcancel")
 
 
-async def _loops_own() -> AsyncCanceller:
+async def loop_client() -> AsyncCanceller:
     """Return the client of the running event loop."""
     try:
         return _shared_async().get()[0]
@@ -111,7 +111,7 @@ def cancel(
         ConfigurationError: an argument or setting is invalid.
     """
     api_key = as_secret(api_key)
-    return _shared.cancel(
+    return shared_client.cancel(
         provider,
         job_id,
         params=params,
@@ -136,7 +136,7 @@ async def acancel(
 ) -> CancelResult:
     """Cancel one job from async code; arguments, result and errors are those of `cancel`."""
     api_key = as_secret(api_key)
-    client = await _loops_own()
+    client = await loop_client()
     return await client.cancel(
         provider,
         job_id,
@@ -165,7 +165,7 @@ def status(
         the job's state, or the reason why it could not be read, in `problem`.
     """
     api_key = as_secret(api_key)
-    return _shared.status(
+    return shared_client.status(
         provider,
         job_id,
         params=params,
@@ -188,7 +188,7 @@ async def astatus(
 ) -> JobReading:
     """Get a job's state from async code; arguments, result and errors are those of `status`."""
     api_key = as_secret(api_key)
-    client = await _loops_own()
+    client = await loop_client()
     return await client.status(
         provider,
         job_id,

@@ -108,6 +108,11 @@ class _BaseCanceller(Generic[C, W]):
         """The keys of this client, to be redacted in messages."""
         return cast("Collection[Secret]", self._api_keys.values())  # wrapped in `__init__`
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether this client was closed."""
+        return self._closed
+
     def check_open(self) -> None:
         """Check that this client is open.
 
@@ -161,7 +166,7 @@ class _BaseCanceller(Generic[C, W]):
         )
         if adapter.deprecated is not None:
             message = f"provider {adapter.name!r} is deprecated; use {adapter.deprecated!r}"
-            warnings.warn(message, DeprecationWarning, stacklevel=_callers_level())
+            warnings.warn(message, DeprecationWarning, stacklevel=callers_level())
         return Call(adapter, job, endpoint, policy, self.clock)
 
     def flow(self, call: Call) -> Flow[CancelResult]:
@@ -399,7 +404,7 @@ class AsyncCanceller(_BaseCanceller[AsyncHttpClient, pool.ClientPool]):
         await self.aclose()
 
 
-def _callers_level() -> int:
+def callers_level() -> int:
     """Return the `stacklevel` that makes a warning point at the line that called a client."""
     level, frame = 0, sys._getframe(1)  # noqa: SLF001 - `warnings` itself counts frames with it
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):

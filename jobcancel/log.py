@@ -11,6 +11,11 @@ All names begin with `jobcancel.`:
     bulk.circuit_opened  a vendor is down; only trial requests are sent  WARNING
     bulk.circuit_closed  the vendor replies again                        INFO
     bulk.rate_limited    a vendor's rate limit; the lane waits           INFO
+    guard.cancelling     a guard cancels the jobs that it holds          INFO
+    guard.interrupted    the guard goes on after an interrupt            WARNING
+    guard.left_behind    a job that a guard could not stop, as far as    WARNING
+                         is known
+    guard.unsupervised   after a kill, no process cancels these jobs     INFO
 
 Events go to structlog if the application configured it, else to the standard library's logger
 `jobcancel`, which is silent until the application adds a handler. (Unconfigured, structlog prints
@@ -26,6 +31,7 @@ import contextlib
 import logging
 import sys
 import traceback
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from jobcancel._lazy import load
@@ -33,7 +39,7 @@ from jobcancel.adapter.protocol import Response
 from jobcancel.models import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from jobcancel.flow.events import Pause, Reply, Send
     from jobcancel.models import CancelResult, Job, JobReading
@@ -44,9 +50,22 @@ _logger.addHandler(logging.NullHandler())
 _METHODS = {logging.DEBUG: "debug", logging.INFO: "info", logging.WARNING: "warning"}
 
 
+_is_muted = ContextVar("jobcancel-muted", default=False)
+
+
+@contextlib.contextmanager
+def muted(is_muted: bool = True) -> Iterator[None]:  # noqa: FBT001, FBT002 - like `suppress`
+    """Log nothing in the block, in this context."""
+    token = _is_muted.set(is_muted)
+    try:
+        yield
+    finally:
+        _is_muted.reset(token)
+
+
 def is_enabled(level: int) -> bool:
     """Whether events of this level may be logged."""
-    return _structlog() is not None or _logger.isEnabledFor(level)
+    return not _is_muted.get() and (_structlog() is not None or _logger.isEnabledFor(level))
 
 
 def _structlog() -> Any:  # noqa: ANN401 - the module
@@ -145,6 +164,38 @@ def cancel_settled(result: CancelResult) -> None:
 def status_settled(reading: JobReading) -> None:
     """Log the result of a `status()`."""
     _settled("status.settled", reading, reading.problem)
+
+
+def guard_cancels(jobs: int, reason: str) -> None:
+    """Log that a guard cancels the jobs that it holds.
+
+    Args:
+        jobs: how many.
+        reason: how its caller ends, such as `"SIGTERM"`.
+    """
+    emit(logging.INFO, "guard.cancelling", jobs=jobs, reason=reason)
+
+
+def guard_interrupted(jobs: int, interrupt: str) -> None:
+    """Log that a guard goes on after an interrupt; the next one ends it."""
+    emit(logging.WARNING, "guard.interrupted", jobs=jobs, interrupt=interrupt)
+
+
+def guard_left_behind(result: CancelResult) -> None:
+    """Log a job that a guard could not stop, as far as is known."""
+    emit(
+        logging.WARNING,
+        "guard.left_behind",
+        provider=result.provider,
+        job_id=result.job_id,
+        outcome=result.outcome.value,
+        detail=result.message,
+    )
+
+
+def guard_unsupervised(reason: str) -> None:
+    """Log that no other process cancels this process's jobs when it is killed."""
+    emit(logging.INFO, "guard.unsupervised", reason=reason)
 
 
 def _settled(event: str, result: CancelResult | JobReading, outcome: Outcome | None) -> None:

@@ -127,6 +127,11 @@ def register(adapter: Adapter, *, replace: bool = False) -> None:
     _registered[adapter.name] = adapter
 
 
+def is_local(provider: str) -> bool:
+    """Whether only this process has the provider's adapter: it was registered at run time."""
+    return provider in _registered
+
+
 def providers() -> tuple[str, ...]:
     """Return the names of all providers, sorted: built in, registered and from plug-ins.
 

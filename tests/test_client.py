@@ -217,16 +217,16 @@ def test_two_concurrent_first_calls_create_one_client(
 def test_module_level_calls_share_one_client() -> None:
     for _ in range(2):
         status("pulse", "unknown")
-    assert [os.getpid()] == list(api._shared._own)
+    assert [os.getpid()] == list(api.shared_client._own)
 
 
 @pytest.mark.anyio
 @pytest.mark.usefixtures("configured")
 async def test_async_module_level_calls_share_one_client_per_loop() -> None:
     await astatus("pulse", "unknown")
-    warm = await api._loops_own()
+    warm = await api.loop_client()
     await acancel("pulse", "unknown")
-    assert warm is await api._loops_own()
+    assert warm is await api.loop_client()
 
 
 @pytest.mark.usefixtures("configured")
@@ -234,7 +234,7 @@ async def test_async_module_level_calls_share_one_client_per_loop() -> None:
 def test_the_loops_client_is_closed_when_the_loop_ends(backend: str) -> None:
     async def run() -> AsyncCanceller:
         await astatus("pulse", "unknown")
-        return await api._loops_own()
+        return await api.loop_client()
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -21,6 +21,7 @@ LAYERS = [
     "__main__",
     "cli",
     "testing",
+    "guard",
     "api",
     "client",
     "bulk",

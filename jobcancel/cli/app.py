@@ -20,6 +20,7 @@ from jobcancel.cli.options import client, needing_key, read_columns, read_params
 from jobcancel.cli.output import print_facts, print_summaries
 from jobcancel.cli.resume import ResumingCanceller
 from jobcancel.cli.serial import cancel_jobs, read_statuses
+from jobcancel.cli.streams import complain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +29,10 @@ _EXIT_STATUS = (
     "Exit status: 0 every job is stopped or stopping (with --strict: stopped), 1 some are not, or "
     "the output cannot be written, 2 usage, configuration or a malformed line, 130 interrupted "
     "by Ctrl-C, 143 by SIGTERM."
+)
+_RUN_STATUS = (
+    "Exit status: that of the command; 127 if there is no such program, 126 if it cannot be run. "
+    "If a signal ends the command, it ends this process as well."
 )
 
 
@@ -336,3 +341,25 @@ def demo() -> None:
 
     if not run():
         raise typer.Exit(FAILED)
+
+
+@command(context_settings={"allow_interspersed_args": False}, epilog=_RUN_STATUS)
+def run(
+    program: Annotated[
+        list[str], typer.Argument(metavar="-- COMMAND [ARGS]...", show_default=False)
+    ],
+    *,
+    grace: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0, help="How long to go on cancelling after a process has died."
+        ),
+    ] = 20.0,
+) -> None:
+    """Run a command; cancel the jobs that its guards hold when it, or a process of it, dies.
+
+    It forwards signals, and can be the first process of a container (PID 1).
+    """
+    from jobcancel.guard.parent import run as run_command
+
+    run_command(program, grace, complain)
