@@ -28,7 +28,15 @@ LIMIT = float(os.environ.get("JOBCANCEL_TEST_LIMIT", "60"))
 NAME = "JOBCANCEL_TEST_PROGRAM"
 """A variable in the environment of a program, which all its processes inherit."""
 
-UNDER_RUN = (sys.executable, "-m", "jobcancel", "run", "--")
+RUN = (sys.executable, "-m", "jobcancel", "run", "--")
+"""`jobcancel run`."""
+
+RUN_WITHOUT_OPTIONS = (
+    sys.executable,
+    "-c",
+    "import sys; from jobcancel.guard.parent import run; run(sys.argv[1:], 20.0, print)",
+)
+"""The same, without the time that it takes to import the command line."""
 
 
 @define
@@ -111,7 +119,7 @@ def _describe(pid: int) -> str:
 
 @contextmanager
 def started(
-    *command: str, folder: Path, environ: Mapping[str, str], run: bool = False
+    *command: str, folder: Path, environ: Mapping[str, str]
 ) -> Iterator[Program]:
     """Start a program in its own session; kill what is left of it in the end.
 
@@ -119,7 +127,6 @@ def started(
         command: the command.
         folder: a folder for its standard error.
         environ: additional environment variables.
-        run: whether to start it with `jobcancel run`.
     """
     # Signals that the shell of the test run ignores would be ignored in the program as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -129,7 +136,7 @@ def started(
     with (
         errors.open("wb") as output,
         subprocess.Popen(
-            [*(UNDER_RUN if run else ()), *command],
+            command,
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -9,7 +9,7 @@ import pytest
 
 from jobcancel.sandbox import Fault
 from tests.guard.deaths import DEATHS, Death
-from tests.guard.programs import cancelled, requested, started, until
+from tests.guard.programs import RUN, RUN_WITHOUT_OPTIONS, cancelled, requested, started, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +20,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 JOBS = ("held", "ended", "other")
 FOREVER = 10_000.0
+COMMAND_LINE = [
+    "the block ends normally",
+    "`sys.exit(3)`",
+    "SIGINT (Ctrl-C)",
+    "SIGTERM",
+    "SIGTERM to the whole process group",
+    "SIGKILL",
+]
 
 
 @pytest.mark.parametrize("mode", ["auto", "run", "no"])
@@ -27,15 +35,41 @@ FOREVER = 10_000.0
 def test_a_death_cancels_the_jobs_that_were_held(
     death: Death, mode: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    expected = death.expected(mode)
+    before = RUN_WITHOUT_OPTIONS if mode == "run" else ()
+    check(death, before, death.expected(mode), sandbox, tmp_path, "no" if mode == "no" else "auto")
+
+
+@pytest.mark.parametrize(
+    "death", [each for each in DEATHS if each.name in COMMAND_LINE], ids=str
+)
+def test_jobcancel_run_ends_as_the_program(death: Death, sandbox: Sandbox, tmp_path: Path) -> None:
+    check(death, RUN, death.expected("run"), sandbox, tmp_path)
+
+
+def check(
+    death: Death,
+    before: tuple[str, ...],
+    expected: frozenset[str],
+    sandbox: Sandbox,
+    folder: Path,
+    supervise: str = "auto",
+) -> None:
+    """Run a program; check its exit status, and which of its jobs are cancelled.
+
+    Args:
+        death: the program.
+        before: the command that starts it.
+        expected: the jobs that must be cancelled.
+        sandbox: the vendor.
+        folder: for its standard error.
+        supervise: the argument of its guards.
+    """
     for job_id in JOBS:
         sandbox.submit("pulse", job_id=job_id, pending=FOREVER)
     if death.stalled:
         sandbox.fault("pulse", "held", Fault(stall=0.3))
-    command = (sys.executable, "-c", death.program, "no" if mode == "no" else "auto", *JOBS)
-    with started(
-        *command, folder=tmp_path, environ=sandbox.environ, run=mode == "run"
-    ) as program:
+    command = (*before, sys.executable, "-c", death.program, supervise, *JOBS)
+    with started(*command, folder=folder, environ=sandbox.environ) as program:
         assert "dying" == program.read_line(), program.errors.read_text()
         for each in death.signals:
             if each.in_request:
@@ -48,6 +82,6 @@ def test_a_death_cancels_the_jobs_that_were_held(
         status = program.wait()
         program.wait_for_all()
         assert "" == program.read_line(), "an unexpected line"
-    errors = (tmp_path / "errors").read_text()
+    errors = program.errors.read_text()
     assert (death.status, expected) == (status, cancelled(sandbox, JOBS)), errors
     assert expected == requested(sandbox), errors
