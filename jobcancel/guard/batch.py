@@ -46,54 +46,30 @@ class Batch:
         self._queue = deque(self._jobs)
         self._answers: dict[Held, CancelResult] = {}
         self._answered: SimpleQueue[None] = SimpleQueue()
+        self._threads = 0
 
-    @property
-    def is_over(self) -> bool:
-        """Whether all jobs are answered, or the time is up."""
-        return len(self._answers) == len(self._jobs) or self.left <= 0
-
-    @property
-    def left(self) -> float:
-        """Seconds until the time is up."""
-        return self._until - time.monotonic()
-
-    def start(self, *, quiet: bool = False) -> None:
-        """Start sending, in threads.
+    def run(self, *, quiet: bool = False) -> BaseException | None:
+        """Cancel the jobs; go on after a first interrupt, such as Ctrl-C.
 
         Args:
             quiet: whether the threads log nothing. A signal handler must not wait for a thread
                 that waits for the lock of a log file, which the interrupted code may hold.
-        """
-        for _ in range(min(_CONCURRENCY, len(self._jobs))):
-            try:
-                _thread.start_new_thread(self._work_in_thread, (quiet,))
-            except RuntimeError:  # at exit, from Python 3.12 on; or there are too many
-                self._work()
-                return
-
-    def wait(self) -> None:
-        """Wait until the batch is over."""
-        while not self.is_over:
-            with suppress(Empty):
-                self._answered.get(timeout=max(0.0, min(self.left, _SIGNAL_DELAY)))
-
-    def wait_through(self) -> BaseException | None:
-        """Wait, and go on after a first interrupt, such as Ctrl-C.
 
         Returns:
-            the exception that the handler of the interrupt raised.
+            the exception that the handler of the first interrupt raised.
 
         Raises:
             BaseException: the exception of a second interrupt.
         """
         try:
-            self.wait()
+            self._start_threads(quiet)
+            self._proceed()
         except BaseException as interrupt:  # noqa: BLE001 - handlers may raise anything
             overlooked = interrupt
         else:
             return None
         self._log_interrupt(overlooked)
-        self.wait()
+        self._proceed()
         return overlooked
 
     async def run_shielded(self) -> BaseException | None:
@@ -117,9 +93,9 @@ class Batch:
 
         task = asyncio.create_task(self._run_in_loop())
         interrupts: list[BaseException] = []
-        while not task.done() and self.left > -_CLOSING and len(interrupts) <= _OVERLOOKED:
+        while not task.done() and self._left > -_CLOSING and len(interrupts) <= _OVERLOOKED:
             try:
-                await asyncio.wait([task], timeout=self.left + _CLOSING)
+                await asyncio.wait([task], timeout=self._left + _CLOSING)
             except asyncio.CancelledError as interrupt:
                 self._log_interrupt(interrupt)
                 interrupts.append(interrupt)
@@ -132,7 +108,7 @@ class Batch:
     async def _run_in_loop(self) -> None:
         import anyio
 
-        with anyio.move_on_after(self.left):
+        with anyio.move_on_after(self._left):
             async with anyio.create_task_group() as workers:
                 for _ in range(min(_CONCURRENCY, len(self._jobs))):
                     workers.start_soon(self._work_in_loop)
@@ -147,21 +123,43 @@ class Batch:
             for held in self._jobs
         }
 
+    @property
+    def _left(self) -> float:
+        """Seconds until the time is up."""
+        return self._until - time.monotonic()
+
+    def _start_threads(self, quiet: bool) -> None:  # noqa: FBT001 - as for `run`
+        for _ in range(min(_CONCURRENCY, len(self._jobs))):
+            try:
+                _thread.start_new_thread(self._work_in_thread, (quiet,))
+            except RuntimeError:  # at exit, from Python 3.12 on; or there are too many
+                return
+            self._threads += 1
+
+    def _proceed(self) -> None:
+        """Wait until all jobs are answered, or the time is up; without threads, do the work."""
+        if not self._threads:
+            self._work()
+            return
+        while len(self._answers) < len(self._jobs) and (left := self._left) > 0:
+            with suppress(Empty):
+                self._answered.get(timeout=min(left, _SIGNAL_DELAY))
+
     def _work_in_thread(self, quiet: bool) -> None:  # noqa: FBT001 - `_thread` passes it
         with log.muted(quiet):
             self._work()
 
     def _work(self) -> None:
         while (held := self._next()) is not None:
-            self._answer(held, held.cancel(self.left))
+            self._answer(held, held.cancel(self._left))
 
     async def _work_in_loop(self) -> None:
         while (held := self._next()) is not None:
-            self._answer(held, await held.acancel(self.left))
+            self._answer(held, await held.acancel(self._left))
 
     def _next(self) -> Held | None:
         with suppress(IndexError):
-            return self._queue.popleft() if self.left > 0 else None
+            return self._queue.popleft() if self._left > 0 else None
         return None
 
     def _answer(self, held: Held, result: CancelResult) -> None:

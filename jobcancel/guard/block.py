@@ -125,19 +125,17 @@ class Guard:
             MissingCredential: there is no API key; the message names the environment variable.
             ConfigurationError: an argument is invalid, or no job can have this id.
         """
-        if params is None and api_key is None and base_url is None:
-            source = self._sources.get(provider)
-            if source is None or not isinstance(job_id, str):
-                source = self._new_source(provider, job_id, None, None, None)
-                if not source.call.adapter.params:
-                    self._sources[provider] = source
-                job = source.call.job
-            else:
-                job = Job(provider, job_id)
+        api_key = as_secret(api_key)
+        is_text = isinstance(provider, str) and isinstance(job_id, str)
+        is_plain = is_text and params is None and api_key is None and base_url is None
+        if is_plain and provider in self._sources:
+            source = self._sources[provider]
+            job = Job(provider, job_id)
         else:
-            api_key = as_secret(api_key)
             source = self._new_source(provider, job_id, params, api_key, base_url)
             job = source.call.job
+            if is_plain and not source.call.adapter.params:
+                self._sources[provider] = source
         if (problem := source.call.adapter.refuse(job)) is not None:
             raise ConfigurationError(f"{provider!r} has no job {job_id!r}: {problem}")
         held = Held(source, job)
@@ -207,7 +205,9 @@ class Guard:
         The supervisor keeps a job that may not be stopped: it tries again after our death.
         """
         self.results.append(result)
-        self._held.pop((held.job.provider, held.job.job_id), None)
+        key = held.job.provider, held.job.job_id
+        if others := [each for each in self._held.pop(key, ()) if each is not held]:
+            self._held[key] = others
         if is_settled(result):
             link.drop([held])
         else:
@@ -252,8 +252,7 @@ class Guard:
             return
         interrupt = None
         try:
-            batch.start()
-            interrupt = batch.wait_through()
+            interrupt = batch.run()
         finally:
             self._conclude(batch, error)
         if interrupt is not None and (error is None or isinstance(error, Exception)):

@@ -100,7 +100,7 @@ class Held:
 
     def _call(self, seconds: float) -> Call:
         call = self.source.call
-        seconds = max(seconds, _SHORTEST)
+        seconds = max(round(seconds, 3), _SHORTEST)
         policy = evolve(call.policy, timeout=min(call.policy.timeout, seconds), deadline=seconds)
         return evolve(call, job=self.job, policy=policy)
 

@@ -40,9 +40,9 @@ _received: list[int] = []
 
 def activate(guard: Guard) -> None:
     """Have the jobs of a guard cancelled when this process gets a signal or exits."""
-    if not _guards:
+    if guard not in _guards:
+        _guards[guard] = None
         _handle(_DEFAULT)
-    _guards[guard] = None
 
 
 def deactivate(guard: Guard) -> None:
@@ -119,9 +119,8 @@ def _cancel(jobs: dict[Held, Guard], reason: str, *, quiet: bool = False) -> Non
         return
     log.guard_cancels(len(jobs), reason)
     batch = Batch(jobs, max(guard.grace for guard in jobs.values()))
-    batch.start(quiet=quiet)
     try:
-        batch.wait_through()
+        batch.run(quiet=quiet)
     finally:
         for held, result in batch.results().items():
             jobs[held].settle(held, result)

@@ -1,0 +1,285 @@
+"""Signals, exit and fork: what happens to the jobs of a process that ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jobcancel import ConfigurationError, guard
+from jobcancel.errors import WrongType
+from jobcancel.guard import process
+from jobcancel.guard.link import link
+from jobcancel.guard.submitting import Submitting
+from jobcancel.sandbox import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jobcancel.guard import Guard
+    from jobcancel.sandbox import Sandbox
+
+
+class Died(BaseException):
+    """What is raised instead of the end of this process."""
+
+
+@pytest.fixture(autouse=True)
+def configured(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Configure the sandbox; restore the state of the process."""
+    for name, value in sandbox.environ.items():
+        monkeypatch.setenv(name, value)
+    usual = {number: signal.getsignal(number) for number in process._DEFAULT}
+    yield
+    process._received.clear()
+    process._installed.clear()
+    for each in [*process._guards]:
+        each.done()
+        each.close()
+    for number, handler in usual.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def killed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The signals that this process sends to itself, and is not ended by."""
+    numbers: list[int] = []
+
+    def die(status: int) -> None:
+        raise Died(status)
+
+    monkeypatch.setattr(os, "kill", lambda _pid, number: numbers.append(number))
+    monkeypatch.setattr(os, "_exit", die)
+    return numbers
+
+
+def quiet(**settings: Any) -> Guard:
+    return guard(supervise="no", **settings)
+
+
+def test_a_signal_cancels_the_jobs_of_all_guards_and_is_sent_again(
+    sandbox: Sandbox, killed: list[int]
+) -> None:
+    first, second = quiet(), quiet()
+    first.add("pulse", sandbox.submit("pulse"))
+    second.add("pulse", sandbox.submit("pulse"))
+    # The kernel spares the first process of a container, so the handler goes on to exit.
+    with pytest.raises(Died, match="143"):
+        signal.raise_signal(signal.SIGTERM)
+    assert ["cancelled"] * 2 == [each.outcome for each in first.results + second.results]
+    assert [signal.SIGTERM] == killed
+    assert signal.SIG_DFL == signal.getsignal(signal.SIGTERM)
+
+
+def test_the_second_signal_is_overlooked_and_the_third_one_obeyed(killed: list[int]) -> None:
+    with quiet():
+        process._received.append(signal.SIGTERM)  # the handler is cancelling
+        signal.raise_signal(signal.SIGTERM)
+        assert [] == killed
+        with pytest.raises(Died, match="143"):
+            signal.raise_signal(signal.SIGTERM)
+    assert [signal.SIGTERM] == killed
+
+
+def test_a_signal_without_jobs_is_sent_again(killed: list[int]) -> None:
+    with quiet(), pytest.raises(Died):
+        signal.raise_signal(signal.SIGHUP)
+    assert [signal.SIGHUP] == killed
+
+
+def test_an_interrupt_of_the_handler_does_not_keep_the_process_from_dying(
+    sandbox: Sandbox, killed: list[int]
+) -> None:
+    held = quiet(grace=20.0)
+    job_id = sandbox.submit("pulse")
+    sandbox.fault("pulse", job_id, Fault(stall=30.0), times=None)
+    held.add("pulse", job_id)
+    interrupts = []
+
+    def interrupt(*_: object) -> None:
+        interrupts.append(1)
+        raise KeyboardInterrupt
+
+    def press() -> None:
+        while not sandbox.requests:
+            pass
+        for number in range(2):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            while len(interrupts) <= number:
+                pass
+
+    usual = signal.signal(signal.SIGINT, interrupt)
+    thread = threading.Thread(target=press)
+    thread.start()
+    with pytest.raises(Died):
+        signal.raise_signal(signal.SIGTERM)
+    thread.join()
+    signal.signal(signal.SIGINT, usual)
+    assert ["unknown"] == [each.outcome for each in held.results]
+    assert [signal.SIGTERM] == killed
+
+
+def test_handlers_of_the_application_are_left_alone() -> None:
+    def own(*_: object) -> None:
+        pass
+
+    signal.signal(signal.SIGTERM, own)
+    with quiet():
+        assert own is signal.getsignal(signal.SIGTERM)
+    assert own is signal.getsignal(signal.SIGTERM)
+
+
+def test_a_handler_that_the_application_installs_in_the_block_stays() -> None:
+    def own(*_: object) -> None:
+        pass
+
+    with quiet():
+        signal.signal(signal.SIGTERM, own)
+    assert own is signal.getsignal(signal.SIGTERM)
+
+
+def test_a_guard_in_a_thread_installs_no_handler() -> None:
+    def work() -> None:
+        with quiet():
+            handlers.append(signal.getsignal(signal.SIGTERM))
+
+    handlers: list[object] = []
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert [signal.SIG_DFL] == handlers
+
+
+def test_install_handles_signals_outside_of_guards_as_well(killed: list[int]) -> None:
+    guard.install()
+    with quiet():
+        pass
+    with pytest.raises(Died):
+        signal.raise_signal(signal.SIGTERM)
+    assert [signal.SIGTERM] == killed
+
+
+def test_install_takes_signals() -> None:
+    usual = signal.getsignal(signal.SIGUSR1)
+    guard.install(signals=[signal.SIGUSR1])
+    assert process._on_signal is signal.getsignal(signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, usual)
+
+
+def test_install_needs_signals_and_the_main_thread() -> None:
+    with pytest.raises(WrongType, match="is not a signal"):
+        guard.install(signals=[1000])  # type: ignore[list-item]
+    errors = []
+
+    def install() -> None:
+        try:
+            guard.install()
+        except ConfigurationError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=install)
+    thread.start()
+    thread.join()
+    assert ["guard.install() works in the main thread only; call it there"] == errors
+
+
+def test_at_exit_a_few_jobs_are_cancelled_here(sandbox: Sandbox) -> None:
+    held = guard("pulse", sandbox.submit("pulse"))
+    process._at_exit()
+    assert ["cancelled"] == [each.outcome for each in held.results]
+
+
+def test_at_exit_many_jobs_are_left_to_the_supervisor(sandbox: Sandbox) -> None:
+    covered, not_covered = guard(), quiet()
+    for _ in range(4):
+        covered.add("pulse", sandbox.submit("pulse"))
+    not_covered.add("pulse", sandbox.submit("pulse"))
+    assert link.covers(covered.held()[0])
+    process._at_exit()
+    assert [] == covered.results
+    assert ["cancelled"] == [each.outcome for each in not_covered.results]
+
+
+def test_at_exit_nothing_may_be_left() -> None:
+    with quiet():
+        process._at_exit()
+
+
+def test_where_no_thread_can_be_started_jobs_are_cancelled_one_by_one(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    held = quiet()
+    for _ in range(3):
+        held.add("pulse", sandbox.submit("pulse"))
+    monkeypatch.setattr("_thread.start_new_thread", refuse)
+    process._at_exit()
+    assert ["cancelled"] * 3 == [each.outcome for each in held.results]
+
+
+# Submitting
+
+
+def test_a_signal_is_delayed_until_the_job_is_added() -> None:
+    steps = []
+    with pytest.raises(KeyboardInterrupt), quiet().submitting():
+        signal.raise_signal(signal.SIGINT)
+        steps.append("submitted and added")
+    assert ["submitted and added"] == steps
+
+
+@pytest.mark.anyio
+async def test_a_signal_is_delayed_in_async_code() -> None:
+    received: list[int] = []
+    usual = signal.signal(signal.SIGHUP, lambda number, _: received.append(number))
+    async with quiet().submitting():
+        async with quiet().submitting():
+            signal.raise_signal(signal.SIGHUP)
+        assert [] == received
+    assert [signal.SIGHUP] == received
+    signal.signal(signal.SIGHUP, usual)
+
+
+def test_a_second_signal_is_not_delayed() -> None:
+    steps = []
+    with pytest.raises(KeyboardInterrupt), quiet().submitting():
+        signal.raise_signal(signal.SIGINT)
+        steps.append("hangs")
+        signal.raise_signal(signal.SIGINT)
+        steps.append("never")
+    assert ["hangs"] == steps
+
+
+def test_blocks_that_overlap_restore_the_handlers() -> None:
+    first, second = Submitting(), Submitting()
+    usual = signal.getsignal(signal.SIGINT)
+    with first:
+        second.__enter__()
+    assert usual != signal.getsignal(signal.SIGINT)
+    second.__exit__()
+    assert usual == signal.getsignal(signal.SIGINT)
+
+
+def test_ignored_signals_stay_ignored_and_new_handlers_stay() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with Submitting():
+        assert signal.SIG_IGN == signal.getsignal(signal.SIGHUP)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    assert signal.SIG_IGN == signal.getsignal(signal.SIGTERM)
+
+
+def test_in_a_thread_nothing_is_delayed() -> None:
+    def work() -> None:
+        with Submitting():
+            handlers.append(signal.getsignal(signal.SIGINT))
+
+    handlers: list[object] = []
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert [signal.getsignal(signal.SIGINT)] == handlers
