@@ -2,7 +2,8 @@
 
 Each program starts with `HEAD`. It holds a guard, writes the line "dying" and dies. Its arguments
 are the ids of three jobs: one that it holds, one that has ended, and one for a second guard. Its
-standard input ends when the test has seen the cancels of `at_once`.
+standard input ends when the test has seen the cancels of `at_once`. A server first writes "port"
+and its port, and then gets a request.
 """
 
 from __future__ import annotations
@@ -60,6 +61,11 @@ class Sent:
 
     number: signal.Signals
     in_request: bool = False
+
+
+def indented(text: str) -> str:
+    """Return the text for an indented string literal."""
+    return text.strip().replace("\n", "\n        ")
 
 
 @frozen(kw_only=True)
@@ -1138,4 +1144,117 @@ PROCESSES = [
     ),
 ]
 
-DEATHS = [*ENDS, *SIGNALS, *CRASHES, *ASYNC, *THREADS, *PROCESSES]
+UVICORN = """
+handle = dying
+import asyncio, socket
+import uvicorn
+async def app(scope, receive, send):
+    async with guard():
+        handle()
+        await asyncio.sleep(60)
+def serve():
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, lifespan="off", timeout_graceful_shutdown=1)
+    os.write(1, b"port %d\\n" % listener.getsockname()[1])
+    uvicorn.Server(config).run([listener])
+"""
+
+GUNICORN = """
+handle = dying
+from gunicorn.app.base import BaseApplication
+def app(environ, start_response):
+    with guard():
+        handle()
+        wait()
+class Application(BaseApplication):
+    def __init__(self, **settings):
+        self.settings = {"graceful_timeout": 1, "when_ready": self.write_port, **settings}
+        super().__init__()
+    def load_config(self):
+        self.cfg.set("bind", "127.0.0.1:0")
+        if "control_socket_disable" in self.cfg.settings:  # of new versions
+            self.cfg.set("control_socket_disable", True)
+        for name, value in self.settings.items():
+            self.cfg.set(name, value)
+    def load(self):
+        return app
+    def write_port(self, master):
+        os.write(1, b"port %d\\n" % master.LISTENERS[0].sock.getsockname()[1])
+"""
+
+SERVERS = [
+    Death(
+        "uvicorn: SIGTERM; the request outlasts `timeout_graceful_shutdown`",
+        f"""
+        {indented(UVICORN)}
+        serve()
+        """,
+        status=-TERM,
+        alone=NONE,
+        signals=[Sent(TERM)],
+    ),
+    Death(
+        "uvicorn: the same, with `guard.install()` first",
+        f"""
+        {indented(UVICORN)}
+        new_guard.install()
+        serve()
+        """,
+        status=-TERM,
+        signals=[Sent(TERM)],
+    ),
+    Death(
+        "uvicorn: SIGKILL during a request",
+        f"""
+        {indented(UVICORN)}
+        handle = die
+        serve()
+        """,
+        status=-KILL,
+        alone=NONE,
+    ),
+    Death(
+        "gunicorn: SIGTERM; the request outlasts `graceful_timeout`",
+        f"""
+        {indented(GUNICORN)}
+        Application().run()
+        """,
+        alone=NONE,
+        signals=[Sent(TERM)],
+    ),
+    Death(
+        "gunicorn: a request outlasts `timeout`",
+        f"""
+        {indented(GUNICORN)}
+        def stop(master, worker):
+            os.kill(os.getpid(), signal.SIGTERM)
+        Application(timeout=1, child_exit=stop).run()
+        """,
+    ),
+    Death(
+        "gunicorn: SIGKILL of a worker",
+        f"""
+        {indented(GUNICORN)}
+        def stop(master, worker):
+            os.kill(os.getpid(), signal.SIGTERM)
+        handle = die
+        Application(child_exit=stop).run()
+        """,
+        alone=NONE,
+    ),
+]
+
+DEATHS = [*ENDS, *SIGNALS, *CRASHES, *ASYNC, *THREADS, *PROCESSES, *SERVERS]
+
+PAIRS = [(death, mode) for death in DEATHS for mode in ("auto", "run", "no")]
+"""Each death with each kind of supervisor: a sidecar, `jobcancel run`, none."""
+
+
+def is_quick(death: Death, mode: str) -> bool:
+    """Return whether the short suite runs a pair; the long one runs the others.
+
+    Left out are those where a program that lives cancels its jobs in its block as usual.
+    """
+    if mode == "run":
+        return death.run != death.alone or bool(death.signals) or not death.cancelled
+    return mode == "auto" or (death in [*SIGNALS, *THREADS] and bool(death.alone))

@@ -5,22 +5,26 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
 import uuid
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, cast
 
 from attrs import define, field
 
 from jobcancel import JobState
+from jobcancel.sandbox import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from jobcancel.sandbox import Sandbox
+    from tests.guard.deaths import Death
 
 LIMIT = float(os.environ.get("JOBCANCEL_TEST_LIMIT", "60"))
 """Seconds after which a program or a supervisor that does not end fails the test."""
@@ -28,10 +32,14 @@ LIMIT = float(os.environ.get("JOBCANCEL_TEST_LIMIT", "60"))
 NAME = "JOBCANCEL_TEST_PROGRAM"
 """A variable in the environment of a program, which all its processes inherit."""
 
+JOBS = ("held", "ended", "other")
+
+FOREVER = 10_000.0
+
 RUN = (sys.executable, "-m", "jobcancel", "run", "--")
 """`jobcancel run`."""
 
-RUN_WITHOUT_OPTIONS = (
+RUN_DIRECTLY = (
     sys.executable,
     "-c",
     "import sys; from jobcancel.guard.parent import run; run(sys.argv[1:], 20.0, print)",
@@ -46,11 +54,13 @@ class Program:
     Attributes:
         process: the process that the test started.
         errors: its standard error.
+        temporary: its folder for temporary files, such as the socket of a supervisor.
         mark: the value of the variable `NAME`.
     """
 
     process: subprocess.Popen[bytes]
     errors: Path
+    temporary: Path
     mark: str
     _unread: bytes = field(init=False, default=b"")
 
@@ -88,7 +98,7 @@ class Program:
             running = self.processes()
             empty = 0 if running else empty + 1
             for pid in running:
-                assert _ends(pid, until - time.monotonic()), _describe(pid)
+                assert ends(pid, until - time.monotonic()), _describe(pid)
 
 
 def _with_variable(variable: bytes) -> Iterator[int]:
@@ -99,7 +109,7 @@ def _with_variable(variable: bytes) -> Iterator[int]:
                     yield int(each.name)
 
 
-def _ends(pid: int, seconds: float) -> bool:
+def ends(pid: int, seconds: float) -> bool:
     """Wait until a process has ended, whoever its parent is."""
     try:
         descriptor = os.pidfd_open(pid)
@@ -134,6 +144,7 @@ def started(
     mark = uuid.uuid4().hex
     errors = folder / "errors"
     with (
+        TemporaryDirectory() as temporary,  # pytest's are too long for the path of a socket
         errors.open("wb") as output,
         subprocess.Popen(
             command,
@@ -141,11 +152,11 @@ def started(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,
-            env={**os.environ, **environ, NAME: mark},
+            env={**os.environ, **environ, "TMPDIR": temporary, NAME: mark},
             start_new_session=True,
         ) as process,
     ):
-        program = Program(process, errors, mark)
+        program = Program(process, errors, Path(temporary), mark)
         try:
             yield program
         finally:
@@ -172,3 +183,56 @@ def cancelled(sandbox: Sandbox, job_ids: Collection[str]) -> set[str]:
 def requested(sandbox: Sandbox) -> set[str]:
     """Return the ids of all jobs that the vendor has received a request for."""
     return {each.path.rpartition("/")[2] for each in sandbox.requests}
+
+
+def check(
+    death: Death, mode: str, sandbox: Sandbox, folder: Path, run: tuple[str, ...] = RUN_DIRECTLY
+) -> None:
+    """Run a program; check its exit status, and which of its jobs are cancelled.
+
+    Args:
+        death: the program.
+        mode: `auto`, `run` or `no`.
+        sandbox: the vendor.
+        folder: for its standard error.
+        run: the command of the mode `run`.
+    """
+    expected = death.expected(mode)
+    for job_id in JOBS:
+        sandbox.submit("pulse", job_id=job_id, pending=FOREVER)
+    if death.stalled:
+        sandbox.fault("pulse", "held", Fault(stall=0.3))
+    supervise = "no" if mode == "no" else "auto"
+    command = [sys.executable, "-c", death.program, supervise, *JOBS]
+    if mode == "run":
+        command = [*run, *command]
+    with ExitStack() as stack:
+        program = stack.enter_context(started(*command, folder=folder, environ=sandbox.environ))
+        line = program.read_line()
+        if line.startswith("port "):
+            stack.enter_context(request(int(line.removeprefix("port "))))
+            line = program.read_line()
+        assert "dying" == line, program.errors.read_text()
+        for each in death.signals:
+            if each.in_request:
+                until(lambda: "held" in requested(sandbox), program.errors.read_text)
+            program.process.send_signal(each.number)
+        if at_once := expected & {*death.at_once}:
+            until(lambda: at_once <= cancelled(sandbox, JOBS), program.errors.read_text)
+            assert at_once == cancelled(sandbox, JOBS)
+        program.close_input()
+        status = program.wait()
+        program.wait_for_all()
+        assert "" == program.read_line(), "an unexpected line"
+        if mode != "run" or death.run == death.cancelled:  # else it was killed as well
+            assert [] == list(program.temporary.iterdir())
+    errors = program.errors.read_text()
+    assert (death.status, expected) == (status, cancelled(sandbox, JOBS)), errors
+    assert expected == requested(sandbox), errors
+
+
+def request(port: int) -> socket.socket:
+    """Send a request to a server; return the connection."""
+    connection = socket.create_connection(("127.0.0.1", port), LIMIT)
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    return connection
