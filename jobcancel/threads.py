@@ -1,4 +1,4 @@
-"""Runs a function in another thread while the caller waits, for a limited time.
+"""Runs functions in other threads.
 
 It is safe in signal handlers at any moment. `threading.Thread` is not: it uses locks, and the
 thread that the handler interrupted may hold one of them.
@@ -17,8 +17,26 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def start(work: Callable[[], object]) -> None:
+    """Start a thread; the process does not wait for it.
+
+    Args:
+        work: what the thread does; it must not raise.
+
+    Raises:
+        RuntimeError: no thread can be started: the platform has none, there are too many, or the
+            interpreter is shutting down.
+    """
+
+    def run() -> None:  # pragma: no cover - tracing starts with the function that it calls
+        sys.settrace(threading.gettrace())  # like `threading`
+        work()
+
+    _thread.start_new_thread(run, ())
+
+
 def call_in_thread(work: Callable[[], T], seconds: float | None) -> T:
-    """Return what `work` returns, or raise what it raises.
+    """Run a function in another thread; return what it returns, or raise what it raises.
 
     Args:
         work: the function. It keeps running after a timeout.
@@ -32,10 +50,6 @@ def call_in_thread(work: Callable[[], T], seconds: float | None) -> T:
     done = _thread.allocate_lock()
     done.acquire()
 
-    def run() -> None:  # pragma: no cover - tracing starts with the function that it calls
-        sys.settrace(threading.gettrace())  # like `threading`
-        work_and_report()
-
     def work_and_report() -> None:
         try:
             results.append(work())
@@ -45,8 +59,8 @@ def call_in_thread(work: Callable[[], T], seconds: float | None) -> T:
             done.release()
 
     try:
-        _thread.start_new_thread(run, ())
-    except RuntimeError:  # no threads on this platform, or the interpreter is shutting down
+        start(work_and_report)
+    except RuntimeError:
         return work()
     if not done.acquire(timeout=-1 if seconds is None else seconds):
         raise TimeoutError(f"not finished within {seconds:g} seconds")

@@ -6,7 +6,6 @@ It therefore uses plain threads, and no lock that the interrupted code may hold.
 
 from __future__ import annotations
 
-import _thread
 import sys
 import time
 from collections import deque
@@ -15,6 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from jobcancel import log
+from jobcancel.threads import start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,7 +62,7 @@ class Batch:
             BaseException: the exception of a second interrupt.
         """
         try:
-            self._start_threads(quiet)
+            self._start_threads(quiet=quiet)
             self._proceed()
         except BaseException as interrupt:  # noqa: BLE001 - handlers may raise anything
             overlooked = interrupt
@@ -128,11 +128,15 @@ class Batch:
         """Seconds until the time is up."""
         return self._until - time.monotonic()
 
-    def _start_threads(self, quiet: bool) -> None:  # noqa: FBT001 - as for `run`
+    def _start_threads(self, *, quiet: bool) -> None:
+        def work() -> None:
+            with log.muted(quiet):
+                self._work()
+
         for _ in range(min(_CONCURRENCY, len(self._jobs))):
             try:
-                _thread.start_new_thread(self._work_in_thread, (quiet,))
-            except RuntimeError:  # at exit, from Python 3.12 on; or there are too many
+                start(work)
+            except RuntimeError:
                 return
             self._threads += 1
 
@@ -144,10 +148,6 @@ class Batch:
         while len(self._answers) < len(self._jobs) and (left := self._left) > 0:
             with suppress(Empty):
                 self._answered.get(timeout=min(left, _SIGNAL_DELAY))
-
-    def _work_in_thread(self, quiet: bool) -> None:  # noqa: FBT001 - `_thread` passes it
-        with log.muted(quiet):
-            self._work()
 
     def _work(self) -> None:
         while (held := self._next()) is not None:

@@ -62,7 +62,7 @@ class Held:
         if not isinstance(client, Canceller) or client.is_closed:
             client = shared_client  # its connections are separated by key
         try:
-            call = with_key_anywhere(self._call(seconds))
+            call = _with_key(self._call(seconds))
             return pump.run(client.flow(call), client.http(), call.clock, call.job)
         except Exception as error:  # noqa: BLE001 - by a callable for a key, or a plug-in
             return self._failed(error)
@@ -114,18 +114,11 @@ def is_settled(result: CancelResult) -> bool:
     return result.stopped or result.accepted or result.outcome is Outcome.NOT_FOUND
 
 
-def with_key_anywhere(call: Call) -> Call:
-    """Return a call with its key, in sync code, even if the callable for the key is async.
-
-    Raises:
-        WrongType: the callable is async, and this thread runs an event loop.
-    """
+def _with_key(call: Call) -> Call:
+    """Return a call with its key, in sync code, even if the callable for the key is async."""
     try:
         return with_key(call)
-    except WrongType as error:
+    except WrongType:
         import anyio  # comes with httpx
 
-        try:
-            return anyio.run(awith_key, call)
-        except RuntimeError:  # there is an event loop
-            raise error from None
+        return anyio.run(awith_key, call)

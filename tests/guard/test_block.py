@@ -110,7 +110,7 @@ def test_jobs_that_differ_in_their_params_are_released_one_by_one() -> None:
             held.add("databricks-run", "7", params=params, api_key="key-of-tests")
         held.done("databricks-run", "7", params={"host": "adb-a.azuredatabricks.net"})
         assert ["adb-b.azuredatabricks.net"] == [it.job.params["host"] for it in held.held()]
-        held.done("databricks-run", "7")
+        held.done("databricks-run", "7", params={"host": "adb-b.azuredatabricks.net"})
         assert [] == held.held()
 
 

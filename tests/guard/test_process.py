@@ -217,7 +217,7 @@ def test_where_no_thread_can_be_started_jobs_are_cancelled_one_by_one(
     held = quiet()
     for _ in range(3):
         held.add("pulse", sandbox.submit("pulse"))
-    monkeypatch.setattr("_thread.start_new_thread", refuse)
+    monkeypatch.setattr("jobcancel.guard.batch.start", refuse)
     process._at_exit()
     assert ["cancelled"] * 3 == [each.outcome for each in held.results]
 
