@@ -346,7 +346,12 @@ def demo() -> None:
 @command(context_settings={"allow_interspersed_args": False}, epilog=_RUN_STATUS)
 def run(
     program: Annotated[
-        list[str], typer.Argument(metavar="-- COMMAND [ARGS]...", show_default=False)
+        list[str],
+        typer.Argument(
+            metavar="-- COMMAND [ARGS]...",
+            help="The program and its arguments.",
+            show_default=False,
+        ),
     ],
     *,
     grace: Annotated[
