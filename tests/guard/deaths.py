@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Collection
 from textwrap import dedent
-from typing import TYPE_CHECKING
 
 from attrs import Factory, field, frozen
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 HEAD = """\
 import os, resource, signal, sys, time
@@ -47,6 +44,10 @@ def wait():
 
 HELD, OTHER = "held", "other"
 NONE = frozenset[str]()
+
+
+def _whole(program: str) -> str:
+    return HEAD + dedent(program)
 
 
 @frozen
@@ -81,22 +82,18 @@ class Death:
         run: those under `jobcancel run`; default: as with a sidecar.
         at_once: those that must be cancelled, and no others, while a process of the program lives.
         signals: the signals that the test sends.
-        stalled: whether the vendor is slow to answer the first cancel request.
+        stall: seconds that the vendor takes to answer the first cancel request.
     """
 
     name: str = field(kw_only=False)
-    program: str = field(kw_only=False, converter=lambda text: HEAD + dedent(text))
+    program: str = field(kw_only=False, converter=_whole)
     status: int = 0
     cancelled: Collection[str] = frozenset({HELD})
     alone: Collection[str] = Factory(lambda self: self.cancelled, takes_self=True)
     run: Collection[str] = Factory(lambda self: self.cancelled, takes_self=True)
     at_once: Collection[str] = NONE
     signals: Collection[Sent] = ()
-
-    @property
-    def stalled(self) -> bool:
-        """Whether a signal is sent during a request, which has to take some time for that."""
-        return any(each.in_request for each in self.signals)
+    stall: float = 0
 
     def expected(self, mode: str) -> frozenset[str]:
         """Return the jobs that must be cancelled in this mode: `auto`, `run` or `no`."""
@@ -290,17 +287,24 @@ SIGNALS = [
         """,
         status=-INT,
         signals=[Sent(INT), Sent(INT, in_request=True)],
+        stall=0.3,
     ),
     Death(
         "SIGINT while the main thread waits for a thread pool",
         """
         from concurrent.futures import ThreadPoolExecutor
         with ThreadPoolExecutor(1) as pool, guard():
-            pool.submit(lambda: [dying(), os.kill(os.getpid(), signal.SIGINT)]).result()
-            pool.submit(time.sleep, 0.1).result()
-            wait()
+            reading = pool.submit(sys.stdin.read)
+            dying()
+            while True:
+                try:
+                    reading.result(0.1)
+                except TimeoutError:
+                    pass
         """,
         status=-INT,
+        at_once={HELD},
+        signals=[Sent(INT)],
     ),
     Death(
         "SIGTERM",
@@ -351,6 +355,7 @@ SIGNALS = [
         """,
         status=-TERM,
         signals=[Sent(TERM, in_request=True)],
+        stall=600,
     ),
     Death(
         "SIGTERM between the vendor's answer and `add()`, in `submitting()`",
@@ -1228,7 +1233,10 @@ SERVERS = [
         {indented(GUNICORN)}
         def stop(master, worker):
             os.kill(os.getpid(), signal.SIGTERM)
-        Application(timeout=1, child_exit=stop).run()
+        def go_on(worker):  # else it is killed after another second, which may be too soon
+            until = time.monotonic() + 600
+            os.utime(worker.tmp.fileno(), (until, until))
+        Application(timeout=1, worker_abort=go_on, child_exit=stop).run()
         """,
     ),
     Death(
@@ -1244,7 +1252,18 @@ SERVERS = [
     ),
 ]
 
-DEATHS = [*ENDS, *SIGNALS, *CRASHES, *ASYNC, *THREADS, *PROCESSES, *SERVERS]
+GROUPS = {
+    "Exceptions and exits": ENDS,
+    "Signals": SIGNALS,
+    "Crashes and kills": CRASHES,
+    "Async code": ASYNC,
+    "Threads": THREADS,
+    "Processes": PROCESSES,
+    "Servers, during a request": SERVERS,
+}
+"""Heading in the documentation -> the deaths below it."""
+
+DEATHS = [death for group in GROUPS.values() for death in group]
 
 PAIRS = [(death, mode) for death in DEATHS for mode in ("auto", "run", "no")]
 """Each death with each kind of supervisor: a sidecar, `jobcancel run`, none."""
@@ -1258,3 +1277,31 @@ def is_quick(death: Death, mode: str) -> bool:
     if mode == "run":
         return death.run != death.alone or bool(death.signals) or not death.cancelled
     return mode == "auto" or (death in [*SIGNALS, *THREADS] and bool(death.alone))
+
+
+def tables() -> str:
+    """Return the tables of the documentation."""
+    return "\n".join(f"### {title}\n\n{_table(deaths)}" for title, deaths in GROUPS.items())
+
+
+def _table(deaths: list[Death]) -> str:
+    head = (
+        '| | exit status | sidecar | `jobcancel run` | `supervise="no"` |\n|---|---|---|---|---|\n'
+    )
+    return head + "".join(
+        f"| {death.name} | {_status(death.status)} | "
+        f"{' | '.join(_cell(death, mode) for mode in ('auto', 'run', 'no'))} |\n"
+        for death in deaths
+    )
+
+
+def _status(status: int) -> str:
+    return signal.Signals(-status).name if status < 0 else f"{status}"
+
+
+def _cell(death: Death, mode: str) -> str:
+    if not death.cancelled:
+        return "not sent"
+    if death.expected(mode) == {*death.cancelled}:
+        return "cancelled"
+    return "**one of two runs on**" if death.expected(mode) else "**runs on**"

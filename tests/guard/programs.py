@@ -128,9 +128,7 @@ def _describe(pid: int) -> str:
 
 
 @contextmanager
-def started(
-    *command: str, folder: Path, environ: Mapping[str, str]
-) -> Iterator[Program]:
+def started(*command: str, folder: Path, environ: Mapping[str, str]) -> Iterator[Program]:
     """Start a program in its own session; kill what is left of it in the end.
 
     Args:
@@ -200,8 +198,8 @@ def check(
     expected = death.expected(mode)
     for job_id in JOBS:
         sandbox.submit("pulse", job_id=job_id, pending=FOREVER)
-    if death.stalled:
-        sandbox.fault("pulse", "held", Fault(stall=0.3))
+    if death.stall:
+        sandbox.fault("pulse", "held", Fault(stall=death.stall))
     supervise = "no" if mode == "no" else "auto"
     command = [sys.executable, "-c", death.program, supervise, *JOBS]
     if mode == "run":
@@ -227,7 +225,8 @@ def check(
         if mode != "run" or death.run == death.cancelled:  # else it was killed as well
             assert [] == list(program.temporary.iterdir())
     errors = program.errors.read_text()
-    assert (death.status, expected) == (status, cancelled(sandbox, JOBS)), errors
+    assert death.status == status, errors
+    assert expected == cancelled(sandbox, JOBS), errors
     assert expected == requested(sandbox), errors
 
 

@@ -61,9 +61,9 @@ def test_a_program_whose_output_is_captured_ends_before_its_supervisor(
     with started(
         sys.executable, "-c", capture, *command, folder=tmp_path, environ=sandbox.environ
     ) as program:
-        assert program.read_line().endswith(
-            r"returncode=4, stdout=b'dying\n', stderr=b'')"
-        ), program.errors.read_text()
+        assert program.read_line().endswith(r"returncode=4, stdout=b'dying\n', stderr=b'')"), (
+            program.errors.read_text()
+        )
         assert 0 == program.wait()
         assert 1 == len(program.processes())
         assert set() == cancelled(sandbox, JOBS)
