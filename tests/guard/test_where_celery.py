@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.guard.programs import PATIENCE, Programs
+from tests.guard.page_programs import PATIENCE, Programs
 
 if TYPE_CHECKING:
     import subprocess

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.guard.programs import Programs
+from tests.guard.page_programs import Programs
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from tests.guard.programs import Programs
+from tests.guard.page_programs import Programs
 
 if TYPE_CHECKING:
     from jobcancel.sandbox import Sandbox
