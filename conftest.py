@@ -20,6 +20,7 @@ from sybil.sybil import SybilCollection
 from xdist.scheduler import LoadScopeScheduling
 
 from jobcancel import registry
+from jobcancel.guard import process
 from jobcancel.sandbox import Sandbox
 from tests.examples import (
     Page,
@@ -89,6 +90,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 
 # Files whose tests share a setup of seconds: a built wheel, the import of schemathesis.
 _WHOLE = {"tests/test_wheel.py", "tests/sandbox/test_openapi.py"}
+# Files with one test function that takes as long as many files.
+_DIVIDED = {"tests/guard/test_deaths.py"}
 
 
 def _scope(nodeid: str) -> str:
@@ -96,7 +99,7 @@ def _scope(nodeid: str) -> str:
     path, _, name = nodeid.partition("::")
     if name.startswith("line:") or path in _WHOLE:
         return path
-    return nodeid.partition("[")[0]
+    return nodeid if path in _DIVIDED else nodeid.partition("[")[0]
 
 
 def pytest_collection_finish() -> None:
@@ -157,6 +160,7 @@ def _page(tmp_path_factory: pytest.TempPathFactory, running_sandbox: Sandbox) ->
     ):
         patch.chdir(folder)
         patch.setattr(registry, "_registered", {})
+        patch.setattr(process, "_installed", set())  # by the page on guards
         for name, value in {**running_sandbox.environ, "COMPANY_PROXY": address}.items():
             patch.setenv(name, value)
         yield

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         UnknownProvider,
     )
     from jobcancel.guard.block import Guard as guard  # noqa: N813 - it is called
+    from jobcancel.guard.waiting import await_for, wait_for
     from jobcancel.models import CancelResult, Job, JobReading, JobState, Outcome, Progress
     from jobcancel.registry import get_adapter, providers, register
 else:
@@ -57,6 +58,7 @@ else:
             "acancel": "api",
             "acancel_many": "api",
             "astatus": "api",
+            "await_for": "guard.waiting",
             "cancel": "api",
             "cancel_many": "api",
             "get_adapter": "registry",
@@ -64,6 +66,7 @@ else:
             "providers": "registry",
             "register": "registry",
             "status": "api",
+            "wait_for": "guard.waiting",
         },
     )
 
@@ -92,6 +95,7 @@ __all__ = [
     "acancel",
     "acancel_many",
     "astatus",
+    "await_for",
     "cancel",
     "cancel_many",
     "get_adapter",
@@ -99,4 +103,5 @@ __all__ = [
     "providers",
     "register",
     "status",
+    "wait_for",
 ]

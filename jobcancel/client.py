@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
     from jobcancel.bulk.results import AsyncCancelResults, CancelResults
     from jobcancel.bulk.source import Item
-    from jobcancel.flow.events import Flow
+    from jobcancel.flow.events import Flow, T
     from jobcancel.keys import ApiKey, AsyncApiKey
-    from jobcancel.models import CancelResult, JobReading
+    from jobcancel.models import CancelResult, Job, JobReading
     from jobcancel.secret import Secret
 
 C = TypeVar("C")  # the type of the HTTP client that a caller may pass
@@ -223,8 +223,7 @@ class Canceller(_BaseCanceller[HttpClient, HttpClient]):
                 verify=verify,
             )
         )
-        with self._http() as http:
-            result = pump.run(self.flow(call), http, self.clock, call.job)
+        result = self.run(self.flow(call), call.job)
         log.cancel_settled(result)
         return result
 
@@ -252,8 +251,7 @@ class Canceller(_BaseCanceller[HttpClient, HttpClient]):
                 deadline=deadline,
             )
         )
-        with self._http() as http:
-            reading = pump.run(flow.status(call), http, self.clock, call.job)
+        reading = self.run(flow.status(call), call.job)
         log.status_settled(reading)
         return reading
 
@@ -277,6 +275,16 @@ class Canceller(_BaseCanceller[HttpClient, HttpClient]):
             )
         results: CancelResults = bulk.CancelResults(self, jobs, limits)
         return results
+
+    def run(self, steps: Flow[T], job: Job) -> T:
+        """Run a flow to its result.
+
+        Args:
+            steps: the flow.
+            job: the job, for the log.
+        """
+        with self._http() as http:
+            return pump.run(steps, http, self.clock, job)
 
     @contextmanager
     def _http(self) -> Iterator[HttpClient]:
@@ -343,7 +351,7 @@ class AsyncCanceller(_BaseCanceller[AsyncHttpClient, pool.ClientPool]):
                 verify=verify,
             )
         )
-        result = await pump.arun(self.flow(call), self.http(), self.clock, call.job)
+        result = await self.run(self.flow(call), call.job)
         log.cancel_settled(result)
         return result
 
@@ -371,7 +379,7 @@ class AsyncCanceller(_BaseCanceller[AsyncHttpClient, pool.ClientPool]):
                 deadline=deadline,
             )
         )
-        reading = await pump.arun(flow.status(call), self.http(), self.clock, call.job)
+        reading = await self.run(flow.status(call), call.job)
         log.status_settled(reading)
         return reading
 
@@ -390,6 +398,10 @@ class AsyncCanceller(_BaseCanceller[AsyncHttpClient, pool.ClientPool]):
         limits = bulk.Limits(concurrency, rate, max_wait)
         results: AsyncCancelResults = bulk.AsyncCancelResults(self, jobs, limits)
         return results
+
+    async def run(self, steps: Flow[T], job: Job) -> T:
+        """Run a flow to its result, like `Canceller.run`."""
+        return await pump.arun(steps, self.http(), self.clock, job)
 
     async def aclose(self) -> None:
         """Close the connections. The client cannot be used afterwards."""

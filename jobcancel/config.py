@@ -201,11 +201,21 @@ def policy(timeout: object, deadline: object, verify: object) -> Policy:
     if not isinstance(verify, bool):
         raise WrongType(f"verify must be True or False, not {verify!r}")
     return Policy(
-        timeout=_seconds("timeout", timeout), deadline=_seconds("deadline", deadline), verify=verify
+        timeout=seconds("timeout", timeout), deadline=seconds("deadline", deadline), verify=verify
     )
 
 
-def _seconds(name: str, value: object) -> float:
+def seconds(name: str, value: object) -> float:
+    """Validate a time in seconds, and return it.
+
+    Args:
+        name: the name of the argument.
+        value: its value.
+
+    Raises:
+        WrongType: it is not a number.
+        ConfigurationError: it is not positive and finite.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise WrongType(f"{name} must be a number of seconds, not {value!r}")
     if not 0 < value <= _LONGEST_TIME:

@@ -8,10 +8,11 @@ All names begin with `jobcancel.`:
     status.waiting       a wait before the next request of a status()    DEBUG
     cancel.settled       the result of a cancel                          INFO, WARNING if unknown
     status.settled       the result of a status()                        INFO, WARNING if unknown
+    wait.settled         the last reading of a wait_for()                INFO, WARNING if unknown
+    wait.timed_out       the time of a wait_for() is up                  INFO
     bulk.circuit_opened  a vendor is down; only trial requests are sent  WARNING
     bulk.circuit_closed  the vendor replies again                        INFO
     bulk.rate_limited    a vendor's rate limit; the lane waits           INFO
-    guard.cancelling     a guard cancels the jobs that it holds          INFO
     guard.interrupted    the guard goes on after an interrupt            WARNING
     guard.left_behind    a job that a guard could not stop, as far as    WARNING
                          is known
@@ -166,14 +167,23 @@ def status_settled(reading: JobReading) -> None:
     _settled("status.settled", reading, reading.problem)
 
 
-def guard_cancels(jobs: int, reason: str) -> None:
-    """Log that a guard cancels the jobs that it holds.
+def wait_settled(reading: JobReading) -> None:
+    """Log the reading that ended a wait."""
+    _settled("wait.settled", reading, reading.problem)
 
-    Args:
-        jobs: how many.
-        reason: how its caller ends, such as `"SIGTERM"`.
-    """
-    emit(logging.INFO, "guard.cancelling", jobs=jobs, reason=reason)
+
+def wait_timed_out(reading: JobReading) -> None:
+    """Log that the time for a wait is up, with its last reading."""
+    emit(
+        logging.INFO,
+        "wait.timed_out",
+        provider=reading.provider,
+        job_id=reading.job_id,
+        outcome=reading.problem and reading.problem.value,
+        state=reading.state and reading.state.value,
+        attempts=reading.attempts,
+        seconds=round(reading.elapsed, 4),
+    )
 
 
 def guard_interrupted(jobs: int, interrupt: str) -> None:

@@ -128,6 +128,18 @@ def reset_wait(headers: Mapping[str, str], now: float) -> float | None:
     return None
 
 
+def poll_wait(headers: Mapping[str, str]) -> float | None:
+    """Return when a status reply suggests to poll again, in seconds, or None if it does not.
+
+    OpenAI's SDKs wait as long as `openai-poll-after-ms` says (openai-python, `runs.poll`).
+
+    Args:
+        headers: the reply's headers, with lower-case names.
+    """
+    wait = _number(headers.get("openai-poll-after-ms", ""))
+    return None if wait is None else max(0.0, wait / 1000)
+
+
 def _number(text: str) -> float | None:
     """Parse a number, or the largest number of a repeated header ("2, 2")."""
     try:

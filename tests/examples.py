@@ -1,6 +1,7 @@
 """Runs the examples in the documentation: Python blocks and console blocks.
 
-Every block of a page is run; there is no way to skip one.
+Every block of a page is run; there is no way to skip one. A block with a caption is a file, which
+a test runs in processes of its own.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 import trustme
-from sybil import Document
+from sybil import Document, Region
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
+from sybil.parsers.myst.lexers import DirectiveLexer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from sybil import Example
 
@@ -61,7 +63,23 @@ class PythonBlocks(PythonCodeBlockParser):
 
     def __init__(self, evaluate: Callable[[Example], str | None]) -> None:
         super().__init__(doctest_optionflags=ELLIPSIS)
-        self.codeblock_parser = CodeBlockParser("python", evaluate)
+        self.codeblock_parser = _BlocksWithoutCaption("python", evaluate)
+
+
+class _BlocksWithoutCaption(CodeBlockParser):
+    def __call__(self, document: Document) -> Iterable[Region]:
+        return (block for block in super().__call__(document) if not _caption(block))
+
+
+def files_on(page: str) -> dict[str, str]:
+    """Return the blocks with a caption on a page in docs/, by caption."""
+    text = (ROOT / "docs" / page).read_text()
+    blocks = DirectiveLexer("code-block", ".+")(Document(text, page))
+    return {name: block.lexemes["source"] for block in blocks if (name := _caption(block))}
+
+
+def _caption(block: Region) -> str:
+    return str(block.lexemes.get("options", {}).get("caption", ""))
 
 
 def evaluate_python(example: Example) -> str | None:

@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from jobcancel import errors
 from jobcancel.cli.app import app
+from tests.guard import deaths
 from tests.pages import DOCS, with_generated
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def _rows(command: Any) -> Iterator[tuple[str, str, str]]:
 PARTS: dict[tuple[str, str], Callable[[], str]] = {
     ("cli.md", "options"): options,
     ("errors.md", "errors"): error_tree,
+    ("guard.md", "deaths"): deaths.tables,
 }
 """Page and part -> what makes it."""
 

@@ -306,10 +306,10 @@ def test_an_unusable_certificate_file_is_a_configuration_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
-    environment.tls_context.cache_clear()
+    environment._tls_contexts.clear()
     with Canceller() as canceller, pytest.raises(ConfigurationError, match="check SSL_CERT_FILE"):
         canceller.cancel("pulse", "1", api_key="k")
-    environment.tls_context.cache_clear()
+    environment._tls_contexts.clear()
 
 
 def test_a_signal_handler_may_cancel_a_job_during_a_call(configured: Sandbox) -> None:

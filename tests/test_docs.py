@@ -32,7 +32,15 @@ def test_a_generated_part_is_up_to_date(page: str, name: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_code_block_is_run_or_of_a_known_other_kind(page: Path) -> None:
     kinds = set(re.findall(r"^ *```+(\S+)", page.read_text(), re.MULTILINE))
-    assert set() == kinds - {"python", "console", *NO_EXAMPLES}
+    assert set() == kinds - {"python", "console", "{code-block}", *NO_EXAMPLES}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_code_block_directive_has_a_caption(page: Path) -> None:
+    """It is a file, then, and `test_examples` checks that a test runs it."""
+    assert [] == re.findall(
+        r"^ *```+\{code-block\}.*\n(?!:caption: .)", page.read_text(), re.MULTILINE
+    )
 
 
 # Installation commands are not run here; the other kinds are data and Sphinx directives.

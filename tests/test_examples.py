@@ -12,11 +12,13 @@ from sybil.example import SybilFailure
 from sybil.parsers.myst import CodeBlockParser
 
 from tests.examples import (
+    ROOT,
     Page,
     PythonBlocks,
     evaluate_cell,
     evaluate_console,
     evaluate_python,
+    files_on,
     prepare,
     start_loop,
     stop_loop,
@@ -122,3 +124,31 @@ def test_a_command_with_another_output_fails(tmp_path: Path, text: str, why: str
 def test_the_sandbox_is_started_and_stopped(tmp_path: Path) -> None:
     run(tmp_path, "console", "$ jobcancel sandbox\njobcancel sandbox at http://127.0.0.1:8765\n...")
     assert str(tmp_path) not in os.environ["PATH"]
+
+
+# Files
+
+
+def test_a_block_with_a_caption_is_a_file_that_is_not_run_with_the_page(tmp_path: Path) -> None:
+    run(tmp_path, "{code-block} python", ":caption: app.py\n\n1 / 0")
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path, "{code-block} python", "1 / 0")
+
+
+def test_the_files_on_a_page_are_its_blocks_with_a_caption(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docs").mkdir()
+    blocks = "```{code-block} yaml\n:caption: job.yaml\n\na: 1\n```\n\n```python\n1 / 0\n```\n"
+    (tmp_path / "docs" / "page.md").write_text(f"# A page\n\n{blocks}")
+    monkeypatch.setattr("tests.examples.ROOT", tmp_path)
+    assert {"job.yaml": "a: 1\n"} == files_on("page.md")
+
+
+PROGRAMS = [path.read_text() for path in (ROOT / "tests" / "guard").glob("test_*.py")]
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
+def test_a_test_runs_each_file_on_a_page(page: str) -> None:
+    run_by = "".join(text for text in PROGRAMS if f'"{page}"' in text)
+    assert [] == [name for name in files_on(page) if f'"{name}"' not in run_by]

@@ -66,6 +66,10 @@ class Declaration:
             status is read first.
         force_param: name of an optional param that skips that status read if its value is "yes".
             It is not sent to the vendor.
+        poll_interval: seconds between the first two status reads of `wait_for`. It is the shortest
+            interval that the vendor recommends; later intervals grow to 15 s.
+        not_found_grace: seconds for which a status reply `NOT_FOUND` may be wrong, because the
+            vendor finds a new job only after a delay. A wait does not end before.
         accepted: meaning of the documented success: `CANCELLED`, or `CANCELLING` if the job ends
             later.
         success: content of a documented success without a state: path -> exact value.
@@ -136,6 +140,8 @@ class Declaration:
     idempotency_header: str | None = None
     destroys_finished: bool = False
     force_param: str | None = None
+    poll_interval: float = 1.0
+    not_found_grace: float = 0.0
     # Replies
     accepted: Outcome = Outcome.CANCELLED
     success: Mapping[str, str] = field(factory=dict)

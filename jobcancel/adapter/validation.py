@@ -33,6 +33,9 @@ _RESERVED = frozenset(
 )
 _ACCEPTANCES = (Outcome.CANCELLED, Outcome.CANCELLING)
 _TOO_MANY_REQUESTS = 429
+# Seconds.
+_SHORTEST_INTERVAL = 0.1
+_LONGEST_TIME = 3600
 _CODES = {
     "retry_statuses": (range(400, 600), "an error"),
     "empty_body_statuses": (range(200, 300), "a success"),
@@ -322,6 +325,14 @@ def _destroying(adapter: Declaration) -> Iterator[str]:
             yield "force_param: needs destroys_finished=True; it has no effect otherwise"
 
 
+def _polling(adapter: Declaration) -> Iterator[str]:
+    for name, least in (("poll_interval", _SHORTEST_INTERVAL), ("not_found_grace", 0)):
+        seconds = getattr(adapter, name)
+        is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if not is_number or not least <= seconds <= _LONGEST_TIME:
+            yield f"{name}: must be a number of seconds from {least:g} to {_LONGEST_TIME}"
+
+
 def _meaning(field: str, key: object, outcome: object, *, or_none: bool) -> Iterator[str]:
     if outcome is None and or_none:
         return
@@ -332,5 +343,5 @@ def _meaning(field: str, key: object, outcome: object, *, or_none: bool) -> Iter
 
 _CHECKS = (
     *(_texts, _variables, _url, _routes, _params, _headers),
-    *(_replies, _verdicts, _success, _codes, _states, _destroying),
+    *(_replies, _verdicts, _success, _codes, _states, _destroying, _polling),
 )

@@ -16,7 +16,14 @@ from jobcancel import Canceller, __version__, get_adapter, providers
 from jobcancel.cli import FAILED, INTERRUPTED, options, require
 from jobcancel.cli.describe import describe, summary
 from jobcancel.cli.many import Many
-from jobcancel.cli.options import client, needing_key, read_columns, read_params, read_rate
+from jobcancel.cli.options import (
+    client,
+    needing_key,
+    read_columns,
+    read_duration,
+    read_params,
+    read_rate,
+)
 from jobcancel.cli.output import print_facts, print_summaries
 from jobcancel.cli.resume import ResumingCanceller
 from jobcancel.cli.serial import cancel_jobs, read_statuses
@@ -201,6 +208,66 @@ def status(
         params=params,
     ) as canceller:
         raise typer.Exit(read_statuses(canceller, provider, job_ids, params, as_json=as_json))
+
+
+_WAIT_STATUS = (
+    "Exit status: 0 the job succeeded, 1 it did not, as far as is known, or the output cannot be "
+    "written, 2 usage or configuration, 130 interrupted by Ctrl-C, 143 by SIGTERM."
+    """
+
+Example:
+
+jobcancel wait pulse abc123-def456-ghi789 --timeout 10m
+"""
+)
+
+
+@command(epilog=_WAIT_STATUS)
+def wait(
+    provider: options.Provider,
+    job_id: options.JobId,
+    *,
+    timeout: options.WaitTimeout,
+    no_cancel: options.NoCancel = False,
+    poll: options.Poll = None,
+    base_url: options.BaseUrl = None,
+    param: options.Param = None,
+    api_key_file: options.KeyFile = None,
+    api_key: options.NoKey = None,  # noqa: ARG001 - its callback has refused it
+    as_json: options.Json = False,
+) -> None:
+    """Wait until a job has ended; cancel it if the time is up first.
+
+    It is also cancelled if the wait is interrupted or this process is killed.
+    The job's last state is printed, or the outcome of the cancel.
+
+    The key comes from the environment (PULSE_API_KEY, TALONIC_API_KEY, ...) or from a file.
+    """
+    from jobcancel.cli.wait import run as run_wait
+
+    params = read_params(param or ())
+    seconds = read_duration(timeout, "--timeout")
+    interval = None if poll is None else read_duration(poll, "--poll")
+    with client(
+        Canceller,
+        provider,
+        api_key_file=api_key_file,
+        base_url=base_url,
+        timeout=10.0,
+        deadline=30.0,
+        params=params,
+    ) as canceller:
+        exit_status = run_wait(
+            canceller,
+            provider,
+            job_id,
+            params,
+            timeout=seconds,
+            poll=interval,
+            cancel=not no_cancel,
+            as_json=as_json,
+        )
+    raise typer.Exit(exit_status)
 
 
 @command()

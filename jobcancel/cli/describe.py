@@ -15,6 +15,7 @@ from attrs import frozen
 from jobcancel import BrokenAdapter, HttpAdapter, Outcome, get_adapter
 from jobcancel.adapter import ANY
 from jobcancel.adapter.routes import declared
+from jobcancel.flow.waiting import LONGEST_INTERVAL
 from jobcancel.registry import BUILT_IN
 
 if TYPE_CHECKING:
@@ -169,6 +170,8 @@ def _routes(adapter: HttpAdapter) -> dict[str, str]:
         "status": "none" if adapter.status is None else _route(adapter.status),
         "header": f"{credential.header}: {credential.scheme} KEY".replace("  ", " "),
     }
+    if adapter.status is not None:
+        facts["wait"] = _polling(adapter)
     for name, value in adapter.headers.items():
         facts[f"header {name}"] = value
     if adapter.id_pattern is not None:
@@ -176,6 +179,13 @@ def _routes(adapter: HttpAdapter) -> dict[str, str]:
     if adapter.idempotency_header is not None:
         facts["idempotency"] = f"header {adapter.idempotency_header}: a repeated cancel counts once"
     return facts
+
+
+def _polling(adapter: HttpAdapter) -> str:
+    first, longest = adapter.poll_interval, max(adapter.poll_interval, LONGEST_INTERVAL)
+    interval = f"{first:g} s" if first == longest else f"{first:g} to {longest:g} s"
+    grace = f"; a job may be not found for {adapter.not_found_grace:g} s"
+    return f"the status is read every {interval}{grace if adapter.not_found_grace else ''}"
 
 
 def _replies(adapter: HttpAdapter) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first stops sending, the second abandons requests in flight."""
+"""Ctrl-C and SIGTERM: the first ends a run in order, the second one at once."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import signal
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from attrs import define
+from attrs import define, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_FINISHING = b"\njobcancel: Finishing in-flight requests... "
+_FINISHING = "Finishing in-flight requests"
 _AGAIN = {
-    signal.SIGINT: b"press Ctrl-C again to quit now.\n",
-    signal.SIGTERM: b"send SIGTERM again to quit now.\n",
+    signal.SIGINT: "press Ctrl-C again to quit now.",
+    signal.SIGTERM: "send SIGTERM again to quit now.",
 }
 _BY_SIGNAL = 128
 """Shells report 128 + the signal's number for a process that a signal ended."""
@@ -26,13 +26,17 @@ _BY_SIGNAL = 128
 class Interrupts:
     """The signals that a run received.
 
+    Args:
+        doing: what is done after the first one, for a message; empty for no message.
+
     Attributes:
         count: how many.
         exit_status: 130 for Ctrl-C, 143 for SIGTERM; 0 if there was none.
     """
 
-    count: int = 0
-    exit_status: int = 0
+    doing: str = _FINISHING
+    count: int = field(init=False, default=0)
+    exit_status: int = field(init=False, default=0)
 
     @contextmanager
     def handled(
@@ -43,18 +47,21 @@ class Interrupts:
         Raises:
             KeyboardInterrupt: in the block, if there are more signals than reactions.
         """
-        left = list(reactions)
+        left = iter(reactions)
 
         def received(number: int, _frame: object) -> None:
             self.count += 1
+            # At once: the next signal may interrupt this function.
+            react = next(left, None)
             self.exit_status = self.exit_status or _BY_SIGNAL + number
-            if self.count == 1:
+            if self.count == 1 and self.doing:
+                message = f"\njobcancel: {self.doing}... {_AGAIN[signal.Signals(number)]}\n"
                 # Not through `sys.stderr`: the signal may have interrupted a write to it.
                 with suppress(OSError):
-                    os.write(2, _FINISHING + _AGAIN[signal.Signals(number)])
-            if not left:
+                    os.write(2, message.encode())
+            if react is None:
                 raise KeyboardInterrupt
-            left.pop(0)()
+            react()
 
         usual = {each: signal.signal(each, received) for each in signals}
         try:

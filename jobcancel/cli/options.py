@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from contextlib import contextmanager
 from functools import partial
@@ -123,6 +124,30 @@ Strict = Annotated[
     ),
 ]
 Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="For one HTTP exchange.")]
+WaitTimeout = Annotated[
+    str,
+    typer.Option(
+        "--timeout",
+        metavar="DURATION",
+        help="For the whole wait: seconds, or a text such as 90s, 10m or 1h30m.",
+    ),
+]
+NoCancel = Annotated[
+    bool,
+    typer.Option(
+        "--no-cancel",
+        metavar="",
+        help="Leave the job running when the time is up or after an interrupt.",
+    ),
+]
+Poll = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION",
+        help="Read the status at this interval, instead of one that grows from 1 s (or the "
+        "vendor's) to 15 s.",
+    ),
+]
 Deadline = Annotated[
     float, typer.Option(metavar="SECONDS", help="For each job, including retries and waits.")
 ]
@@ -240,6 +265,30 @@ def read_rate(given: Iterable[str]) -> str | dict[str, str] | None:
             )
         rates[provider] = rate
     return rates.get("", rates) or None
+
+
+def read_duration(given: str, option: str) -> float:
+    """Return the seconds of a duration such as `90`, `90s`, `10m` or `1h30m`.
+
+    Args:
+        given: the duration.
+        option: the option's name, for the message.
+
+    Raises:
+        BadParameter: it is not a duration.
+    """
+    parts = _DURATION.fullmatch(given.strip())
+    if parts is None or not any(parts.groups()):
+        raise typer.BadParameter(
+            f"{given!r} is not a duration; use seconds, or a text such as 90s, 10m or 1h30m",
+            param_hint=option,
+        )
+    hours, minutes, seconds = (float(part or 0) for part in parts.groups())
+    return 3600 * hours + 60 * minutes + seconds
+
+
+_NUMBER = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
+_DURATION = re.compile(f"(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s?)?")
 
 
 def read_columns(given: Iterable[str]) -> dict[str, str]:

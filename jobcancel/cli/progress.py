@@ -117,7 +117,7 @@ class _Bar(Progress):
         self._tally = tally
         super().__init__(
             BarColumn(bar_width=None),
-            *map(_TextColumn, (_done, _speed, _left)),
+            *map(TextColumn, (_done, _speed, _left)),
             console=console,
             expand=True,
             transient=True,
@@ -133,7 +133,7 @@ class _Bar(Progress):
         yield classes(self._tally)
 
 
-class _TextColumn(ProgressColumn):
+class TextColumn(ProgressColumn):
     """Text about a task."""
 
     def __init__(self, text: Callable[[Task], str]) -> None:
@@ -141,6 +141,7 @@ class _TextColumn(ProgressColumn):
         self._text = text
 
     def render(self, task: Task) -> Text:
+        """Return the text for a task."""
         return Text(self._text(task))
 
 

@@ -4,6 +4,7 @@ from jobcancel.flow.call import Call
 from jobcancel.flow.cancellation import cancel
 from jobcancel.flow.events import Flow, NoReply, NotSent, Pause, Reply, Send, Stopped
 from jobcancel.flow.lookup import status
+from jobcancel.flow.waiting import Waiting
 
 __all__ = [
     "Call",
@@ -14,6 +15,7 @@ __all__ = [
     "Reply",
     "Send",
     "Stopped",
+    "Waiting",
     "cancel",
     "status",
 ]

@@ -13,7 +13,7 @@ from attrs import define, evolve, field, frozen
 from jobcancel.adapter.protocol import Adapter, Endpoint, Reading, Request, Response
 from jobcancel.flow.events import Flow, Pause, Reply, Send
 from jobcancel.models import LARGEST_KEPT, Job
-from jobcancel.retry import SYSTEM_CLOCK, Clock, Policy, requested_wait
+from jobcancel.retry import SYSTEM_CLOCK, Clock, Policy, poll_wait, requested_wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Why a call waits, in the log.
 REQUESTED, BACK_OFF, VERIFY = "requested by the vendor", "back-off", "verify"
+POLL = "poll"
 
 # Seconds; a call that is closer to its deadline does not try again.
 _SHORTEST_LAST_WAIT = 0.25
@@ -98,6 +99,8 @@ class Progress:
         cancel_wait: the longest wait that replies to the cancel requested since the last wait, in
             seconds.
         status_wait: the same for replies to the status request, which has its own rate limit.
+        poll_wait: when to poll the status again, by the last reply to a status request, in
+            seconds.
     """
 
     call: Call
@@ -108,6 +111,7 @@ class Progress:
     waited: float = field(init=False, default=0.0)
     cancel_wait: float | None = field(init=False, default=None)
     status_wait: float | None = field(init=False, default=None)
+    poll_wait: float | None = field(init=False, default=None)
 
     @started.default
     def _now(self) -> float:
@@ -130,10 +134,15 @@ class Progress:
         return self.call.adapter.status_request(self.call.job, self.call.endpoint) is not None
 
     @property
+    def spent(self) -> float:
+        """Seconds of the deadline that have passed."""
+        # Every wait counts, even under a clock that skips it, so that no call goes on forever.
+        return max(self.elapsed, self.waited)
+
+    @property
     def left(self) -> float:
         """Seconds until the deadline."""
-        # Every wait counts, even under a clock that skips it, so that no call goes on forever.
-        return self.call.policy.deadline - max(self.elapsed, self.waited)
+        return self.call.policy.deadline - self.spent
 
     def in_time(self, wait: float = 0.0) -> bool:
         """Whether a request that starts `wait` seconds from now starts before the deadline."""
@@ -172,6 +181,7 @@ class Progress:
         reply = yield from self.send("status", request, self.reads)
         reading = self.interpret(reply, self.call.adapter.read_status)
         self.status_wait = _longer(self.status_wait, reading.retry_after)
+        self.poll_wait = poll_wait(reply.headers) if isinstance(reply, Response) else None
         return reading
 
     def wait(self) -> Flow[bool]:

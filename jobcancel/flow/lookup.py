@@ -24,15 +24,21 @@ def status(call: Call) -> Flow[JobReading]:
     """
     progress = Progress(call, "status")
     if (refusal := call.adapter.refuse(call.job)) is not None:
-        return _result(progress, Reading(outcome=Outcome.INVALID, message=refusal))
+        return job_reading(progress, Reading(outcome=Outcome.INVALID, message=refusal))
     while True:
         reading = yield from progress.read_status()
         may_retry = reading.repeat and reading.outcome in {None, Outcome.RATE_LIMITED}
         if reading.state is not None or not may_retry or not (yield from progress.wait()):
-            return _result(progress, reading)
+            return job_reading(progress, reading)
 
 
-def _result(progress: Progress, last: Reading) -> JobReading:
+def job_reading(progress: Progress, last: Reading) -> JobReading:
+    """Return the result of a status call, or of one read of a wait.
+
+    Args:
+        progress: the progress of the call.
+        last: the meaning of the last reply.
+    """
     job = progress.call.job
     return JobReading(
         provider=job.provider,

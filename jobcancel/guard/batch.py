@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _CONCURRENCY = 32
 # Seconds. Python handles a signal that arrives just before a wait only after the wait.
 _SIGNAL_DELAY = 0.5
+# Waits of this length without an answer, after which the threads of a handler seem to be stuck.
+_STUCK = 4
 # Seconds, for the connections of exchanges that are cut off.
 _CLOSING = 0.2
 # So many cancellations of a task are overlooked.
@@ -37,9 +39,13 @@ class Batch:
     Args:
         jobs: the jobs.
         seconds: how long this may take in all.
+
+    Attributes:
+        is_begun: whether anything was tried.
     """
 
     def __init__(self, jobs: Iterable[Held], seconds: float) -> None:
+        self.is_begun = False
         self._jobs = list(jobs)
         self._seconds = seconds
         self._until = time.monotonic() + seconds
@@ -48,12 +54,13 @@ class Batch:
         self._answered: SimpleQueue[None] = SimpleQueue()
         self._threads = 0
 
-    def run(self, *, quiet: bool = False) -> BaseException | None:
-        """Cancel the jobs; go on after a first interrupt, such as Ctrl-C.
+    def run(self, *, in_handler: bool = False) -> BaseException | None:
+        """Cancel the jobs in threads; go on after a first interrupt, such as Ctrl-C.
 
         Args:
-            quiet: whether the threads log nothing. A signal handler must not wait for a thread
-                that waits for the lock of a log file, which the interrupted code may hold.
+            in_handler: whether a signal handler calls. The code that the signal interrupted may
+                hold a lock, such as that of a log, for which the threads would wait in vain. So
+                they log nothing, and this thread does its share, and theirs if they are stuck.
 
         Returns:
             the exception that the handler of the first interrupt raised.
@@ -62,14 +69,15 @@ class Batch:
             BaseException: the exception of a second interrupt.
         """
         try:
-            self._start_threads(quiet=quiet)
-            self._proceed()
+            self.is_begun = True
+            self._start_threads(len(self._jobs) - in_handler, is_muted=in_handler)
+            self._proceed(in_handler=in_handler)
         except BaseException as interrupt:  # noqa: BLE001 - handlers may raise anything
             overlooked = interrupt
         else:
             return None
         self._log_interrupt(overlooked)
-        self._proceed()
+        self._proceed(in_handler=in_handler)
         return overlooked
 
     async def run_shielded(self) -> BaseException | None:
@@ -80,6 +88,7 @@ class Batch:
         """
         import anyio  # comes with httpx
 
+        self.is_begun = True
         interrupt = None
         with anyio.CancelScope(shield=True):
             if _is_asyncio():
@@ -128,30 +137,40 @@ class Batch:
         """Seconds until the time is up."""
         return self._until - time.monotonic()
 
-    def _start_threads(self, *, quiet: bool) -> None:
+    def _start_threads(self, number: int, *, is_muted: bool) -> None:
         def work() -> None:
-            with log.muted(quiet):
+            with log.muted(is_muted):
                 self._work()
 
-        for _ in range(min(_CONCURRENCY, len(self._jobs))):
+        for _ in range(min(_CONCURRENCY, number)):
             try:
                 start(work)
             except RuntimeError:
                 return
             self._threads += 1
 
-    def _proceed(self) -> None:
-        """Wait until all jobs are answered, or the time is up; without threads, do the work."""
-        if not self._threads:
+    def _proceed(self, *, in_handler: bool) -> None:
+        """Wait until all jobs are answered, or the time is up."""
+        if in_handler or not self._threads:
             self._work()
-            return
-        while len(self._answers) < len(self._jobs) and (left := self._left) > 0:
-            with suppress(Empty):
+        waits = 0
+        while (left := self._left) > 0 and len(self._answers) < len(self._jobs):
+            try:
                 self._answered.get(timeout=min(left, _SIGNAL_DELAY))
+                waits = 0
+            except Empty:
+                waits += 1
+            if in_handler and waits == _STUCK:
+                self._queue += [held for held in self._jobs if held not in self._answers]
+                self._work()
 
     def _work(self) -> None:
         while (held := self._next()) is not None:
-            self._answer(held, held.cancel(self._left))
+            try:
+                self._answer(held, held.cancel(self._left))
+            except BaseException:  # the handler of an interrupt raised
+                self._queue.appendleft(held)
+                raise
 
     async def _work_in_loop(self) -> None:
         while (held := self._next()) is not None:

@@ -208,6 +208,7 @@ class Guard:
         key = held.job.provider, held.job.job_id
         if others := [each for each in self._held.pop(key, ()) if each is not held]:
             self._held[key] = others
+        log.cancel_settled(result)
         if is_settled(result):
             link.drop([held])
         else:
@@ -285,14 +286,13 @@ class Guard:
         self._is_entered = False
         if error is None and not self._always:
             self.done()
-        if not (jobs := self.held()):
-            self._rest()
-            return None
-        log.guard_cancels(len(jobs), "the end of the block" if error is None else _name(error))
-        return Batch(jobs, self.grace)
+        if jobs := self.held():
+            return Batch(jobs, self.grace)
+        self._rest()
+        return None
 
     def _conclude(self, batch: Batch, error: BaseException | None) -> None:
-        results = batch.results()
+        results = batch.results() if batch.is_begun else {}  # else the exit of the process cancels
         for held, result in results.items():
             self.settle(held, result)
         left = [result for result in results.values() if not is_settled(result)]
@@ -303,10 +303,6 @@ class Guard:
     def _rest(self) -> None:
         if not self._held and not self._is_entered:
             process.deactivate(self)
-
-
-def _name(error: BaseException) -> str:
-    return type(error).__name__
 
 
 def _note(left: list[CancelResult]) -> str:

@@ -31,11 +31,10 @@ _DEFAULT = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasa
 # threads then; more jobs are left to the supervisor.
 _MOST_AT_EXIT = 4
 _BY_SIGNAL = 128
-_SECOND = 2
 
 _guards: dict[Guard, None] = {}
 _installed: set[signal.Signals] = set()
-_received: list[int] = []
+_further: list[int] = []
 
 
 def activate(guard: Guard) -> None:
@@ -94,16 +93,24 @@ def _handle(signals: Iterable[signal.Signals]) -> None:
 
 
 def _on_signal(number: int, _frame: FrameType | None) -> None:
-    """Cancel the jobs of all guards, and die of the signal.
+    """Cancel the jobs of all guards, and die of the signal."""
+    for each in {signal.SIGINT, *_DEFAULT, number}:
+        if signal.getsignal(each) not in {signal.SIG_IGN, None}:
+            signal.signal(each, _on_further_signal)
+    with suppress(Exception):  # whatever happens, this process has to die
+        _cancel(_held_by_guard(), in_handler=True)
+    _die_of(number)
 
-    A second signal is overlooked, a third one is obeyed at once.
-    """
-    _received.append(number)
-    if len(_received) == _SECOND:
-        return
-    if len(_received) < _SECOND:
-        with suppress(BaseException):  # a second interrupt, by a handler of the application
-            _cancel(_held_by_guard(), signal.Signals(number).name, quiet=True)
+
+def _on_further_signal(number: int, _frame: FrameType | None) -> None:
+    """Overlook the first signal after the one that is handled, and obey the next one at once."""
+    _further.append(number)
+    if len(_further) > 1:
+        _die_of(number)
+    log.guard_interrupted(len(_held_by_guard()), signal.Signals(number).name)
+
+
+def _die_of(number: int) -> None:
     signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
     os.kill(os.getpid(), number)
@@ -114,13 +121,12 @@ def _held_by_guard() -> dict[Held, Guard]:
     return {held: guard for guard in list(_guards) for held in guard.held()}
 
 
-def _cancel(jobs: dict[Held, Guard], reason: str, *, quiet: bool = False) -> None:
+def _cancel(jobs: dict[Held, Guard], *, in_handler: bool = False) -> None:
     if not jobs:
         return
-    log.guard_cancels(len(jobs), reason)
     batch = Batch(jobs, max(guard.grace for guard in jobs.values()))
     try:
-        batch.run(quiet=quiet)
+        batch.run(in_handler=in_handler)
     finally:
         for held, result in batch.results().items():
             jobs[held].settle(held, result)
@@ -132,12 +138,11 @@ def _at_exit() -> None:
     jobs = _held_by_guard()
     if len(jobs) > _MOST_AT_EXIT:
         jobs = {held: guard for held, guard in jobs.items() if not link.covers(held)}
-    _cancel(jobs, "exit")
+    _cancel(jobs)
 
 
 def _in_child() -> None:
     """Start anew in a forked process: the jobs are its parent's."""
-    _received.clear()
     for guard in list(_guards):
         guard.forget()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
-from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.request import getproxies
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+# Seconds.
+_PATIENCE = 1.0
+
+_tls_contexts: list[ssl.SSLContext] = []
+_tls_lock = threading.RLock()
 
 
 def proxies() -> dict[str, httpx.Proxy]:
@@ -51,7 +56,19 @@ def setting_up() -> Iterator[None]:
         ) from error
 
 
-@cache
 def tls_context() -> ssl.SSLContext:
-    """Return the TLS context that all clients share: reading certificates takes 20 ms or more."""
-    return httpx.create_ssl_context()
+    """Return the TLS context that all clients share: reading certificates takes 20 ms or more.
+
+    Threads that need it at once wait for the first of them, because reading does not get faster
+    in several threads. They do not wait for long: the first one may be the main thread, and be
+    interrupted by a signal handler that waits for them.
+    """
+    if not _tls_contexts:
+        has_lock = _tls_lock.acquire(timeout=_PATIENCE)
+        try:
+            if not _tls_contexts:
+                _tls_contexts.append(httpx.create_ssl_context())
+        finally:
+            if has_lock:
+                _tls_lock.release()
+    return _tls_contexts[0]

@@ -2,8 +2,9 @@
 
 Sources: the vendor's pages "Cancel a Message Batch" and "Errors" (platform.claude.com), and its
 Python SDK anthropic 2.12.0 for the states and the workspace header. The SDK sends the key as a
-bearer token with a newer version header; this adapter sends the documented headers. Not documented:
-the replies to a cancel of an ended batch and of a batch in another workspace.
+bearer token with a newer version header; this adapter sends the documented headers. Issue 1432 of
+that SDK shows status reads of existing batches that were 404 for up to 40 s. Not documented: the
+replies to a cancel of an ended batch and of a batch in another workspace.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ ANTHROPIC_BATCH = HttpAdapter(
     },
     cancel=Route("POST", "/v1/messages/batches/{id}/cancel"),
     status=Route("GET", "/v1/messages/batches/{id}"),
+    not_found_grace=60,
     # Replies
     accepted=Outcome.CANCELLING,
     replies={

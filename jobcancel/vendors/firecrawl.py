@@ -2,8 +2,9 @@
 
 Sources: the vendor's OpenAPI document (github.com/firecrawl/firecrawl-docs, v2) for the success,
 its server's source (crawl-cancel and crawl-status, which handle both kinds) for 400, 403, 404, 409
-and the meaning of the receipt, its page on errors for 429, and its Python SDK firecrawl-py 4.55.0
-for the states, the URLs and the variable of the base URL.
+and the meaning of the receipt, its page on errors for 429, its issue 2662 for the status of a new
+job (404 for 1 to 3 s), and its Python SDK firecrawl-py 4.55.0 for the states, the URLs and the
+variable of the base URL.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ FIRECRAWL_CRAWL = HttpAdapter(
     # Requests
     cancel=Route("DELETE", "/v2/crawl/{id}"),
     status=Route("GET", "/v2/crawl/{id}"),
+    not_found_grace=10,
     # Replies
     receipt_only=True,
     confirm_success=True,

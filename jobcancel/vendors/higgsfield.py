@@ -3,7 +3,7 @@
 Sources: the OpenAPI document in the vendor's page on cancelling a queued request, and its Python
 client higgsfield-client 0.2.0 for the base URL, the scheme of the key and the states. Only a queued
 request can be cancelled; a 400 means that it has started, but not whether it has ended, so the
-status is read.
+status is read. The vendor's page on polling says to begin with an interval of 2 s.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ HIGGSFIELD = HttpAdapter(
     # Requests
     cancel=Route("POST", "/requests/{id}/cancel"),
     status=Route("GET", "/requests/{id}/status"),
+    poll_interval=2,
     # Replies
     accepted=Outcome.CANCELLED,
     empty_body_statuses=frozenset({202}),

@@ -41,6 +41,7 @@ RUNWAY = HttpAdapter(
     headers={"x-runway-version": "2024-11-06"},
     cancel=Route("DELETE", "/v1/tasks/{id}"),
     status=Route("GET", "/v1/tasks/{id}"),
+    poll_interval=5,
     destroys_finished=True,
     force_param="force",
     gone_after_cancel=True,

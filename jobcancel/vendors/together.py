@@ -1,8 +1,9 @@
 """Together: batches. States are in upper case, and errors are plain text.
 
-Sources: the vendor's OpenAPI document (github.com/togethercomputer/openapi) and its Python SDK
-together 3.1.1. It declares 400, 401, 403, 404 and 500. Not documented: the meaning of a 400, the
-reply for a finished batch, and whether a cancel takes some time; there is no cancelling state.
+Sources: the vendor's OpenAPI document (github.com/togethercomputer/openapi), which declares 400,
+401, 403, 404 and 500, its Python SDK together 3.1.1, and its page on managing batches, which says
+to poll every 30 to 60 s. Not documented: the meaning of a 400, the reply for a finished batch, and
+whether a cancel takes some time; there is no cancelling state.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ TOGETHER_BATCH = HttpAdapter(
     # Requests
     cancel=Route("POST", "/v1/batches/{id}/cancel"),
     status=Route("GET", "/v1/batches/{id}"),
+    poll_interval=30,
     # Replies
     accepted=Outcome.CANCELLED,
     replies={

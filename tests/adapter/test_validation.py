@@ -156,6 +156,10 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"force_param": "force"}, "force_param: must be one of params"),
     ({"force_param": "region"}, "force_param: must be one of params, and optional"),
     ({"force_param": "project"}, "force_param: needs destroys_finished"),
+    ({"poll_interval": 0}, "poll_interval: must be a number of seconds from 0.1 to 3600"),
+    ({"poll_interval": True}, "poll_interval: must be a number"),
+    ({"not_found_grace": "5"}, "not_found_grace: must be a number of seconds from 0 to 3600"),
+    ({"not_found_grace": 3601}, "not_found_grace: must be a number"),
     ({"progress": ("a",)}, "progress: must be two paths"),
     ({"id_pattern": "("}, "id_pattern: is not a valid regular expression"),
 ]

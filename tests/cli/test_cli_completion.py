@@ -16,7 +16,7 @@ from tests.cli.runs import plain
 if TYPE_CHECKING:
     from tests.cli.runs import Run
 
-COMMANDS = ["cancel", "status", "record", "providers", "new-adapter", "sandbox", "demo"]
+COMMANDS = ["cancel", "status", "wait", "record", "providers", "new-adapter", "sandbox", "demo"]
 
 
 def completed(shell: str, *words: str) -> list[str]:
@@ -44,7 +44,7 @@ def test_provider_names_are_completed() -> None:
     assert list(providers()) == completed("bash", "cancel", "")
 
 
-@pytest.mark.parametrize("command", ["cancel", "status", "record", "providers"])
+@pytest.mark.parametrize("command", ["cancel", "status", "wait", "record", "providers"])
 def test_every_command_completes_provider_names(command: str) -> None:
     assert ["talonic"] == completed("bash", command, "tal")
 

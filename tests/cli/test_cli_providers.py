@@ -42,6 +42,8 @@ class OwnCode:
     credentials_of: str | None = None
     params: Mapping[str, Param] = {"room": Param("the id of the room")}
     destroys_finished: bool = True
+    poll_interval: float = 1.0
+    not_found_grace: float = 0.0
 
     def refuse(self, job: Job) -> str | None:
         raise AssertionError("a list of providers asks no adapter for more than its facts")
@@ -296,6 +298,18 @@ def test_description_lists_unclear_replies(
     provider: str, reply: str, meaning: str, run: Run
 ) -> None:
     assert meaning == facts(run("providers", provider).stdout)[reply]
+
+
+@pytest.mark.parametrize(
+    ("name", "polling"),
+    [
+        ("pulse", "every 1 to 15 s"),
+        ("together-batch", "every 30 s"),
+        ("firecrawl-crawl", "every 1 to 15 s; a job may be not found for 10 s"),
+    ],
+)
+def test_a_provider_shows_how_often_its_status_is_read(run: Run, name: str, polling: str) -> None:
+    assert f"the status is read {polling}" == facts(run("providers", name).stdout)["wait"]
 
 
 def test_description_of_deprecated_provider_names_its_successor(run: Run) -> None:

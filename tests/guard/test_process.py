@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +15,7 @@ import pytest
 from jobcancel import ConfigurationError, guard
 from jobcancel.errors import WrongType
 from jobcancel.guard import process
+from jobcancel.guard.held import Held
 from jobcancel.guard.link import link
 from jobcancel.guard.submitting import Submitting
 from jobcancel.sandbox import Fault
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jobcancel.guard import Guard
+    from jobcancel.models import CancelResult
     from jobcancel.sandbox import Sandbox
 
 
@@ -32,9 +37,10 @@ def configured(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     """Configure the sandbox; restore the state of the process."""
     for name, value in sandbox.environ.items():
         monkeypatch.setenv(name, value)
-    usual = {number: signal.getsignal(number) for number in process._DEFAULT}
+    signals = (signal.SIGINT, *process._DEFAULT)
+    usual = {number: signal.getsignal(number) for number in signals}
     yield
-    process._received.clear()
+    process._further.clear()
     process._installed.clear()
     for each in [*process._guards]:
         each.done()
@@ -74,52 +80,41 @@ def test_a_signal_cancels_the_jobs_of_all_guards_and_is_sent_again(
     assert signal.SIG_DFL == signal.getsignal(signal.SIGTERM)
 
 
-def test_the_second_signal_is_overlooked_and_the_third_one_obeyed(killed: list[int]) -> None:
-    with quiet():
-        process._received.append(signal.SIGTERM)  # the handler is cancelling
-        signal.raise_signal(signal.SIGTERM)
-        assert [] == killed
-        with pytest.raises(Died, match="143"):
-            signal.raise_signal(signal.SIGTERM)
-    assert [signal.SIGTERM] == killed
-
-
 def test_a_signal_without_jobs_is_sent_again(killed: list[int]) -> None:
     with quiet(), pytest.raises(Died):
         signal.raise_signal(signal.SIGHUP)
     assert [signal.SIGHUP] == killed
 
 
-def test_an_interrupt_of_the_handler_does_not_keep_the_process_from_dying(
-    sandbox: Sandbox, killed: list[int]
+HANGING = """
+import logging, os, sys, time
+from jobcancel import guard
+logging.basicConfig(format="%(message)s")
+with guard("pulse", sys.argv[1], supervise="no", grace=30.0):
+    print("ready", flush=True)
+    time.sleep(30)
+"""
+
+
+@pytest.mark.parametrize("further", [signal.SIGINT, signal.SIGTERM])
+def test_the_second_signal_is_overlooked_and_the_third_one_obeyed(
+    sandbox: Sandbox, further: signal.Signals
 ) -> None:
-    held = quiet(grace=20.0)
     job_id = sandbox.submit("pulse")
     sandbox.fault("pulse", job_id, Fault(stall=30.0), times=None)
-    held.add("pulse", job_id)
-    interrupts = []
-
-    def interrupt(*_: object) -> None:
-        interrupts.append(1)
-        raise KeyboardInterrupt
-
-    def press() -> None:
+    command = [sys.executable, "-c", HANGING, job_id]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
         while not sandbox.requests:
-            pass
-        for number in range(2):
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-            while len(interrupts) <= number:
-                pass
-
-    usual = signal.signal(signal.SIGINT, interrupt)
-    thread = threading.Thread(target=press)
-    thread.start()
-    with pytest.raises(Died):
-        signal.raise_signal(signal.SIGTERM)
-    thread.join()
-    signal.signal(signal.SIGINT, usual)
-    assert ["unknown"] == [each.outcome for each in held.results]
-    assert [signal.SIGTERM] == killed
+            time.sleep(0.001)
+        process.send_signal(further)
+        assert "guard.interrupted" in process.stderr.readline()
+        process.send_signal(further)
+    assert -further == process.returncode
 
 
 def test_handlers_of_the_application_are_left_alone() -> None:
@@ -263,6 +258,28 @@ def test_blocks_that_overlap_restore_the_handlers() -> None:
     assert usual != signal.getsignal(signal.SIGINT)
     second.__exit__()
     assert usual == signal.getsignal(signal.SIGINT)
+
+
+def test_a_stuck_thread_of_a_handler_does_not_keep_its_job(
+    sandbox: Sandbox, killed: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, lock = Held.cancel, threading.Event()
+
+    def cancel(held: Held, seconds: float) -> CancelResult:
+        if threading.get_ident() != threading.main_thread().ident:
+            lock.wait()  # the code that the signal interrupted holds it
+        return real(held, seconds)
+
+    monkeypatch.setattr(Held, "cancel", cancel)
+    monkeypatch.setattr("jobcancel.guard.batch._SIGNAL_DELAY", 0.01)
+    held = quiet()
+    for _ in range(3):
+        held.add("pulse", sandbox.submit("pulse"))
+    with pytest.raises(Died):
+        signal.raise_signal(signal.SIGTERM)
+    lock.set()
+    assert ["cancelled"] * 3 == [each.outcome for each in held.results]
+    assert [signal.SIGTERM] == killed
 
 
 def test_ignored_signals_stay_ignored_and_new_handlers_stay() -> None:

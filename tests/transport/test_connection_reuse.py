@@ -121,9 +121,9 @@ def tls(
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    environment.tls_context.cache_clear()
+    environment._tls_contexts.clear()
     yield context
-    environment.tls_context.cache_clear()
+    environment._tls_contexts.clear()
 
 
 REPLIES = {

@@ -50,9 +50,9 @@ def test_a_request_without_a_free_connection_was_not_sent() -> None:
 @pytest.fixture
 def no_certificates(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
-    environment.tls_context.cache_clear()
+    environment._tls_contexts.clear()
     yield
-    environment.tls_context.cache_clear()
+    environment._tls_contexts.clear()
 
 
 @pytest.mark.usefixtures("no_certificates")

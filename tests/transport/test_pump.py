@@ -536,9 +536,9 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ssl.SSLCont
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
-    environment.tls_context.cache_clear()
+    environment._tls_contexts.clear()
     yield context
-    environment.tls_context.cache_clear()
+    environment._tls_contexts.clear()
 
 
 def test_a_job_is_cancelled_over_tls(cancel: Cancel, tls: ssl.SSLContext) -> None:

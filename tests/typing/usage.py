@@ -20,11 +20,13 @@ from jobcancel import (
     Outcome,
     acancel,
     astatus,
+    await_for,
     cancel,
     get_adapter,
     providers,
     register,
     status,
+    wait_for,
 )
 
 
@@ -38,6 +40,9 @@ def synchronous() -> None:
     assert_type(status("pulse", "1", base_url="https://vendor.example"), JobReading)
     with Canceller(api_keys={"pulse": "k"}, http_client=httpx.Client()) as canceller:
         assert_type(canceller.cancel("pulse", "1", verify=True), CancelResult)
+        end = wait_for("pulse", "1", timeout=60, client=canceller, on_progress=print)
+        assert_type(end, JobReading | CancelResult)
+        assert_type(wait_for("pulse", "1", timeout=60, cancel=False, poll=5), JobReading)
 
 
 def with_httpx2() -> None:
@@ -51,6 +56,13 @@ async def asynchronous() -> None:
     async with AsyncCanceller(http_client=httpx.AsyncClient()) as canceller:
         assert_type(canceller, AsyncCanceller)
         assert_type(await canceller.status("pulse", "1"), JobReading)
+        end = await await_for("pulse", "1", timeout=60, client=canceller, on_progress=report)
+        assert_type(end, JobReading | CancelResult)
+        assert_type(await await_for("pulse", "1", timeout=60, cancel=False), JobReading)
+
+
+async def report(reading: JobReading) -> None:
+    assert_type(reading.state, JobState | None)
 
 
 def plugging_in(adapter: HttpAdapter) -> None:
