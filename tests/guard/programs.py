@@ -77,6 +77,10 @@ class Program:
         line, _, self._unread = self._unread.partition(b"\n")
         return line.decode()
 
+    def write_line(self, text: str) -> None:
+        """Write a line to its standard input."""
+        cast("IO[bytes]", self.process.stdin).write(text.encode() + b"\n")
+
     def close_input(self) -> None:
         """End its standard input."""
         cast("IO[bytes]", self.process.stdin).close()
