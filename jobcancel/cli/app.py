@@ -424,7 +424,10 @@ def run(
     grace: Annotated[
         float,
         typer.Option(
-            metavar="SECONDS", min=0, help="How long to go on cancelling after a process has died."
+            metavar="SECONDS",
+            min=0,
+            max=86_400,
+            help="How long to go on cancelling after a process has died.",
         ),
     ] = 20.0,
 ) -> None:

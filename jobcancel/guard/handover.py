@@ -10,8 +10,10 @@ import base64
 import io
 import json
 import pickle
+import sys
 import warnings
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobcancel import config, log
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from jobcancel.guard.held import Source
 
 
+# The program; `multiprocessing` has another name for it in the processes that it starts.
+_MAIN = ("__main__", "__mp_main__")
+
+
 def source_message(source: Source) -> bytes:
     """Return the line that tells the supervisor how the jobs of a source are cancelled."""
     call = source.call
@@ -36,9 +42,18 @@ def source_message(source: Source) -> bytes:
         "verify": call.policy.verify,
         "timeout": call.policy.timeout,
         "key": _key(source),
-        "adapter": _pickled(call.adapter),
+        "adapter": (adapter := _pickled(call.adapter)),
+        "path": None if adapter is None else module_path(),
     }
     return json.dumps(["source", source.number, message]).encode() + b"\n"
+
+
+def module_path() -> list[str]:
+    """Return where this process finds modules, for a process with another working directory."""
+    try:
+        return [str(Path(each).absolute()) for each in sys.path]
+    except OSError:  # the working directory is deleted
+        return [each for each in sys.path if Path(each).is_absolute()]
 
 
 def call_of(message: dict[str, Any], job_id: str, params: dict[str, str] | None) -> Call:
@@ -97,7 +112,7 @@ class _Pickler(pickle.Pickler):
     """Refuses what another process cannot import."""
 
     def reducer_override(self, value: object) -> Any:  # noqa: ANN401 - the interface of pickle
-        if getattr(value, "__module__", None) == "__main__" and hasattr(value, "__qualname__"):
+        if getattr(value, "__module__", None) in _MAIN and hasattr(value, "__qualname__"):
             raise pickle.PicklingError(f"{value!r} is defined in __main__")
         return NotImplemented
 
@@ -105,6 +120,8 @@ class _Pickler(pickle.Pickler):
 def _adapter(message: dict[str, Any]) -> Adapter:
     if (pickled := message["adapter"]) is None:
         return get_adapter(message["provider"])
+    # The module of its functions; `jobcancel run` has another path than the program.
+    sys.path += [each for each in message["path"] if each not in sys.path]
     # From a process of the same user, over a socket in a directory that only this user can enter.
     adapter: Adapter = pickle.loads(base64.b64decode(pickled))  # noqa: S301
     return adapter

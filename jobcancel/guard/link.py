@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
-import struct
 import sys
 import sysconfig
 import threading
@@ -21,20 +21,30 @@ from typing import TYPE_CHECKING
 
 from jobcancel.client import callers_level
 from jobcancel.errors import ConfigurationError
-from jobcancel.guard.handover import source_message
-from jobcancel.guard.supervisor import VARIABLE, listen, remove
+from jobcancel.guard.handover import module_path, source_message
+from jobcancel.guard.supervisor import VARIABLE, is_open_ended, listen, remove
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from jobcancel.guard.held import Held
 
 # Seconds: a supervisor that does not read for so long has failed.
 _PATIENCE = 5
+# Seconds: how long `require` waits for an answer. Most of it is for the start of a sidecar.
+_START = 20
+_PING = b'["ping"]\n'
+_NO_SIGPIPE = getattr(socket, "MSG_NOSIGNAL", 0)
+# A service manager may signal every process of a service before the sidecar ignores that.
+_BLOCKED = [signal.SIGINT, signal.SIGTERM]
 _NOT_COVERED = (
     "jobcancel.guard has no supervisor ({reason}): if this process is killed (SIGKILL, out of "
     "memory), crashes or calls os._exit, its jobs keep running. Pass supervise='no' to accept that"
 )
+
+
+class _Closed(OSError):
+    """The application has closed our descriptor, such as a daemon that closes all of them."""
 
 
 class _Line:
@@ -42,56 +52,71 @@ class _Line:
 
     Args:
         connected: the socket.
-        pid: the process that starts the sidecar, to be reaped.
+        address: the supervisor's address.
+        is_new: whether the supervisor is a sidecar that is being started.
+
+    Attributes:
+        token: identifies it for the supervisor.
+        sources: the numbers of the sources that the supervisor has.
+        has_answered: whether the supervisor has ever answered.
+        has_everything: whether everything was ever sent on it.
     """
 
-    def __init__(self, connected: socket.socket, pid: int | None = None) -> None:
+    def __init__(self, connected: socket.socket, address: str, *, is_new: bool = False) -> None:
         self._socket = connected
-        self._pid = pid
         self._identity = _identity(connected.fileno())
+        self.address = address
+        self.is_new = is_new
+        self.token = os.urandom(8).hex()
         self.sources: set[int] = set()
-        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
-            connected.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", _PATIENCE, 0))
+        self.has_answered = False
+        self.has_everything = False
 
     def send(self, data: bytes) -> None:
         """Send a message.
 
         Raises:
-            OSError: the supervisor has ended, or the application closed our descriptor.
+            TimeoutError: the supervisor does not read.
+            OSError: it has ended, or the application closed our descriptor.
         """
-        # An application that closes all descriptors may have opened another file under ours.
-        if _identity(self._socket.fileno()) != self._identity:
-            self._socket.detach()
-            raise OSError("the descriptor was closed")
+        self._check_identity()
         self._socket.sendall(data, _NO_SIGPIPE)
 
-    def ask(self) -> None:
-        """Wait until the supervisor answers.
+    def read(self, seconds: float = 0) -> None:
+        """Read the answers that have arrived.
+
+        Args:
+            seconds: how long to wait for one.
 
         Raises:
-            OSError: it does not.
+            TimeoutError: there is none.
+            OSError: the supervisor has ended, or the application closed our descriptor.
         """
-        self.send(b'["ping"]\n')
-        if not self._socket.recv(1):
-            raise OSError("it has ended")
-
-    def check_start(self) -> None:
-        """Reap the process that starts the sidecar.
-
-        Raises:
-            OSError: it failed.
-        """
-        if self._pid is None:
-            return
+        self._check_identity()
+        self._socket.settimeout(seconds)
         try:
-            pid, status = os.waitpid(self._pid, os.WNOHANG)
-        except ChildProcessError:  # the application has reaped it
-            self._pid = None
-            return
-        if pid:
-            self._pid = None
-            if status:
-                raise OSError(f"{sys.executable} cannot run it")
+            if not self._socket.recv(1000):
+                raise OSError("it has ended")
+            self.has_answered = True
+        except BlockingIOError:
+            pass
+        finally:
+            self._socket.settimeout(_PATIENCE)
+
+    def leave(self) -> None:
+        """Leave a note that the jobs are another supervisor's now.
+
+        This one may live, such as a stopped process that goes on later, and does not hear of jobs
+        that are released from now on.
+        """
+        try:
+            _connected(self.address).close()
+        except ConnectionRefusedError:  # it was killed
+            remove(self.address)
+        except OSError:  # too many connections wait, or its directory is removed
+            pass
+        with suppress(OSError):
+            Path(self.address).with_name(self.token).touch()
 
     def close(self) -> None:
         """Close the connection."""
@@ -100,8 +125,10 @@ class _Line:
         else:
             self._socket.detach()
 
-
-_NO_SIGPIPE = getattr(socket, "MSG_NOSIGNAL", 0)
+    def _check_identity(self) -> None:
+        # The application may have opened another file with the number of a closed descriptor.
+        if _identity(self._socket.fileno()) != self._identity:
+            raise _Closed("the descriptor was closed")
 
 
 def _identity(descriptor: int) -> tuple[int, int] | None:
@@ -125,27 +152,37 @@ class Link:
         self._jobs: dict[int, Held] = {}
         self._line: _Line | None = None
         self._problem: str | None = None
+        self._is_sending = False
+        self._is_torn = False  # the supervisor does not know everything
+        self._failed: set[str] = set()  # addresses of supervisors that cannot be used
+        self._lost: list[_Line] = []  # connections that have to be replaced
+        self._starting: set[int] = set()  # processes that start a sidecar
 
     def hold(self, held: Held) -> None:
         """Have the supervisor cancel a job when this process has died."""
         with self._lock:
             self._jobs[held.number] = held
             if self._problem is None:
-                if (line := self._line) is None:
-                    self._connect()
-                else:
-                    self._send(line, _hold_message(line, held))
+                self._send_or_warn(lambda line: _hold_message(line, held))
 
     def drop(self, jobs: Iterable[Held]) -> None:
         """Have the supervisor forget jobs."""
         with self._lock:
             numbers = [held.number for held in jobs if self._jobs.pop(held.number, None)]
-            if numbers and (line := self._line) is not None:
-                self._send(line, b'["drop",%b]\n' % json.dumps(numbers).encode())
+            if numbers and (self._line is not None or self._is_sending):
+                message = b'["drop",%b]\n' % json.dumps(numbers).encode()
+                self._send_or_warn(lambda _: message)
 
     def covers(self, held: Held) -> bool:
-        """Whether the supervisor has a job."""
-        return self._line is not None and held.number in self._jobs
+        """Whether the supervisor lives and has a job."""
+        with self._lock:
+            if self._line is None or held.number not in self._jobs:
+                return False
+            try:
+                self._line.read()
+            except OSError:
+                return False
+            return True
 
     def require(self) -> None:
         """Connect now, and wait until the supervisor answers.
@@ -155,17 +192,12 @@ class Link:
         """
         with self._lock:
             self._problem = None
-            try:
-                if self._line is None:
-                    self._line = self._open()
-                self._line.ask()
-            except OSError as error:
-                if self._line is not None:
-                    self._line.close()
-                    self._line = None
+            self._send(lambda _: _PING, seconds=_START)
+            problem, self._problem = self._problem, None
+            if problem is not None:
                 raise ConfigurationError(
-                    f"there is no supervisor ({error}); pass supervise='auto' to do without"
-                ) from None
+                    f"there is no supervisor ({problem}); pass supervise='auto' to do without"
+                )
 
     def forget(self) -> None:
         """Start anew in a forked process: the jobs and the connection are its parent's."""
@@ -174,56 +206,118 @@ class Link:
         if line is not None:
             line.close()
 
-    def _send(self, line: _Line, message: bytes) -> None:
-        try:
-            line.send(message)
-            line.check_start()
-        except OSError:
-            line.close()
-            self._connect()
-        except BaseException:  # a signal handler raised, perhaps in the middle of the message
-            self._resend(line)
-            raise
-
-    def _resend(self, line: _Line) -> None:
-        line.sources.clear()
-        message = b"".join(_hold_message(line, held) for held in self._jobs.values())
-        try:
-            line.send(b'\n["reset"]\n' + message)
-        except OSError:
-            line.close()
-            self._line = None
-
-    def _connect(self) -> None:
-        """Connect, and send everything; if that fails, warn once."""
-        self._line = None
-        try:
-            line = self._open()
-        except OSError as error:
-            self._problem = str(error)
+    def _send_or_warn(self, message: Callable[[_Line], bytes]) -> None:
+        self._send(message)
+        if self._problem is not None:
             warnings.warn(
-                _NOT_COVERED.format(reason=error), RuntimeWarning, stacklevel=callers_level()
+                _NOT_COVERED.format(reason=self._problem),
+                RuntimeWarning,
+                stacklevel=callers_level(),
             )
+
+    def _send(self, message: Callable[[_Line], bytes], seconds: float | None = None) -> None:
+        """Send a message, or everything on a new connection.
+
+        Args:
+            message: returns it.
+            seconds: how long to wait for an answer; None not to wait.
+        """
+        if self._is_sending:  # a signal handler has interrupted that, perhaps within a message
+            self._is_torn = True
             return
-        self._line = line
-        self._resend(line)
+        self._is_sending = True
+        try:
+            self._try(message, seconds)
+            while self._is_torn and self._problem is None:
+                self._is_torn = False
+                self._try(self._everything, seconds)
+        except BaseException:  # a signal handler has raised it
+            with suppress(OSError):
+                if self._line is not None:
+                    self._line.send(self._everything(self._line))
+            raise
+        finally:
+            self._is_sending = False
+        self._reap()
+
+    def _try(self, message: Callable[[_Line], bytes], seconds: float | None) -> None:
+        try:
+            if self._line is None:
+                self._line = self._open()
+            line = self._line
+            if not line.has_everything:
+                message = self._everything
+            if seconds is not None:
+                line.read()  # earlier answers
+            line.send(message(line))
+            if seconds is not None:
+                line.read(seconds)
+        except OSError as error:
+            self._fail(error)
+        else:
+            line.has_everything = True
+            self._leave(line.address)
+
+    def _everything(self, line: _Line) -> bytes:
+        line.sources.clear()
+        # It begins with a new line, because the last message may be incomplete.
+        start = b'\n["reset",%b]\n%b' % (json.dumps(line.token).encode(), _PING)
+        return start + b"".join(_hold_message(line, held) for held in list(self._jobs.values()))
+
+    def _fail(self, error: OSError) -> None:
+        """Give up the connection, and the supervisor if it does not work; decide what is next."""
+        self._is_torn = True
+        line, self._line = self._line, None
+        if line is None:
+            self._problem = str(error)
+        else:
+            with suppress(OSError):
+                line.read()
+            line.close()
+            self._lost.append(line)
+            has_worked = line.has_answered and line.has_everything
+            if isinstance(error, TimeoutError) or not (has_worked or isinstance(error, _Closed)):
+                self._failed.add(line.address)
+                if line.is_new and not has_worked:
+                    self._problem = f"{_python()} did not start it: {error}"
+        if self._problem is not None:
+            self._leave(None)
+
+    def _leave(self, address: str | None) -> None:
+        """Leave the supervisors of lost connections, except for the one with this address."""
+        while self._lost:
+            line = self._lost.pop()
+            if line.address != address:
+                line.leave()
+
+    def _reap(self) -> None:
+        for pid in [*self._starting]:
+            with suppress(ChildProcessError):  # the application has reaped it
+                if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                    continue
+            self._starting.discard(pid)
 
     def _open(self) -> _Line:
-        """Connect to `jobcancel run`, to an existing sidecar, or to a new one."""
+        """Connect to `jobcancel run`, to an existing sidecar, or to a new one.
+
+        Raises:
+            OSError: no sidecar can be started.
+        """
         for address in (os.environ.get(VARIABLE), self._address):
-            if address is not None:
+            if address is not None and address not in self._failed:
                 with suppress(OSError):
-                    return _Line(_connected(address))
-        line, self._address = _start_sidecar()
-        return line
+                    return _Line(_connected(address), address)
+        connected, self._address, pid = _start_sidecar()
+        self._starting.add(pid)
+        return _Line(connected, self._address, is_new=True)
 
 
 def _hold_message(line: _Line, held: Held) -> bytes:
     source, job = held.source, held.job
     message = b""
     if source.number not in line.sources:
-        line.sources.add(source.number)
         message = source_message(source)
+        line.sources.add(source.number)
     params = dict(job.params) or None
     parts = ["hold", held.number, source.number, job.job_id, params]
     return message + json.dumps(parts).encode() + b"\n"
@@ -237,9 +331,10 @@ def _connected(address: str) -> socket.socket:
     """
     directory = Path(address).parent.stat()
     if directory.st_uid != os.geteuid() or directory.st_mode & 0o077:
-        raise OSError(f"{address} belongs to another user")
+        raise OSError(f"others may enter the directory of {address}")
     connected = socket.socket(socket.AF_UNIX)
     try:
+        connected.settimeout(_PATIENCE)
         connected.connect(address)
     except BaseException:
         connected.close()
@@ -247,8 +342,8 @@ def _connected(address: str) -> socket.socket:
     return connected
 
 
-def _start_sidecar() -> tuple[_Line, str]:
-    """Start a sidecar; return the connection to it and its address.
+def _start_sidecar() -> tuple[socket.socket, str, int]:
+    """Start a sidecar; return the connection to it, its address, and a process to be reaped.
 
     Raises:
         OSError: it cannot be started.
@@ -268,7 +363,7 @@ def _start_sidecar() -> tuple[_Line, str]:
         except BaseException:
             remove(address)
             raise
-    return _Line(connected, pid), address
+    return connected, address, pid
 
 
 def _spawn(listening: socket.socket) -> int:
@@ -278,22 +373,21 @@ def _spawn(listening: socket.socket) -> int:
         OSError: there is no Python, or no process can be started.
     """
     python = _python()
-    # A terminal or a log file; nobody waits for the end of these, as readers of pipes do.
-    error = 2 if _is_open_ended(2) else None
-    actions = [
+    actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = [
         (os.POSIX_SPAWN_DUP2, listening.fileno(), 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
     ]
-    if error is None:
+    if is_open_ended(2):
+        actions.append((os.POSIX_SPAWN_DUP2, 2, 2))  # it becomes inheritable
+    else:
         actions.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
-    path = os.pathsep.join(str(Path(each).absolute()) for each in sys.path)
     return os.posix_spawn(
         python,
         [python, "-P", "-m", "jobcancel.guard.sidecar"],
-        {**os.environ, "PYTHONPATH": path},
+        {**os.environ, "PYTHONPATH": os.pathsep.join(module_path())},
         file_actions=actions,
         setpgroup=0,  # Ctrl-C in the terminal is not for it
-        setsigmask=[],
+        setsigmask=_BLOCKED,
     )
 
 
@@ -306,13 +400,6 @@ def _python() -> str:
         return sys.executable
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     return str(Path(sysconfig.get_path("scripts"), version))
-
-
-def _is_open_ended(descriptor: int) -> bool:
-    try:
-        return os.isatty(descriptor) or Path(f"/dev/fd/{descriptor}").is_file()
-    except OSError:
-        return False
 
 
 link = Link()

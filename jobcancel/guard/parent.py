@@ -16,7 +16,16 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
-from jobcancel.guard.supervisor import VARIABLE, Supervisor, Task, listen, remove
+from jobcancel.guard.supervisor import (
+    VARIABLE,
+    Supervisor,
+    Task,
+    close_inherited,
+    is_open_ended,
+    listen,
+    raise_limits,
+    remove,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,39 +65,48 @@ class _Parent:
         self._report = report
         self._signals = {each for each in _FORWARDED if signal.getsignal(each) != signal.SIG_IGN}
         self._received: deque[tuple[int, bool]] = deque()
+        self._address = ""
         self._command = 0
         self._status: int | None = None
         self._supervisor: Supervisor
 
     def run(self, command: list[str]) -> int:
         """Run the command and cancel what it leaves; return its wait status."""
-        listening = listen()
-        address = listening.getsockname()
-        self._supervisor = supervisor = Supervisor(listening, self._rescue)
+        try:
+            listening = listen()
+        except OSError as error:
+            self._report(f"cannot supervise {command[0]!r}: {error}")
+            sys.exit(_NOT_EXECUTABLE)
+        self._address = listening.getsockname()
+        self._supervisor = Supervisor(listening, self._rescue)
         # A thread waits for signals: only so is it known which of them the terminal sent.
         blocked = {*self._signals, signal.SIGCHLD}
         usual = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it is ignored, no status can be read
         try:
             self._command = os.posix_spawnp(
                 command[0],
                 command,
-                {**os.environ, VARIABLE: address},
+                {**os.environ, VARIABLE: self._address},
                 setsigmask=usual,
-                setsigdef=[signal.SIGPIPE],  # which Python ignores
+                setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores
             )
-        except OSError as error:
-            remove(address)
-            self._report(f"cannot run {command[0]!r}: {error.strerror}")
-            sys.exit(_NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE)
+        except (OSError, ValueError) as error:  # ValueError: the name is empty
+            remove(self._address)
+            self._report(f"cannot run {command[0]!r}: {getattr(error, 'strerror', error)}")
+            is_missing = isinstance(error, FileNotFoundError | ValueError)
+            sys.exit(_NOT_FOUND if is_missing else _NOT_EXECUTABLE)
+        raise_limits()
         threading.Thread(target=self._receive, args=[blocked], daemon=True).start()
         while self._status is None:
-            supervisor.step()
+            self._supervisor.step()
             self._handle_signals()
         self._finish()
-        if supervisor.is_idle:
-            remove(address)
-        else:
-            self._serve_on(address)
+        if self._supervisor.is_idle:
+            remove(self._address)
+            self._supervisor.step(0)  # a process may have connected just before that
+        if not self._supervisor.is_idle:
+            self._serve_on()
         return self._status
 
     def _receive(self, signals: set[signal.Signals]) -> None:
@@ -103,8 +121,15 @@ class _Parent:
             number, is_from_terminal = self._received.popleft()
             if number == signal.SIGCHLD:
                 self._reap()
-            elif not is_from_terminal and self._status is None:
-                os.kill(self._command, number)
+            elif self._status is None and not (is_from_terminal and self._has_received(number)):
+                with suppress(PermissionError):  # it runs as another user, such as sudo
+                    os.kill(self._command, number)
+
+    def _has_received(self, number: int) -> bool:
+        """Whether the command has received a signal of the terminal, as this process has."""
+        # A terminal that is closed sends SIGHUP to the leader of its session alone.
+        is_for_leader = number == signal.SIGHUP and os.getsid(0) == os.getpid()
+        return not is_for_leader and os.getpgid(self._command) == os.getpgrp()
 
     def _reap(self) -> None:
         with suppress(ChildProcessError):
@@ -120,27 +145,29 @@ class _Parent:
         interrupts = 0
         while self._supervisor.is_cancelling:
             self._supervisor.step()
-            stops = {signal.SIGINT, signal.SIGTERM}
-            interrupts += sum(number in stops for number, _ in self._received)
-            self._received.clear()
-            if interrupts == 1:
+            while self._received:
+                number, _ = self._received.popleft()
+                if number not in {signal.SIGINT, signal.SIGTERM}:
+                    continue
+                interrupts += 1
+                if interrupts > 1:
+                    remove(self._address)
+                    os._exit(_BY_SIGNAL + number)
                 self._report("still cancelling jobs; send the signal again to stop that")
-            elif interrupts:
-                os._exit(_BY_SIGNAL + signal.SIGINT)
 
-    def _serve_on(self, address: str) -> None:
+    def _serve_on(self) -> None:
         """Go on in the background for the processes that live on."""
         with warnings.catch_warnings():  # of the thread that waits for signals
             warnings.simplefilter("ignore", DeprecationWarning)
             if os.fork():
                 return
         os.setsid()
+        close_inherited()
+        os.chdir("/")
         nothing = os.open(os.devnull, os.O_RDWR)
-        for descriptor in range(3):
+        for descriptor in range(2 if is_open_ended(2) else 3):
             os.dup2(nothing, descriptor)
-        while not self._supervisor.is_idle:
-            self._supervisor.step()
-        remove(address)
+        self._supervisor.serve()
         os._exit(0)
 
     def _rescue(self, tasks: list[Task]) -> None:

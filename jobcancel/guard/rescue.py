@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from threading import Timer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import evolve
 
@@ -19,11 +20,14 @@ from jobcancel.retry import SYSTEM_CLOCK
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from jobcancel.adapter.protocol import Endpoint
     from jobcancel.flow.call import Call
     from jobcancel.flow.events import Flow
     from jobcancel.guard.supervisor import Task
     from jobcancel.models import CancelResult
     from jobcancel.secret import Secret
+
+_Key: TypeAlias = tuple[str, str, frozenset[tuple[str, str]]]
 
 _CONCURRENCY = 32
 
@@ -41,7 +45,8 @@ def rescue(tasks: Iterable[Task], seconds: float) -> list[str]:
     until = time.monotonic() + seconds
     problems = []
     # A run cancels jobs with equal ids once, even if they belong to different accounts.
-    runs: list[dict[tuple[str, str, frozenset[tuple[str, str]]], Call]] = []
+    runs: list[dict[_Key, Call]] = []
+    accounts: dict[_Key, set[Endpoint]] = defaultdict(set)
     for task in tasks:
         try:
             call = call_of(task.source, task.job_id, task.params)
@@ -49,22 +54,23 @@ def rescue(tasks: Iterable[Task], seconds: float) -> list[str]:
             problems.append(_line(task.provider, task.job_id, f"{type(error).__name__}: {error}"))
             continue
         key = _key(call.job)
-        if (run := next((each for each in runs if key not in each), None)) is None:
-            runs.append(run := {})
-        run[key] = call
+        if call.endpoint in accounts[key]:  # it was added twice
+            continue
+        accounts[key].add(call.endpoint)
+        if (number := len(accounts[key]) - 1) == len(runs):
+            runs.append({})
+        runs[number][key] = call
     with ThreadPoolExecutor(len(runs) or 1) as threads:
         for lines in threads.map(lambda run: _cancel(run, until), runs):
             problems += lines
     return problems
 
 
-def _key(job: Job) -> tuple[str, str, frozenset[tuple[str, str]]]:
+def _key(job: Job) -> _Key:
     return job.provider, job.job_id, frozenset(job.params.items())
 
 
-def _cancel(
-    calls: dict[tuple[str, str, frozenset[tuple[str, str]]], Call], until: float
-) -> list[str]:
+def _cancel(calls: dict[_Key, Call], until: float) -> list[str]:
     """Cancel jobs with different ids; return the lines for those that may not be stopped."""
     seconds = max(0.0, until - time.monotonic())
     left = dict(calls)
@@ -96,9 +102,7 @@ class _Client:
 
     clock = SYSTEM_CLOCK
 
-    def __init__(
-        self, calls: Mapping[tuple[str, str, frozenset[tuple[str, str]]], Call], until: float
-    ) -> None:
+    def __init__(self, calls: Mapping[_Key, Call], until: float) -> None:
         self._calls = calls
         self._until = until
         self.keys: list[Secret] = [call.endpoint.key for call in calls.values()]

@@ -14,6 +14,7 @@ import json
 import os
 import selectors
 import socket
+import stat
 import struct
 import tempfile
 import threading
@@ -68,6 +69,9 @@ class _Owner:
 
     Args:
         pid: its id; 0 if it is not known.
+
+    Attributes:
+        token: the name of the note that it leaves when it has found another supervisor.
     """
 
     def __init__(self, pid: int) -> None:
@@ -77,6 +81,7 @@ class _Owner:
         self.connections: set[_Connection] = set()
         self.sources: dict[int, dict[str, Any]] = {}
         self.jobs: dict[int, Task] = {}
+        self.token = ""
 
     @property
     def has_ended(self) -> bool:
@@ -105,6 +110,7 @@ class _Owner:
                 number, self.sources[number] = values
             elif command == "reset":
                 self.jobs.clear()
+                self.token = str(values[0])
         except _MALFORMED:
             return None
         return str(command)
@@ -279,12 +285,19 @@ class Supervisor:
         self._unknown.discard(owner)
         if self._owners.get(owner.pid) is owner:
             del self._owners[owner.pid]
-        if owner.jobs:
+        if not self._was_left(owner) and owner.jobs:
             self._rescued.add(owner)
             try:
                 threading.Thread(target=self._run_rescue, args=(owner,)).start()
             except RuntimeError:  # there are too many threads
                 self._run_rescue(owner)
+
+    def _was_left(self, owner: _Owner) -> bool:
+        """Whether another supervisor has the jobs of a process; remove its note."""
+        with suppress(OSError, ValueError):  # there is none; it has sent no token
+            Path(self._listening.getsockname()).with_name(owner.token).unlink()
+            return True
+        return False
 
     def _run_rescue(self, owner: _Owner) -> None:
         try:
@@ -335,6 +348,14 @@ def close_inherited() -> None:
         with suppress(OSError):  # it is closed
             if number > 2 and os.get_inheritable(number):  # noqa: PLR2004
                 os.close(number)
+
+
+def is_open_ended(descriptor: int) -> bool:
+    """Whether nobody waits for the end of an output: a terminal or a file, but not a pipe."""
+    try:
+        return os.isatty(descriptor) or stat.S_ISREG(os.fstat(descriptor).st_mode)
+    except OSError:  # it is closed
+        return False
 
 
 def raise_limits() -> None:
