@@ -75,7 +75,7 @@ def test_the_next_job_starts_another_sidecar_if_the_first_was_killed(
     for job_id in JOBS:
         sandbox.submit("pulse", job_id=job_id, pending=FOREVER)
     code = """
-with guard() as held:
+with new_guard("pulse", HELD, supervise="required") as held:  # which waits until it answers
     os.write(1, b"holding\\n")
     sys.stdin.readline()
     held.add("pulse", OTHER)
