@@ -13,6 +13,8 @@ import nox
 ROOT = Path(__file__).parent
 PYTHONS = nox.project.python_versions(nox.project.load_toml(ROOT / "pyproject.toml"))
 
+DEATHS = "tests/faults/test_deaths.py"
+
 nox.needs_version = ">=2026"
 nox.options.default_venv_backend = "uv"
 nox.options.sessions = [
@@ -66,9 +68,11 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the short suite on each Python."""
+    """Run the short suite and the deaths on each Python."""
     install(session, "tests", "frameworks")
     session.run("pytest", *session.posargs)
+    if not session.posargs:
+        session.run("pytest", DEATHS)
 
 
 @nox.session
@@ -81,10 +85,13 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Run the long suite: each situation at each provider, many jobs, random runs."""
-    install(session, "tests")
+    """Run the long suite: each situation at each provider, many jobs, random runs, deaths."""
+    install(session, "tests", "frameworks")
     # In one process, which compares the table in docs/truth.md.
-    session.run("pytest", "--numprocesses=0", *(session.posargs or ["tests/faults"]))
+    paths = session.posargs or ["tests/faults", f"--ignore={DEATHS}"]
+    session.run("pytest", "--numprocesses=0", *paths)
+    if not session.posargs:
+        session.run("pytest", DEATHS)
 
 
 @nox.session

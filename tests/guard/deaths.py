@@ -1270,13 +1270,8 @@ PAIRS = [(death, mode) for death in DEATHS for mode in ("auto", "run", "no")]
 
 
 def is_quick(death: Death, mode: str) -> bool:
-    """Return whether the short suite runs a pair; the long one runs the others.
-
-    Left out are those where a program that lives cancels its jobs in its block as usual.
-    """
-    if mode == "run":
-        return death.run != death.alone or bool(death.signals) or not death.cancelled
-    return mode == "auto" or (death in [*SIGNALS, *THREADS] and bool(death.alone))
+    """Return whether the short suite runs a pair; `tests/faults` runs the others."""
+    return mode == "auto" and death not in SERVERS
 
 
 def tables() -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobcancel.sandbox import Fault
-from tests.guard.deaths import DEATHS, HEAD, PAIRS, SERVERS, Death, is_quick
+from tests.guard.deaths import DEATHS, HEAD, PAIRS, Death, is_quick
 from tests.guard.programs import FOREVER, JOBS, LIMIT, RUN, cancelled, check, ends, started
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ COMMAND_LINE = {
 
 @pytest.mark.parametrize(
     ("death", "mode"),
-    [pair for pair in PAIRS if is_quick(*pair) and pair[0] not in SERVERS],
+    [pair for pair in PAIRS if is_quick(*pair)],
     ids=str,
 )
 def test_a_death_cancels_the_jobs_that_were_held(
