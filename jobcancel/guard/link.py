@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from jobcancel.client import callers_level
 from jobcancel.errors import ConfigurationError
 from jobcancel.guard.handover import module_path, source_message
-from jobcancel.guard.supervisor import VARIABLE, is_open_ended, listen, remove
+from jobcancel.guard.supervisor import VARIABLE, is_open_ended, listen, program_of, remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -261,8 +261,9 @@ class Link:
     def _everything(self, line: _Line) -> bytes:
         line.sources.clear()
         # It begins with a new line, because the last message may be incomplete.
-        start = b'\n["reset",%b]\n%b' % (json.dumps(line.token).encode(), _PING)
-        return start + b"".join(_hold_message(line, held) for held in list(self._jobs.values()))
+        reset = json.dumps(["reset", line.token, program_of(os.getpid())]).encode()
+        holds = [_hold_message(line, held) for held in list(self._jobs.values())]
+        return b"".join([b"\n", reset, b"\n", _PING, *holds])
 
     def _fail(self, error: OSError) -> None:
         """Give up the connection, and the supervisor if it does not work; decide what is next."""

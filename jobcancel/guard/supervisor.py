@@ -71,13 +71,14 @@ class _Owner:
         pid: its id; 0 if it is not known.
 
     Attributes:
+        program: what it has sent to identify its program.
         token: the name of the note that it leaves when it has found another supervisor.
     """
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.pidfd = _pidfd(pid)
-        self.program = _program(pid)
+        self.program = ""
         self.connections: dict[_Connection, None] = {}  # in the order in which they were made
         self.sources: dict[int, dict[str, Any]] = {}
         self.jobs: dict[int, Task] = {}
@@ -85,12 +86,12 @@ class _Owner:
 
     @property
     def has_ended(self) -> bool:
-        """Whether another program runs in its place: `exec` ends a caller, too.
+        """Whether another program runs in its place, or another process has its id.
 
-        The pidfd shows any other end.
+        `exec` ends a caller, too. The pidfd shows any other end.
         """
-        program = _program(self.pid)
-        return b"" not in {self.program, program} and self.program != program
+        program = program_of(self.pid)
+        return "" not in {self.program, program} and self.program != program
 
     def read(self, line: bytes | bytearray) -> str | None:
         """Read one line; return the command, or None if it is malformed.
@@ -110,7 +111,7 @@ class _Owner:
                 number, self.sources[number] = values
             elif command == "reset":
                 self.jobs.clear()
-                self.token = str(values[0])
+                self.token, self.program = map(str, values)
         except _MALFORMED:
             return None
         return str(command)
@@ -134,9 +135,7 @@ class _Connection:
         """Read what has arrived; return False at the end of the connection."""
         try:
             data = self.socket.recv(_CHUNK)
-        except BlockingIOError:
-            return True
-        except OSError:
+        except OSError:  # it was closed with unread answers
             return False
         self._rest += data
         if b"\n" in data:
@@ -404,9 +403,11 @@ def _pidfd(pid: int) -> int | None:
     return None
 
 
-def _program(pid: int) -> bytes:
-    """Return what identifies the program that a process runs, or b"" if that is not known."""
+def program_of(pid: int) -> str:
+    """Return what identifies the program that a process runs, or "" if that is not known."""
     # Each `exec` gets addresses and random bytes of its own in this vector (getauxval(3)).
     with suppress(OSError):
-        return Path(f"/proc/{pid}/auxv").read_bytes()
-    return b""
+        # In a new PID namespace, /proc may still be that of the old one, with other ids.
+        if Path("/proc/self").readlink() == Path(str(os.getpid())):
+            return Path(f"/proc/{pid}/auxv").read_bytes().hex()
+    return ""
