@@ -82,7 +82,7 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 def faults(session: nox.Session) -> None:
     """Run the long suite: each situation at each provider, many jobs, random runs."""
-    install(session, "tests")
+    install(session, "tests", "frameworks")
     # In one process, which compares the table in docs/truth.md.
     session.run("pytest", "--numprocesses=0", *(session.posargs or ["tests/faults"]))
 
