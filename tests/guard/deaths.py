@@ -546,14 +546,15 @@ CRASHES = [
         at_once={HELD},
     ),
     Death(
-        "`os.execv` in the block; the new program ends",
+        "`os.execv` in the block; the new program lives on",
         """
         with guard():
             dying()
-            os.execv(sys.executable, [sys.executable, "-S", "-c", "raise SystemExit(5)"])
+            os.execv("/bin/sh", ["sh", "-c", "read line; exit 5"])
         """,
         status=5,
         alone=NONE,
+        at_once={HELD},
     ),
     Death(
         "the program closes all its file descriptors, then SIGKILL",
@@ -588,6 +589,18 @@ CRASHES = [
         with guard():
             os.closerange(3, 1024)
             dying()
+        """,
+        cancelled=NONE,
+    ),
+    Death(
+        "the program closes all its file descriptors and opens others, then the normal end",
+        """
+        import select, socket
+        with guard():
+            os.closerange(3, 1024)
+            others = [each for _ in range(16) for each in socket.socketpair()]
+            dying()
+        assert select.select(others, [], [], 0)[0] == []
         """,
         cancelled=NONE,
     ),

@@ -75,6 +75,7 @@ def test_the_next_job_starts_another_sidecar_if_the_first_was_killed(
     for job_id in JOBS:
         sandbox.submit("pulse", job_id=job_id, pending=FOREVER)
     code = """
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # must not end the program when it uses the first one
 with new_guard("pulse", HELD, supervise="required") as held:  # which waits until it answers
     os.write(1, b"holding\\n")
     sys.stdin.readline()
