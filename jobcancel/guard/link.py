@@ -95,13 +95,14 @@ class _Line:
         self._check_identity()
         self._socket.settimeout(seconds)
         try:
-            if not self._socket.recv(1000):
-                raise OSError("it has ended")
-            self.has_answered = True
+            while self._socket.recv(1000):
+                self.has_answered = True
+                self._socket.settimeout(0)
         except BlockingIOError:
-            pass
+            return
         finally:
             self._socket.settimeout(_PATIENCE)
+        raise OSError("it has ended")
 
     def leave(self) -> None:
         """Leave a note that the jobs are another supervisor's now.

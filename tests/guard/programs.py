@@ -87,7 +87,7 @@ class Program:
 
     def processes(self) -> list[int]:
         """Return the ids of all its processes, also of those that it started."""
-        return list(_with_variable(f"{NAME}={self.mark}".encode()))
+        return list(with_variable(f"{NAME}={self.mark}".encode()))
 
     def wait_for_all(self) -> None:
         """Wait until all its processes have ended."""
@@ -101,7 +101,8 @@ class Program:
                 assert ends(pid, until - time.monotonic()), _describe(pid)
 
 
-def _with_variable(variable: bytes) -> Iterator[int]:
+def with_variable(variable: bytes) -> Iterator[int]:
+    """Yield the ids of the other processes that have a variable, such as `b"NAME=value"`."""
     for each in Path("/proc").iterdir():
         if each.name.isdigit() and int(each.name) != os.getpid():
             with suppress(OSError):
