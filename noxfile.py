@@ -11,6 +11,7 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
+ORCHESTRATORS = ("airflow", "dagster", "prefect", "temporal")
 PYTHONS = nox.project.python_versions(nox.project.load_toml(ROOT / "pyproject.toml"))
 
 DEATHS = "tests/faults/test_deaths.py"
@@ -27,6 +28,7 @@ nox.options.sessions = [
     "build",
     "lowest",
     "parity",
+    "orchestrators",
 ]
 
 
@@ -99,6 +101,16 @@ def parity(session: nox.Session) -> None:
     """Compare the requests with those of the vendors' SDKs."""
     install(session, "tests", "parity")
     session.run("pytest", *(session.posargs or ["tests/parity"]))
+
+
+@nox.session
+@nox.parametrize("name", [nox.param(name, id=name) for name in ORCHESTRATORS])
+def orchestrators(session: nox.Session, name: str) -> None:
+    """Run the examples on the page about a workflow orchestrator, against its own library."""
+    install(session, "tests", name)
+    # In one process, which starts Prefect's server once.
+    tests = session.posargs or [f"tests/orchestrators/test_{name}.py"]
+    session.run("pytest", "--numprocesses=0", *tests)
 
 
 @nox.session
