@@ -85,7 +85,9 @@ with new_guard("pulse", HELD, supervise="required") as held:  # which waits unti
     command = (sys.executable, "-c", HEAD + code, "auto", *JOBS)
     with started(*command, folder=tmp_path, environ=sandbox.environ) as program:
         assert "holding" == program.read_line(), program.errors.read_text()
-        sidecars = {*program.processes()} - {program.process.pid}
+        # The process that has started it waits to be reaped.
+        others = {*program.processes()} - {program.process.pid}
+        sidecars = [pid for pid in others if os.getsid(pid) == pid]
         for pid in sidecars:
             os.kill(pid, signal.SIGKILL)
             assert ends(pid, LIMIT)
