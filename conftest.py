@@ -91,7 +91,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 # Files whose tests share a setup of seconds: a built wheel, the import of schemathesis.
 _WHOLE = {"tests/test_wheel.py", "tests/sandbox/test_openapi.py"}
 # Files with one test function that takes as long as many files.
-_DIVIDED = {"tests/guard/test_deaths.py"}
+_DIVIDED = {"tests/guard/test_deaths.py", "tests/faults/test_deaths.py"}
 
 
 def _scope(nodeid: str) -> str:

@@ -11,7 +11,10 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
+ORCHESTRATORS = ("airflow", "dagster", "prefect", "temporal")
 PYTHONS = nox.project.python_versions(nox.project.load_toml(ROOT / "pyproject.toml"))
+
+DEATHS = "tests/faults/test_deaths.py"
 
 nox.needs_version = ">=2026"
 nox.options.default_venv_backend = "uv"
@@ -25,6 +28,7 @@ nox.options.sessions = [
     "build",
     "lowest",
     "parity",
+    "orchestrators",
 ]
 
 
@@ -66,9 +70,11 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the short suite on each Python."""
+    """Run the short suite and the deaths on each Python."""
     install(session, "tests", "frameworks")
     session.run("pytest", *session.posargs)
+    if not session.posargs:
+        session.run("pytest", DEATHS)
 
 
 @nox.session
@@ -81,10 +87,13 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Run the long suite: each situation at each provider, many jobs, random runs."""
-    install(session, "tests")
+    """Run the long suite: each situation at each provider, many jobs, random runs, deaths."""
+    install(session, "tests", "frameworks")
     # In one process, which compares the table in docs/truth.md.
-    session.run("pytest", "--numprocesses=0", *(session.posargs or ["tests/faults"]))
+    paths = session.posargs or ["tests/faults", f"--ignore={DEATHS}"]
+    session.run("pytest", "--numprocesses=0", *paths)
+    if not session.posargs:
+        session.run("pytest", DEATHS)
 
 
 @nox.session
@@ -92,6 +101,16 @@ def parity(session: nox.Session) -> None:
     """Compare the requests with those of the vendors' SDKs."""
     install(session, "tests", "parity")
     session.run("pytest", *(session.posargs or ["tests/parity"]))
+
+
+@nox.session
+@nox.parametrize("name", [nox.param(name, id=name) for name in ORCHESTRATORS])
+def orchestrators(session: nox.Session, name: str) -> None:
+    """Run the examples on the page about a workflow orchestrator, against its own library."""
+    install(session, "tests", name)
+    # In one process, which starts Prefect's server once.
+    tests = session.posargs or [f"tests/orchestrators/test_{name}.py"]
+    session.run("pytest", "--numprocesses=0", *tests)
 
 
 @nox.session

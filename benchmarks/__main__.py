@@ -9,7 +9,7 @@ from pathlib import Path
 from subprocess import SubprocessError
 from typing import TYPE_CHECKING
 
-from benchmarks import report
+from benchmarks import guard, report
 from benchmarks.imports import imports
 from benchmarks.many import latency, limit, memory
 from benchmarks.single import module, single
@@ -31,10 +31,16 @@ def main() -> None:
         "import": imports,
         "latency": latency,
         "limit": limit,
+        **guard.BENCHMARKS,
         "memory": lambda _: memory(asked.jobs or (_ALL_JOBS if asked.full else _ORDINARY_JOBS)),
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=benchmarks, action="append", help="run just this one")
+    parser.add_argument(
+        "--only",
+        choices=[*benchmarks, "guard"],
+        action="append",
+        help="run just this one; `guard` is all of the guard's",
+    )
     parser.add_argument("--rounds", type=_positive, help="rounds of each benchmark")
     parser.add_argument("--json", type=Path, default=Path("benchmarks.json"), metavar="FILE")
     parser.add_argument("--jobs", type=_positive, help="jobs of `memory`")
@@ -45,7 +51,7 @@ def main() -> None:
     rows: list[Row] = []
     failed: list[str] = []
     for name, run in benchmarks.items():
-        if not asked.only or name in asked.only:
+        if not asked.only or {name, name.partition("-")[0]} & {*asked.only}:
             sys.stderr.write(f"{name} ...\n")
             try:
                 rows += run(asked.rounds)

@@ -29,7 +29,7 @@ def job_ids(count: int) -> Iterator[str]:
     return (f"abc123-def456-{number:09d}" for number in range(count))
 
 
-async def _gathered(ids: Iterable[str], concurrency: int, cancel: Cancel) -> int:
+async def gathered(ids: Iterable[str], concurrency: int, cancel: Cancel) -> int:
     """Start a task for each job; run at most `concurrency` of them at once."""
     free = asyncio.Semaphore(concurrency)
 
@@ -49,7 +49,7 @@ async def naive_httpx(url: str, ids: Iterable[str], concurrency: int) -> int:
         async def cancel(job_id: str) -> bool:
             return (await client.delete(f"{url}/job/{job_id}")).is_success
 
-        return await _gathered(ids, concurrency, cancel)
+        return await gathered(ids, concurrency, cancel)
 
 
 async def bare_aiohttp(url: str, ids: Iterable[str], concurrency: int) -> int:
@@ -63,7 +63,7 @@ async def bare_aiohttp(url: str, ids: Iterable[str], concurrency: int) -> int:
                 await reply.read()
                 return reply.status == HTTPStatus.OK
 
-        return await _gathered(ids, concurrency, cancel)
+        return await gathered(ids, concurrency, cancel)
 
 
 async def pulse_httpx(url: str, ids: Iterable[str], concurrency: int) -> int:
@@ -110,7 +110,7 @@ async def _with_pulse(
             return False
         return bool(reply.job_id == job_id)
 
-    return await _gathered(ids, concurrency, cancel)
+    return await gathered(ids, concurrency, cancel)
 
 
 async def acancel_many(url: str, ids: Iterable[str], concurrency: int) -> int:

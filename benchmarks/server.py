@@ -39,12 +39,18 @@ class Counts:
         accepted: those within the quota.
         refused: those above the quota.
         connections: the number of opened connections.
+        replies: those that were sent.
+        first_request: when the first one arrived, on the clock of `time.monotonic`.
+        last_reply: when the last reply was sent.
     """
 
     requests: int = 0
     accepted: int = 0
     refused: int = 0
     connections: int = 0
+    replies: int = 0
+    first_request: float = 0.0
+    last_reply: float = 0.0
 
 
 class Bucket:
@@ -90,6 +96,8 @@ class Vendor:
 
     def reply(self, head: bytes) -> bytes:
         """Return the reply to a request with this head."""
+        if not self.counts.requests:
+            self.counts.first_request = time.monotonic()
         self.counts.requests += 1
         if self._bucket is not None and not self._bucket.take():
             self.counts.refused += 1
@@ -134,9 +142,14 @@ class Connection(asyncio.Protocol):
             reply = self._vendor.reply(head)
             if self._vendor.latency:
                 loop = asyncio.get_running_loop()
-                loop.call_later(self._vendor.latency, self._transport.write, reply)
+                loop.call_later(self._vendor.latency, self._reply, reply)
             else:
-                self._transport.write(reply)
+                self._reply(reply)
+
+    def _reply(self, reply: bytes) -> None:
+        self._transport.write(reply)
+        self._vendor.counts.replies += 1
+        self._vendor.counts.last_reply = time.monotonic()
 
 
 async def _serve(vendor: Vendor) -> None:

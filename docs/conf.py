@@ -33,7 +33,7 @@ default_role = "code"
 nitpick_ignore_regex = [
     (
         "py:.*",
-        r"(collections|datetime|httpx|pathlib|typing|Mapping|attrs)\b.*|Self|C|T|On|Quota|Item|Received|(Async)?ApiKey",
+        r"(collections|datetime|httpx|pathlib|typing|Mapping|attrs)\b.*|signal\..*|Self|C|T|On|Supervise|Quota|Item|Received|(Async)?ApiKey",
     ),
     # What only jobcancel makes.
     ("py:.*", r"(Async)?Client|ClientPool|Limits|Replies|.*\.CancelPolicy|.*\.Step"),

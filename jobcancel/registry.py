@@ -211,7 +211,6 @@ _ATTRIBUTES: Mapping[str, tuple[type, ...]] = {
     "other_key_envs": (tuple, list),
     "params": (Mapping,),
     "destroys_finished": (bool,),
-    **dict.fromkeys(("poll_interval", "not_found_grace"), (int, float)),
 }
 _METHODS = (
     *("refuse", "must_read_first", "cancel_request", "status_request"),

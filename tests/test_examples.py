@@ -145,7 +145,11 @@ def test_the_files_on_a_page_are_its_blocks_with_a_caption(
     assert {"job.yaml": "a: 1\n"} == files_on("page.md")
 
 
-PROGRAMS = [path.read_text() for path in (ROOT / "tests" / "guard").glob("test_*.py")]
+PROGRAMS = [
+    path.read_text()
+    for folder in ("guard", "orchestrators")
+    for path in (ROOT / "tests" / folder).glob("test_*.py")
+]
 
 
 @pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md")))

@@ -248,7 +248,6 @@ class Base:
     name = title = docs = default_url = key_env = url_env = 'acme'
     deprecated = credentials_of = None
     other_key_envs, params, destroys_finished = (), {}, False
-    poll_interval, not_found_grace = 1.0, 0.0
     def refuse(self, job): ...
     must_read_first = cancel_request = status_request = read_cancel = read_status = refuse
 """

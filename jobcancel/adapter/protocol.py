@@ -214,16 +214,6 @@ class Adapter(Protocol):
         """Whether the cancel request deletes the output of a finished job."""
         ...
 
-    @property
-    def poll_interval(self) -> float:
-        """Seconds between two status reads of one job, at least."""
-        ...
-
-    @property
-    def not_found_grace(self) -> float:
-        """Seconds for which a status reply "not found" may be wrong."""
-        ...
-
     def refuse(self, job: Job) -> str | None:
         """Return why the job's id or parameters are invalid, or None if they are valid."""
         ...

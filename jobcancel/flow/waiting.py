@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Seconds between two status reads.
 _SHORTEST = 0.1
+_USUAL_INTERVAL = 1.0
 LONGEST_INTERVAL = 15.0
 _GROWTH = 1.5
 # Each pause is longer by at most this part of it, so that waits that began together spread out.
@@ -52,6 +53,7 @@ class Waiting:
     progress: Progress = field(init=False)
     has_ended: bool = field(init=False, default=False)
     _interval: float = field(init=False)
+    _not_found_grace: float = field(init=False)
     _failures: int = field(init=False, default=0)
     _missing_since: float | None = field(init=False, default=None)
 
@@ -61,7 +63,16 @@ class Waiting:
 
     @_interval.default
     def _first_interval(self) -> float:
-        return max(self.poll or self.call.adapter.poll_interval, _SHORTEST)
+        return max(self.poll or self._recommended, _SHORTEST)
+
+    @_not_found_grace.default
+    def _grace(self) -> float:
+        return float(getattr(self.call.adapter, "not_found_grace", 0.0))
+
+    @property
+    def _recommended(self) -> float:
+        """The vendor's interval; optional in an adapter that is not an `HttpAdapter`."""
+        return float(getattr(self.call.adapter, "poll_interval", _USUAL_INTERVAL))
 
     def refusal(self) -> JobReading | None:
         """Return a reading if the job's id or params are invalid, so that nothing may be sent."""
@@ -93,7 +104,7 @@ class Waiting:
         back_off = self.call.policy.backoff(self._failures, chance) if self._failures else 0.0
         wait, reason = max((requested, REQUESTED), (back_off, BACK_OFF), (self._interval, POLL))
         if self.poll is None:
-            longest = max(LONGEST_INTERVAL, self.call.adapter.poll_interval)
+            longest = max(LONGEST_INTERVAL, self._recommended)
             self._interval = min(self._interval * _GROWTH, longest)
         # Shorten the last pause, so that the last read is made when the time is up. Do not read
         # before the wait that the vendor requests is over.
@@ -113,4 +124,4 @@ class Waiting:
             if self._missing_since is None:
                 self._missing_since = self.progress.spent
             missing = self.progress.spent - self._missing_since
-            self.has_ended = missing >= self.call.adapter.not_found_grace
+            self.has_ended = missing >= self._not_found_grace

@@ -320,9 +320,10 @@ def _hold_message(line: _Line, held: Held) -> bytes:
     if source.number not in line.sources:
         message = source_message(source)
         line.sources.add(source.number)
-    params = dict(job.params) or None
-    parts = ["hold", held.number, source.number, job.job_id, params]
-    return message + json.dumps(parts).encode() + b"\n"
+    # `json.dumps` of the whole list takes several times as long, a fifth of `Guard.add`.
+    job_id = json.dumps(job.job_id)
+    params = json.dumps(dict(job.params)) if job.params else "null"
+    return message + f'["hold",{held.number},{source.number},{job_id},{params}]\n'.encode()
 
 
 def _connected(address: str) -> socket.socket:

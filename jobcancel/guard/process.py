@@ -64,8 +64,7 @@ def install(signals: Iterable[signal.Signals] = _DEFAULT) -> None:
         signals: the signals, SIGTERM and SIGHUP by default.
 
     Raises:
-        WrongType: one of them is not a signal.
-        ConfigurationError: this is not the main thread.
+        ConfigurationError: one of them is not a signal, or this is not the main thread.
     """
     numbers = [_signal(each) for each in signals]
     if not _is_main():

@@ -79,7 +79,7 @@ class _Owner:
         self.pid = pid
         self.pidfd = _pidfd(pid)
         self.program = ""
-        self.connections: set[_Connection] = set()
+        self.connections: dict[_Connection, None] = {}  # in the order in which they were made
         self.sources: dict[int, dict[str, Any]] = {}
         self.jobs: dict[int, Task] = {}
         self.token = ""
@@ -252,24 +252,29 @@ class Supervisor:
             owner = None
         if owner is None:
             owner = _Owner(pid)
-            if owner.pidfd is not None:
+            if pid:
                 self._owners[pid] = owner
-                self._selector.register(owner.pidfd, selectors.EVENT_READ, lambda: self._end(owner))
             else:
                 self._unknown.add(owner)
+            if owner.pidfd is not None:
+                self._selector.register(owner.pidfd, selectors.EVENT_READ, lambda: self._end(owner))
         connection = _Connection(accepted, owner)
-        owner.connections.add(connection)
+        owner.connections[connection] = None
         self._selector.register(accepted, selectors.EVENT_READ, lambda: self._receive(connection))
 
     def _receive(self, connection: _Connection) -> None:
+        owner = connection.owner
+        for earlier in [*owner.connections]:  # a process that connects again has left the others
+            if earlier is connection:
+                break
+            earlier.receive_all()
         if not connection.receive():
-            owner = connection.owner
             self._close(connection)
-            if owner.pidfd is None or owner.has_ended:
+            if owner.has_ended or (owner.pidfd is None and not owner.connections):
                 self._end(owner)
 
     def _close(self, connection: _Connection) -> None:
-        connection.owner.connections.discard(connection)
+        del connection.owner.connections[connection]
         self._selector.unregister(connection.socket)
         connection.socket.close()
 

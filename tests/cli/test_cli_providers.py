@@ -42,8 +42,6 @@ class OwnCode:
     credentials_of: str | None = None
     params: Mapping[str, Param] = {"room": Param("the id of the room")}
     destroys_finished: bool = True
-    poll_interval: float = 1.0
-    not_found_grace: float = 0.0
 
     def refuse(self, job: Job) -> str | None:
         raise AssertionError("a list of providers asks no adapter for more than its facts")

@@ -546,14 +546,15 @@ CRASHES = [
         at_once={HELD},
     ),
     Death(
-        "`os.execv` in the block; the new program ends",
+        "`os.execv` in the block; the new program lives on",
         """
         with guard():
             dying()
-            os.execv(sys.executable, [sys.executable, "-S", "-c", "raise SystemExit(5)"])
+            os.execv("/bin/sh", ["sh", "-c", "read line; exit 5"])
         """,
         status=5,
         alone=NONE,
+        at_once={HELD},
     ),
     Death(
         "the program closes all its file descriptors, then SIGKILL",
@@ -588,6 +589,18 @@ CRASHES = [
         with guard():
             os.closerange(3, 1024)
             dying()
+        """,
+        cancelled=NONE,
+    ),
+    Death(
+        "the program closes all its file descriptors and opens others, then the normal end",
+        """
+        import select, socket
+        with guard():
+            os.closerange(3, 1024)
+            others = [each for _ in range(16) for each in socket.socketpair()]
+            dying()
+        assert select.select(others, [], [], 0)[0] == []
         """,
         cancelled=NONE,
     ),
@@ -1270,13 +1283,8 @@ PAIRS = [(death, mode) for death in DEATHS for mode in ("auto", "run", "no")]
 
 
 def is_quick(death: Death, mode: str) -> bool:
-    """Return whether the short suite runs a pair; the long one runs the others.
-
-    Left out are those where a program that lives cancels its jobs in its block as usual.
-    """
-    if mode == "run":
-        return death.run != death.alone or bool(death.signals) or not death.cancelled
-    return mode == "auto" or (death in [*SIGNALS, *THREADS] and bool(death.alone))
+    """Return whether the short suite runs a pair; `tests/faults` runs the others."""
+    return mode == "auto" and death not in SERVERS
 
 
 def tables() -> str:

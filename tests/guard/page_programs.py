@@ -43,6 +43,13 @@ def submit() -> str:
     return reply.raise_for_status().json()["job_id"]
 """
 
+# Appended to it, to test what cancels a job while its process lives.
+WITHOUT_SUPERVISOR = """
+from jobcancel.guard.link import link
+
+link._problem = "this test does without"
+"""
+
 
 def until(condition: Callable[[], object]) -> None:
     """Wait until the condition holds."""
@@ -127,6 +134,20 @@ class Programs:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+    def call(self, *command: str) -> str:
+        """Run a short command in the folder; return its output."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=2 * PATIENCE,
+        )
+        assert 0 == done.returncode, done.stdout + done.stderr
+        return done.stdout
 
     @contextmanager
     def serve(self, *command: str) -> Iterator[tuple[subprocess.Popen[bytes], Request]]:

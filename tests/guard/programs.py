@@ -143,7 +143,8 @@ def started(*command: str, folder: Path, environ: Mapping[str, str]) -> Iterator
     """
     # Signals that the shell of the test run ignores would be ignored in the program as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
     mark = uuid.uuid4().hex
     errors = folder / "errors"
     with (

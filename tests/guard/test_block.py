@@ -251,7 +251,7 @@ def test_a_client_that_is_closed_in_the_block_does_not_keep_its_jobs(sandbox: Sa
 def test_bad_input_is_an_error_when_the_job_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
     held = quiet()
     with pytest.raises(UnknownProvider, match="did you mean 'pulse'"):
-        held.add("puls", "x")
+        held.add("pulze", "x")
     with pytest.raises(ConfigurationError, match="'pulse' has no job ' '"):
         held.add("pulse", " ")
     with pytest.raises(WrongType, match="job_id must be a string"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.guard.page_programs import PATIENCE, Programs
+from tests.guard.page_programs import PATIENCE, Programs, until
 
 if TYPE_CHECKING:
     import subprocess
@@ -81,7 +81,7 @@ def test_the_job_of_a_task_that_is_revoked_is_cancelled(programs: Programs) -> N
         job_id = programs.job_in_block()
         running.client.control.revoke(task.id, terminate=True)
         programs.until_cancelled(job_id)
-        assert "jobs=1 reason=SystemExit" in programs.output  # by the block
+        until(lambda: "event=jobcancel.cancel.settled" in programs.output)  # by the block
 
 
 def test_the_job_of_a_task_at_its_soft_time_limit_is_cancelled(programs: Programs) -> None:
@@ -105,7 +105,7 @@ def test_the_job_of_a_task_is_cancelled_by_a_cold_shutdown(programs: Programs) -
         job_id = programs.job_in_block()
         running.process.send_signal(signal.SIGQUIT)
         programs.until_cancelled(job_id)
-        assert "jobs=1 reason=SystemExit" in programs.output
+        until(lambda: "event=jobcancel.cancel.settled" in programs.output)  # by the block
 
 
 def test_the_job_of_a_worker_that_is_killed_is_cancelled(programs: Programs) -> None:
