@@ -21,6 +21,7 @@ import threading
 import time
 import traceback
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -264,9 +265,8 @@ class Supervisor:
 
     def _receive(self, connection: _Connection) -> None:
         owner = connection.owner
-        for earlier in [*owner.connections]:  # a process that connects again has left the others
-            if earlier is connection:
-                break
+        # A process that connects again has left its earlier connections.
+        for earlier in takewhile(lambda each: each is not connection, owner.connections):
             earlier.receive_all()
         if not connection.receive():
             self._close(connection)

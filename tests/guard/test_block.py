@@ -25,6 +25,7 @@ from jobcancel import (
 )
 from jobcancel.errors import WrongType
 from jobcancel.guard import Guard, process
+from jobcancel.guard.link import link
 from jobcancel.sandbox import Fault
 
 if TYPE_CHECKING:
@@ -66,6 +67,12 @@ def test_an_exception_cancels_the_job_and_goes_on(sandbox: Sandbox) -> None:
     assert ["cancelled"] == [result.outcome for result in held.results]
     assert [job_id] == cancels(sandbox)
     assert not hasattr(caught.value, "__notes__")
+
+
+def test_a_required_supervisor_is_there(sandbox: Sandbox) -> None:
+    with guard(supervise="required") as held:
+        held.add("pulse", sandbox.submit("pulse"))
+        assert link.covers(held.held()[0])
 
 
 def test_a_normal_end_sends_nothing(sandbox: Sandbox) -> None:

@@ -158,6 +158,20 @@ def test_the_second_signal_ends_the_cancelling(sandbox: Sandbox) -> None:
     assert 128 + signal.SIGTERM == program.returncode
 
 
+def test_a_job_that_may_run_on_is_reported(sandbox: Sandbox) -> None:
+    job_id = sandbox.submit("pulse", pending=FOREVER)
+    sandbox.fault("pulse", job_id, Fault(stall=60.0), times=None)
+    shortly = RUN_DIRECTLY[2].replace("20.0", "0.3")
+    exits = HOLDS.replace("os.kill(os.getpid(), signal.SIGKILL)", "os._exit(4)")
+    command = [sys.executable, "-c", shortly, sys.executable, "-c", exits, job_id]
+    with start(command, **sandbox.environ) as program:
+        line_of(program)
+        assert program.stdin is not None
+        program.stdin.close()
+        assert f"pulse {job_id} is not known to be stopped: unknown" in line_of(program)
+    assert 4 == program.returncode
+
+
 def test_a_process_that_lives_on_is_supervised_in_the_background(sandbox: Sandbox) -> None:
     job_id = sandbox.submit("pulse", pending=FOREVER)
     leaves = """
