@@ -95,7 +95,8 @@ with new_guard("pulse", HELD, supervise="required") as held:  # which waits unti
         assert -signal.SIGKILL == program.wait()
         program.wait_for_all()
         assert 1 == len(sidecars)
-    assert {"held", "other"} == cancelled(sandbox, JOBS)
+        errors = program.errors.read_text()
+    assert {"held", "other"} == cancelled(sandbox, JOBS), errors
 
 
 @pytest.mark.parametrize(
