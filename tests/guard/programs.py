@@ -144,13 +144,16 @@ def _describe(pid: int) -> str:
 
 
 @contextmanager
-def started(*command: str, folder: Path, environ: Mapping[str, str]) -> Iterator[Program]:
+def started(
+    *command: str, folder: Path, environ: Mapping[str, str], keep: int | None = None
+) -> Iterator[Program]:
     """Start a program in its own session; kill what is left of it in the end.
 
     Args:
         command: the command.
         folder: a folder for its standard error.
         environ: additional environment variables.
+        keep: a descriptor that the program inherits.
     """
     # Signals that the shell of the test run ignores would be ignored in the program as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -169,6 +172,7 @@ def started(*command: str, folder: Path, environ: Mapping[str, str]) -> Iterator
             stderr=output,
             env={**os.environ, **environ, "TMPDIR": temporary, NAME: mark},
             start_new_session=True,
+            pass_fds=() if keep is None else (keep,),
         ) as process,
     ):
         program = Program(process, errors, Path(temporary), mark)
