@@ -110,8 +110,19 @@ def with_variable(variable: bytes) -> Iterator[int]:
     for each in Path("/proc").iterdir():
         if each.name.isdigit() and int(each.name) != os.getpid():
             with suppress(OSError):
-                if variable in (each / "environ").read_bytes().split(b"\0"):
+                if variable in _environ(each).split(b"\0"):
                     yield int(each.name)
+
+
+def _environ(process: Path) -> bytes:
+    # Within `exec`, the environment and the arguments of a process are empty for a moment.
+    while (
+        not (environ := (process / "environ").read_bytes())
+        and not (process / "cmdline").read_bytes()
+        and (process / "exe").exists()  # neither the kernel's nor a zombie
+    ):
+        time.sleep(0.001)
+    return environ
 
 
 def ends(pid: int, seconds: float) -> bool:
