@@ -100,7 +100,7 @@ class Program:
         # Twice, because a process may end and its child start while the first list is made.
         while empty < 2:
             running = self.processes()
-            empty = 0 if running or _is_any_starting() else empty + 1
+            empty = 0 if running else empty + 1
             for pid in running:
                 assert ends(pid, until - time.monotonic()), _describe(pid)
 
@@ -110,19 +110,19 @@ def with_variable(variable: bytes) -> Iterator[int]:
     for each in Path("/proc").iterdir():
         if each.name.isdigit() and int(each.name) != os.getpid():
             with suppress(OSError):
-                if variable in (each / "environ").read_bytes().split(b"\0"):
+                if variable in _environ(each).split(b"\0"):
                     yield int(each.name)
 
 
-def _is_any_starting() -> bool:
-    """Whether there is a process whose environment is not there yet, within `execve`."""
-    for each in Path("/proc").iterdir():
-        if each.name.isdigit():
-            with suppress(OSError):  # it has ended, or is a thread of the kernel
-                (each / "exe").readlink()
-                if not (each / "environ").read_bytes():
-                    return True
-    return False
+def _environ(process: Path) -> bytes:
+    # Within `exec`, the environment and the arguments of a process are empty for a moment.
+    while (
+        not (environ := (process / "environ").read_bytes())
+        and not (process / "cmdline").read_bytes()
+        and (process / "exe").exists()  # neither the kernel's nor a zombie
+    ):
+        time.sleep(0.001)
+    return environ
 
 
 def ends(pid: int, seconds: float) -> bool:

@@ -109,7 +109,7 @@ def test_the_second_signal_is_overlooked_and_the_third_one_obeyed(
         assert process.stderr is not None
         process.stdout.readline()
         process.send_signal(signal.SIGTERM)
-        while not sandbox.requests:
+        while not any(each.path.endswith(job_id) for each in sandbox.requests):
             time.sleep(0.001)
         process.send_signal(further)
         assert "guard.interrupted" in process.stderr.readline()

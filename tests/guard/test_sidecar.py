@@ -16,6 +16,7 @@ from tests.guard.programs import (
     FOREVER,
     JOBS,
     LIMIT,
+    RUN_DIRECTLY,
     Program,
     cancelled,
     ends,
@@ -323,3 +324,36 @@ die()
     with running(program, sandbox, tmp_path) as each:
         end(each)
     assert {"held"} == cancelled(sandbox, JOBS)
+
+
+APPLICATION = """
+import hooks
+from attrs import evolve
+from jobcancel import register
+from jobcancel.vendors.pulse import PULSE
+
+def local(name, hook):
+    register(evolve(PULSE, name=name, outcome_hook=hook))
+    return name
+
+held.add(local("data", None), "held")
+held.add(local("function", hooks.hook), "other")
+held.add(local("lambda", lambda _: None), "ended")
+die()
+"""
+
+
+@pytest.mark.parametrize("run", [(), RUN_DIRECTLY], ids=["sidecar", "jobcancel run"])
+def test_an_adapter_of_the_application_is_known(
+    sandbox: Sandbox, tmp_path: Path, run: tuple[str, ...]
+) -> None:
+    (tmp_path / "hooks.py").write_text("def hook(_):\n    return None\n")
+    application = tmp_path / "application.py"
+    application.write_text(HEAD + APPLICATION)
+    command = [*run, sys.executable, str(application)]
+    with started(*command, folder=tmp_path, environ=sandbox.environ) as each:
+        reports = each.read_line() if run else ""
+        reports += end(each)
+    assert {"held", "other"} == cancelled(sandbox, JOBS)
+    assert "RuntimeWarning: jobcancel.guard: the adapter of 'lambda' cannot be sent" in reports
+    assert "lambda ended is not known to be stopped: UnknownProvider: " in reports

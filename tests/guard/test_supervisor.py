@@ -303,6 +303,17 @@ def test_a_new_program_in_the_same_process_is_another_caller(serving: Serving) -
         serving.until_rescued("first", "second")
 
 
+def test_a_process_with_the_id_of_a_dead_one_is_not_taken_for_it(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with client(serving, lines(SOURCE, hold(1, "a"))):
+        pass
+    # It has died before the supervisor started, and another process has got its id since.
+    monkeypatch.setattr(module, "_peer", lambda _: (os.getpid(), os.geteuid()))
+    serving.until_rescued("a")
+    assert serving.supervisor.is_idle
+
+
 def test_where_proc_is_that_of_another_namespace_exec_cannot_be_seen(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
