@@ -6,6 +6,7 @@ The block is the first net. The others hang below all guards of the process: sig
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from jobcancel import config, log
@@ -286,7 +287,9 @@ class Guard:
         self._is_entered = False
         if error is None and not self._always:
             self.done()
-        if jobs := self.held():
+        # At last, Python collects generators. Then no thread runs and nothing can be imported; the
+        # exit handler has cancelled the jobs, or left them to the supervisor.
+        if (jobs := self.held()) and not sys.is_finalizing():
             return Batch(jobs, self.grace)
         self._rest()
         return None

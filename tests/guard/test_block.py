@@ -550,6 +550,24 @@ def test_an_event_loop_that_is_closed_with_a_pending_task(sandbox: Sandbox) -> N
     assert [job_id] == cancels(sandbox)
 
 
+def test_a_generator_that_is_collected_at_last_leaves_its_jobs_to_the_supervisor(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with guard("pulse", sandbox.submit("pulse")) as held:
+
+        def work() -> Generator[None]:
+            with held:
+                yield
+
+        generator = work()
+        next(generator)
+        monkeypatch.setattr("sys.is_finalizing", lambda: True)
+        generator.close()
+        monkeypatch.undo()
+        assert link.covers(held.held()[0])
+    assert [] == cancels(sandbox)
+
+
 # The package
 
 

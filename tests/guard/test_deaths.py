@@ -106,14 +106,18 @@ with new_guard("pulse", HELD, supervise="required") as held:  # which waits unti
         ("die(signal.SIGTERM)", -signal.SIGTERM),
         ("sys.exit(3)", 3),
         ("die()", -signal.SIGKILL),
+        ("generator = work(); next(generator)", 0),
     ],
-    ids=["exception", "SIGTERM", "exit", "SIGKILL"],
+    ids=["exception", "SIGTERM", "exit", "SIGKILL", "generator"],
 )
 def test_all_of_many_jobs_are_cancelled(
     death: str, status: int, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     jobs = {sandbox.submit("pulse", pending=FOREVER) for _ in range(200)}
     code = f"""
+def work():
+    with held:
+        yield
 held = new_guard()
 for job_id in sys.argv[4].split():
     held.add("pulse", job_id)
