@@ -21,6 +21,7 @@ import threading
 import time
 import traceback
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +136,8 @@ class _Connection:
         """Read what has arrived; return False at the end of the connection."""
         try:
             data = self.socket.recv(_CHUNK)
+        except BlockingIOError:  # an earlier event has read it
+            return True
         except OSError:  # it was closed with unread answers
             return False
         self._rest += data
@@ -264,9 +267,8 @@ class Supervisor:
 
     def _receive(self, connection: _Connection) -> None:
         owner = connection.owner
-        for earlier in [*owner.connections]:  # a process that connects again has left the others
-            if earlier is connection:
-                break
+        # A process that connects again has left the others.
+        for earlier in takewhile(lambda each: each is not connection, [*owner.connections]):
             earlier.receive_all()
         if not connection.receive():
             self._close(connection)
