@@ -25,6 +25,7 @@ def main() -> None:
     # The caller reaps the process that it started, which ends at once: a caller that waits for
     # all of its children must not wait for its supervisor.
     if os.fork():
+        os.close(0)  # if the sidecar is killed now, nobody may connect to its socket
         os._exit(0)
     os.setsid()
     # A service manager that stops the caller may signal every process of the service.

@@ -267,8 +267,8 @@ class Supervisor:
 
     def _receive(self, connection: _Connection) -> None:
         owner = connection.owner
-        # A process that connects again has left the others.
-        for earlier in takewhile(lambda each: each is not connection, [*owner.connections]):
+        # A process that connects again has left its earlier connections.
+        for earlier in takewhile(lambda each: each is not connection, owner.connections):
             earlier.receive_all()
         if not connection.receive():
             self._close(connection)

@@ -25,6 +25,7 @@ from jobcancel import (
 )
 from jobcancel.errors import WrongType
 from jobcancel.guard import Guard, process
+from jobcancel.guard.link import link
 from jobcancel.sandbox import Fault
 
 if TYPE_CHECKING:
@@ -51,8 +52,12 @@ def configured(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 
 
 def cancels(sandbox: Sandbox) -> list[str]:
-    """Return the jobs that were asked to be cancelled."""
-    return [each.path.rsplit("/", 1)[-1] for each in sandbox.requests if each.method == "DELETE"]
+    """Return the jobs that were asked to be cancelled; those of earlier tests do not exist."""
+    return [
+        each.path.rsplit("/", 1)[-1]
+        for each in sandbox.requests
+        if each.method == "DELETE" and each.status != 404
+    ]
 
 
 def quiet(**settings: Any) -> Guard:
@@ -66,6 +71,12 @@ def test_an_exception_cancels_the_job_and_goes_on(sandbox: Sandbox) -> None:
     assert ["cancelled"] == [result.outcome for result in held.results]
     assert [job_id] == cancels(sandbox)
     assert not hasattr(caught.value, "__notes__")
+
+
+def test_a_required_supervisor_is_there(sandbox: Sandbox) -> None:
+    with guard(supervise="required") as held:
+        held.add("pulse", sandbox.submit("pulse"))
+        assert link.covers(held.held()[0])
 
 
 def test_a_normal_end_sends_nothing(sandbox: Sandbox) -> None:
@@ -317,7 +328,7 @@ def interrupt(sandbox: Sandbox) -> Iterator[Callable[[int], None]]:
         raise KeyboardInterrupt
 
     def send(times: int) -> None:
-        while not sandbox.requests:
+        while not cancels(sandbox):
             time.sleep(0.001)
         for number in range(times):
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)

@@ -109,12 +109,30 @@ def test_the_second_signal_is_overlooked_and_the_third_one_obeyed(
         assert process.stderr is not None
         process.stdout.readline()
         process.send_signal(signal.SIGTERM)
-        while not sandbox.requests:
+        while not any(each.path.endswith(job_id) for each in sandbox.requests):
             time.sleep(0.001)
         process.send_signal(further)
         assert "guard.interrupted" in process.stderr.readline()
         process.send_signal(further)
     assert -further == process.returncode
+
+
+def test_a_signal_after_the_handled_one(
+    killed: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    process._on_further_signal(signal.SIGINT, None)
+    assert ([], "guard.interrupted" in caplog.text) == (killed, True)
+    with pytest.raises(Died, match="130"):
+        process._on_further_signal(signal.SIGINT, None)
+    assert [signal.SIGINT] == killed
+
+
+def test_an_ignored_signal_is_ignored_while_jobs_are_cancelled(killed: list[int]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with quiet(), pytest.raises(Died):
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.SIG_IGN == signal.getsignal(signal.SIGINT)
+    assert [signal.SIGTERM] == killed
 
 
 def test_handlers_of_the_application_are_left_alone() -> None:
@@ -215,6 +233,27 @@ def test_where_no_thread_can_be_started_jobs_are_cancelled_one_by_one(
     monkeypatch.setattr("jobcancel.guard.batch.start", refuse)
     process._at_exit()
     assert ["cancelled"] * 3 == [each.outcome for each in held.results]
+
+
+def test_where_no_thread_can_be_started_an_interrupted_job_is_cancelled_again(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    real, interrupts = Held.cancel, [KeyboardInterrupt()]
+
+    def cancel(held: Held, seconds: float) -> CancelResult:
+        if interrupts:
+            raise interrupts.pop()
+        return real(held, seconds)
+
+    held = quiet()
+    held.add("pulse", sandbox.submit("pulse"))
+    monkeypatch.setattr("jobcancel.guard.batch.start", refuse)
+    monkeypatch.setattr(Held, "cancel", cancel)
+    process._at_exit()
+    assert ["cancelled"] == [each.outcome for each in held.results]
 
 
 # Submitting
