@@ -136,6 +136,8 @@ class _Connection:
         """Read what has arrived; return False at the end of the connection."""
         try:
             data = self.socket.recv(_CHUNK)
+        except BlockingIOError:  # an earlier event has read it
+            return True
         except OSError:  # it was closed with unread answers
             return False
         self._rest += data

@@ -69,7 +69,7 @@ def indented(text: str) -> str:
     return text.strip().replace("\n", "\n        ")
 
 
-@frozen(kw_only=True)
+@frozen
 class Death:
     """One way in which a program ends.
 
@@ -85,8 +85,8 @@ class Death:
         stall: seconds that the vendor takes to answer the first cancel request.
     """
 
-    name: str = field(kw_only=False)
-    program: str = field(kw_only=False, converter=_whole)
+    name: str
+    program: str = field(converter=_whole)
     status: int = 0
     cancelled: Collection[str] = frozenset({HELD})
     alone: Collection[str] = Factory(lambda self: self.cancelled, takes_self=True)

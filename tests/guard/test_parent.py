@@ -118,7 +118,7 @@ def test_a_signal_that_ends_the_program_ends_its_parent() -> None:
     with start(python(PRINTS_SIGNALS)) as program:
         assert "ready" == line_of(program)
         program.send_signal(signal.SIGTERM)
-    assert -signal.SIGTERM == program.returncode
+        assert -signal.SIGTERM == program.wait(LIMIT)
 
 
 def test_a_signal_of_the_terminal_is_not_forwarded() -> None:

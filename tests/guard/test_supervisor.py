@@ -166,6 +166,22 @@ def test_a_message_may_arrive_in_parts(serving: Serving) -> None:
     connection.close()
 
 
+def test_a_process_that_connects_again_has_left_its_first_connection(serving: Serving) -> None:
+    first, second = serving.connect(), serving.connect()
+    serving.supervisor.catch_up()
+    second.sendall(lines(["reset", "token", ""], SOURCE, hold(2, "b")).encode())
+    first.sendall(lines(SOURCE, hold(1, "a"), ["ping"]).encode())
+    serving.supervisor.catch_up()
+    assert b"\n" == first.recv(10)
+    first.sendall(lines(["ping"]).encode())
+    serving.supervisor.catch_up()
+    assert b"\n" == first.recv(10)
+    serving.supervisor.give_up()
+    serving.until_rescued("b")
+    first.close()
+    second.close()
+
+
 def test_the_sender_of_a_line_without_end_is_disconnected_and_keeps_its_jobs(
     serving: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,10 +219,10 @@ def test_a_process_that_reads_no_answers_does_not_block_others(serving: Serving)
     other.sendall(lines(["ping"]).encode())
     serving.supervisor.catch_up()
     assert b"\n" == other.recv(10)
-    other.close()
     deaf.close()  # with unread answers
     (owner,) = serving.supervisor._owners.values()
-    serving.until(lambda: not owner.connections)
+    serving.until(lambda: len(owner.connections) == 1)
+    other.close()
 
 
 # When a process is dead
