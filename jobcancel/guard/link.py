@@ -22,7 +22,14 @@ from typing import TYPE_CHECKING
 from jobcancel.client import callers_level
 from jobcancel.errors import ConfigurationError
 from jobcancel.guard.handover import module_path, source_message
-from jobcancel.guard.supervisor import VARIABLE, is_open_ended, listen, program_of, remove
+from jobcancel.guard.supervisor import (
+    FIRST_PROCESS,
+    VARIABLE,
+    is_open_ended,
+    listen,
+    program_of,
+    remove,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -175,9 +182,13 @@ class Link:
                 self._send_or_warn(lambda _: message)
 
     def covers(self, held: Held) -> bool:
-        """Whether the supervisor lives and has a job."""
+        """Whether the supervisor has a job, and lives longer than this process."""
         with self._lock:
             if self._line is None or held.number not in self._jobs:
+                return False
+            # The first process of a container may end with this one, and all others with it.
+            is_sidecar = self._line.address == self._address
+            if is_sidecar and FIRST_PROCESS in {os.getpid(), os.getppid()}:
                 return False
             try:
                 self._line.read()

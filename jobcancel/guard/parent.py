@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from jobcancel.guard.supervisor import (
+    FIRST_PROCESS,
     VARIABLE,
     Supervisor,
     Task,
@@ -37,7 +38,6 @@ _FORWARDED = {
 _SI_KERNEL = 0x80
 _BY_SIGNAL = 128
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126
-_FIRST_PROCESS = 1
 
 
 def run(command: list[str], grace: float, report: Callable[[str], object]) -> NoReturn:
@@ -139,7 +139,7 @@ class _Parent:
 
     def _finish(self) -> None:
         """Cancel what dead processes have left, after the end of the command."""
-        if os.getpid() == _FIRST_PROCESS:  # the kernel ends all others when this one ends
+        if os.getpid() == FIRST_PROCESS:  # the kernel ends all others when this one ends
             self._supervisor.give_up()
         self._supervisor.catch_up()
         interrupts = 0

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 VARIABLE = "JOBCANCEL_SUPERVISOR"
 """The environment variable with the path of the socket of `jobcancel run`."""
 
+FIRST_PROCESS = 1
+"""The id of the first process of a container."""
+
 _CHUNK = 65_536
 # Characters; a sender of longer lines is not `link`. A source with a pickled adapter has thousands,
 # and a release of a million jobs has ten millions.

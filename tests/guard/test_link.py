@@ -57,6 +57,7 @@ def link(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Link]:
     assert [] == [*folder.iterdir()]
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setenv(NAME, uuid.uuid4().hex)
+    monkeypatch.setattr(os, "getppid", lambda: 2)  # the tests may run in a container
     link = Link()
     yield link
     link.forget()
@@ -156,6 +157,26 @@ def test_a_job_is_covered_while_its_supervisor_lives(link: Link, sandbox: Sandbo
     os.kill(pid, signal.SIGKILL)
     assert ends(pid, LIMIT)
     assert not link.covers(job)
+
+
+@pytest.mark.parametrize("name", ["getpid", "getppid"])
+def test_a_sidecar_does_not_survive_the_first_process_of_a_container(
+    link: Link, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    job = held(sandbox)
+    link.hold(job)
+    monkeypatch.setattr(os, name, lambda: 1)
+    assert not link.covers(job)
+
+
+def test_jobcancel_run_survives_the_processes_of_a_container(
+    link: Link, serving: Serving, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert serving
+    job = held(sandbox)
+    link.hold(job)
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    assert link.covers(job)
 
 
 def test_a_forked_process_starts_anew(link: Link, serving: Serving, sandbox: Sandbox) -> None:

@@ -344,6 +344,29 @@ print("reaped", flush=True)
     assert {"held", "other"} == cancelled(sandbox, JOBS)
 
 
+@pytest.mark.parametrize("first", [(), ("sh", "-c", '"$@"; exit', "sh")], ids=["it", "a shell"])
+def test_nothing_is_left_to_a_sidecar_that_ends_with_the_container(
+    sandbox: Sandbox, tmp_path: Path, container: tuple[str, ...], first: tuple[str, ...]
+) -> None:
+    job_ids = [sandbox.submit("pulse", pending=FOREVER) for _ in range(9)]
+    # More than are cancelled at exit if a sidecar has them.
+    program = """
+import os, sys
+from jobcancel import guard
+assert 1 in {os.getpid(), os.getppid()}
+held = guard(supervise="required")
+for job_id in sys.argv[1:]:
+    held.add("pulse", job_id)
+"""
+    command = [*container, *first, sys.executable, "-c", program, *job_ids]
+    # The kernel may end the sidecar while it writes the data of coverage.
+    environ = {**sandbox.environ, "COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
+    with started(*command, folder=tmp_path, environ=environ) as each:
+        assert 0 == each.wait(), each.errors.read_text()
+        each.wait_for_all()
+    assert {*job_ids} == cancelled(sandbox, job_ids)
+
+
 @pytest.mark.parametrize("name", ["TERM", "SEGV"])
 def test_the_first_process_exits_with_the_status_that_shells_use(
     container: tuple[str, ...], name: str
