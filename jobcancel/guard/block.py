@@ -166,18 +166,17 @@ class Guard:
         """
         if provider is None and job_id is None:
             released = self.held()
-            self._held.clear()
         elif provider is None or job_id is None:
             raise ConfigurationError("done() needs both provider and job_id, or none for all jobs")
         else:
-            released = self._held.pop((provider, job_id), [])
-            if params is not None:
-                wanted = params.items()
-                kept = [held for held in released if not wanted <= held.job.params.items()]
-                released = [held for held in released if held not in kept]
-                if kept:
-                    self._held[provider, job_id] = kept
+            released = self._held.get((provider, job_id), [])
+        if params is not None:
+            wanted = params.items()
+            released = [held for held in released if wanted <= held.job.params.items()]
+        # The supervisor first: an exception in between must not leave it with a released job.
         link.drop(released)
+        for held in list(released):
+            self._remove(held)
         self._rest()
 
     release = done
@@ -206,14 +205,17 @@ class Guard:
         The supervisor keeps a job that may not be stopped: it tries again after our death.
         """
         self.results.append(result)
-        key = held.job.provider, held.job.job_id
-        if others := [each for each in self._held.pop(key, ()) if each is not held]:
-            self._held[key] = others
+        self._remove(held)
         log.cancel_settled(result)
         if is_settled(result):
             link.drop([held])
         else:
             log.guard_left_behind(result)
+
+    def _remove(self, held: Held) -> None:
+        key = held.job.provider, held.job.job_id
+        if others := [each for each in self._held.pop(key, ()) if each is not held]:
+            self._held[key] = others
 
     def forget(self) -> None:
         """Start anew in a forked process: the jobs are its parent's."""

@@ -203,6 +203,34 @@ def test_signals_after_the_end_of_the_command_are_not_forwarded(
     assert 0 == each._status
 
 
+@pytest.mark.parametrize(
+    ("command", "status", "text"),
+    [
+        ("./missing", 127, "cannot run './missing': No such file or directory"),
+        ("", 127, "cannot run ''"),
+        ("./directory", 126, "cannot run './directory': Permission denied"),
+    ],
+)
+def test_a_program_that_cannot_be_run(command: str, status: int, text: str, tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    done = subprocess.run(
+        [*RUN_DIRECTLY, command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert status == done.returncode
+    assert text in done.stdout
+
+
+def test_without_a_place_for_the_socket_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def listen() -> None:
+        raise OSError("there is no temporary directory")
+
+    reports: list[str] = []
+    monkeypatch.setattr(parent, "listen", listen)
+    with pytest.raises(SystemExit, match="126"):
+        parent.run(["true"], 1.0, reports.append)
+    assert ["cannot supervise 'true': there is no temporary directory"] == reports
+
+
 # The end
 
 
@@ -229,9 +257,9 @@ def test_an_impatient_end_leaves_no_directory(sandbox: Sandbox, tmp_path: Path) 
         assert "held" == each.read_line()
         each.close_input()
         until(lambda: "held" in requested(sandbox), each.errors.read_text)
+        each.process.send_signal(signal.SIGUSR1)
         each.process.send_signal(signal.SIGINT)
         assert "still cancelling jobs; send the signal again to stop that" == each.read_line()
-        each.process.send_signal(signal.SIGUSR1)
         each.process.send_signal(signal.SIGINT)
         assert 128 + signal.SIGINT == each.wait()
         assert "" == each.read_line()
