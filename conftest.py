@@ -88,8 +88,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return scheduling
 
 
-# Files whose tests share a setup of seconds: a built wheel, the import of schemathesis.
-_WHOLE = {"tests/test_wheel.py", "tests/sandbox/test_openapi.py"}
+# Files whose tests share a setup of seconds (a built wheel, the import of schemathesis), or all of
+# whose outcomes are compared with the table in docs/truth.md.
+_WHOLE = {
+    "tests/test_wheel.py",
+    "tests/sandbox/test_openapi.py",
+    "tests/faults/test_matrix.py",
+}
 # Files with one test function that takes as long as many files.
 _DIVIDED = {"tests/guard/test_deaths.py", "tests/faults/test_deaths.py"}
 

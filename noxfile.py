@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent
 ORCHESTRATORS = ("airflow", "dagster", "prefect", "temporal")
 PYTHONS = nox.project.python_versions(nox.project.load_toml(ROOT / "pyproject.toml"))
 
-DEATHS = "tests/faults/test_deaths.py"
+DEATHS, PROCESSES = "tests/faults/test_deaths.py", "tests/processes"
 
 nox.needs_version = ">=2026"
 nox.options.default_venv_backend = "uv"
@@ -28,7 +28,6 @@ nox.options.sessions = [
     "build",
     "lowest",
     "parity",
-    "orchestrators",
 ]
 
 
@@ -58,23 +57,26 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Run the short suite under coverage, which must be complete."""
+    """Run the short suite and `tests/processes` under coverage, which must be complete."""
     install(session, "tests", "frameworks")
     session.env["COVERAGE_FILE"] = str(ROOT / ".coverage")
     session.run("coverage", "erase")
     # This variable has coverage start itself in every Python process.
-    session.run("pytest", env={"COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml")})
+    session.env["COVERAGE_PROCESS_START"] = str(ROOT / "pyproject.toml")
+    session.run("pytest")
+    session.run("pytest", PROCESSES)
+    del session.env["COVERAGE_PROCESS_START"]
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--fail-under=100")
 
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run the short suite and the deaths on each Python."""
+    """Run the short suite, `tests/processes` and the deaths on each Python."""
     install(session, "tests", "frameworks")
     session.run("pytest", *session.posargs)
     if not session.posargs:
-        session.run("pytest", DEATHS)
+        session.run("pytest", PROCESSES, DEATHS)
 
 
 @nox.session
@@ -89,11 +91,7 @@ def lowest(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Run the long suite: each situation at each provider, many jobs, random runs, deaths."""
     install(session, "tests", "frameworks")
-    # In one process, which compares the table in docs/truth.md.
-    paths = session.posargs or ["tests/faults", f"--ignore={DEATHS}"]
-    session.run("pytest", "--numprocesses=0", *paths)
-    if not session.posargs:
-        session.run("pytest", DEATHS)
+    session.run("pytest", *(session.posargs or ["tests/faults"]))
 
 
 @nox.session

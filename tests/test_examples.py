@@ -147,7 +147,7 @@ def test_the_files_on_a_page_are_its_blocks_with_a_caption(
 
 PROGRAMS = [
     path.read_text()
-    for folder in ("guard", "orchestrators")
+    for folder in ("processes", "orchestrators")
     for path in (ROOT / "tests" / folder).glob("test_*.py")
 ]
 

@@ -37,7 +37,8 @@ class Notebook:
 
     def run(self, cell: str) -> tuple[str, str]:
         """Run a cell of the page until it waits for a job; return its number and the job's id."""
-        number = self._client.execute(self._programs.files[cell])
+        # An older ipykernel aborts what it gets right after an error.
+        number = self._client.execute(self._programs.files[cell], stop_on_error=False)
         return number, self._programs.job_in_block()
 
     def error(self, number: str) -> str:
