@@ -108,7 +108,7 @@ def test_a_job_is_cancelled_when_the_time_is_up(served: Sandbox, wait: Call) -> 
 @every
 def test_a_job_may_be_left_running_when_the_time_is_up(served: Sandbox, wait: Call) -> None:
     job_id = running(served)
-    reading = wait("pulse", job_id, timeout=0.1, poll=0.1, cancel=False)
+    reading = wait("pulse", job_id, timeout=1, poll=0.5, cancel=False)
     assert isinstance(reading, JobReading)
     assert JobState.RUNNING is reading.state
     assert "DELETE" not in sent(served, job_id)
